@@ -1,0 +1,31 @@
+"""A live Kafka cluster, asked over the wire: questions go in, what its brokers say comes out.
+
+confluent-kafka's clients answer some of these questions, and hide others behind retries and caches; a drill asks
+about a processor that was killed a moment ago, and wants the broker's own words.
+
+- `questions` are the requests; `broker` sends one over the package's only socket and reads its reply.
+- `client` finds who is responsible, asks, and asks again within a limit where an error passes.
+- `answers` is what comes out: plain data, and its reading from replies.
+"""
+
+from oncewhere.cluster.answers import (
+    NOT_FOUND,
+    UNSTABLE,
+    Member,
+    Offset,
+    ProducerState,
+    TransactionDescription,
+    TransactionListing,
+)
+from oncewhere.cluster.client import ClusterClient
+
+__all__ = [
+    "NOT_FOUND",
+    "UNSTABLE",
+    "ClusterClient",
+    "Member",
+    "Offset",
+    "ProducerState",
+    "TransactionDescription",
+    "TransactionListing",
+]

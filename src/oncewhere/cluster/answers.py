@@ -1,0 +1,156 @@
+"""What a cluster answers: the values of one reply go in, plain data comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from oncewhere.wire.kafka.schema import Values, error_name
+
+UNSTABLE: Final = "unstable"
+"""Instead of an offset: one is pending in an open transaction (UNSTABLE_OFFSET_COMMIT, KIP-447)."""
+
+NOT_FOUND: Final = "NotFound"
+"""Instead of a transaction's state: the coordinator does not know the transactional.id."""
+
+Offset = int | Literal["unstable"]
+"""A committed offset; -1 where nothing was committed; or `UNSTABLE`."""
+
+TopicPartition = tuple[str, int]
+
+Protocol = Literal["classic", "consumer", "streams"]
+"""How a member joined its group: the classic protocol, KIP-848, KIP-1071."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionDescription:
+    """What the transaction coordinator says of one transactional.id.
+
+    Attributes:
+        state: `Empty`, `Ongoing`, `PrepareCommit`, `PrepareAbort`, `CompleteCommit`, `CompleteAbort`, `Dead`, or
+            `NotFound`.
+        producer_id: the current producer id, -1 where there is none.
+        producer_epoch: its epoch.
+        timeout_ms: its transaction.timeout.ms.
+        start_time_ms: when the ongoing transaction began, Unix time; None where none is ongoing.
+        partitions: the partitions in the ongoing transaction.
+    """
+
+    state: str
+    producer_id: int = -1
+    producer_epoch: int = -1
+    timeout_ms: int = 0
+    start_time_ms: int | None = None
+    partitions: tuple[TopicPartition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionListing:
+    """One transactional.id that a coordinator knows, and its state."""
+
+    transactional_id: str
+    producer_id: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProducerState:
+    """A producer that a partition's leader remembers.
+
+    Attributes:
+        producer_id: its id.
+        producer_epoch: its epoch.
+        last_sequence: sequence number of its last record, -1 where there is none.
+        last_timestamp_ms: timestamp of its last batch, Unix time.
+        transaction_start_offset: first offset of its open transaction in this partition; None where none is open. An
+            offset here without an ongoing transaction at the coordinator is a hanging transaction (KIP-664).
+    """
+
+    producer_id: int
+    producer_epoch: int
+    last_sequence: int
+    last_timestamp_ms: int
+    transaction_start_offset: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One member of a group.
+
+    Attributes:
+        member_id: given by the coordinator, or by the client itself (KIP-848).
+        group_instance_id: its group.instance.id; None for a dynamic member.
+        client_id: its client.id.
+        client_host: where the coordinator sees it.
+        protocol: how it joined, and so how it leaves.
+    """
+
+    member_id: str
+    group_instance_id: str | None
+    client_id: str
+    client_host: str
+    protocol: Protocol
+
+
+def transaction_description(state: Values) -> TransactionDescription:
+    """Reads one entry of a DescribeTransactions reply."""
+    if error_name(state["error_code"]) == "TRANSACTIONAL_ID_NOT_FOUND":
+        return TransactionDescription(state=NOT_FOUND)
+    start = state["transaction_start_time"]
+    return TransactionDescription(
+        state=state["transaction_state"],
+        producer_id=state["producer_id"],
+        producer_epoch=state["producer_epoch"],
+        timeout_ms=state["transaction_timeout"],
+        start_time_ms=start if start >= 0 else None,
+        partitions=tuple((topic["topic"], index) for topic in state["topics"] for index in topic["partitions"]),
+    )
+
+
+def transaction_listings(reply: Values) -> Iterator[TransactionListing]:
+    """Reads a ListTransactions reply."""
+    for state in reply["transaction_states"]:
+        yield TransactionListing(
+            transactional_id=state["transactional_id"],
+            producer_id=state["producer_id"],
+            state=state["transaction_state"],
+        )
+
+
+def producer_states(partition: Values) -> tuple[ProducerState, ...]:
+    """Reads one partition of a DescribeProducers reply."""
+    return tuple(
+        ProducerState(
+            producer_id=producer["producer_id"],
+            producer_epoch=producer["producer_epoch"],
+            last_sequence=producer["last_sequence"],
+            last_timestamp_ms=producer["last_timestamp"],
+            transaction_start_offset=start if (start := producer["current_txn_start_offset"]) >= 0 else None,
+        )
+        for producer in partition["active_producers"]
+    )
+
+
+def members_of(group: Values, protocol: Protocol) -> tuple[Member, ...]:
+    """Reads the members of a described group."""
+    return tuple(
+        Member(
+            member_id=member["member_id"],
+            group_instance_id=member.get("instance_id", member.get("group_instance_id")),
+            client_id=member["client_id"],
+            client_host=member["client_host"],
+            protocol="classic" if member.get("member_type") == 0 else protocol,  # KIP-848: both may share a group
+        )
+        for member in group["members"]
+    )
+
+
+def offsets_of(group: Values) -> Iterator[tuple[TopicPartition, Offset, str]]:
+    """Reads one group of an OffsetFetch reply: position, offset, error name."""
+    for topic in group["topics"]:
+        for partition in topic["partitions"]:
+            error = error_name(partition["error_code"])
+            unstable = error == "UNSTABLE_OFFSET_COMMIT"
+            offset: Offset = UNSTABLE if unstable else partition["committed_offset"]
+            yield (topic["name"], partition["partition_index"]), offset, "NONE" if unstable else error

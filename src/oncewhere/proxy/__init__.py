@@ -1,0 +1,17 @@
+"""The proxy: every connection of one processor crosses it, and it can stop them all between two messages.
+
+The nouns, in the order in which data flows through them:
+
+- A `Crossing` owns every listener and every connection of one processor (the *victim* of a drill).
+- Each connection has a `LinkName` and a wire layer's link, which turns its bytes into segments.
+- Before a segment with a message is forwarded, the `Observer` is asked; its `Decision` forwards, or freezes.
+- A *frozen* crossing forwards nothing, on any link, in either direction. It goes on reading what servers answer, so
+  that the fate of what had already left is known, until `reset` closes everything for the victim's next life.
+
+`decision` is the vocabulary, `crossing` the life of the whole, `connection` what passes; only `sockets` has sockets.
+"""
+
+from oncewhere.proxy.crossing import Crossing
+from oncewhere.proxy.decision import Counters, Decision, LinkName, Observer, Unanswered
+
+__all__ = ["Counters", "Crossing", "Decision", "LinkName", "Observer", "Unanswered"]

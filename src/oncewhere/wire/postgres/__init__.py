@@ -1,0 +1,10 @@
+"""PostgreSQL's protocol without I/O: the bytes of one connection go in, segments and messages come out.
+
+- `frames` (one folder up) cuts messages; `link` holds them back until a unit is complete, and tells it.
+- `requests` remembers prepared statements; `statements` says what an SQL text means; `transaction` foresees the status.
+- `replies` says how a unit ended.
+"""
+
+from oncewhere.wire.postgres.link import PostgresLink
+
+__all__ = ["PostgresLink"]
