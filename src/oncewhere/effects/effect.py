@@ -1,0 +1,94 @@
+"""A function declared as an effect: a callable and a place in, an `Effect` out, which only `tx.run` can run."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from functools import cached_property
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
+
+from oncewhere.effects.place import Place
+from oncewhere.effects.recorded import ResultCodec
+from oncewhere.errors import ConfigurationError
+
+if typing.TYPE_CHECKING:
+    from collections.abc import Callable
+
+C = TypeVar("C")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Effect(Generic[P, R]):
+    """What a handler does at a place; its return value is recorded with it.
+
+    Attributes:
+        name: the name under which its results are recorded. A result recorded under one name is never found under
+            another: rename an effect only when the group has committed everything that it processed.
+        place: where it takes effect.
+        function: the function itself; call it in unit tests with a connection of your own.
+    """
+
+    def __init__(self, name: str, place: Place[Any], function: Callable[..., R]) -> None:
+        self.name = name
+        self.place = place
+        self.function = function
+        self.__doc__ = function.__doc__
+
+    def __repr__(self) -> str:
+        return f"<Effect {self.name!r} at {self.place.name!r}>"
+
+    @cached_property
+    def codec(self) -> ResultCodec[R]:
+        """Encodes and decodes its results.
+
+        Raises:
+            ConfigurationError: the return annotation is missing, cannot be resolved, or is no type that can be
+                recorded.
+        """
+        return ResultCodec(f"effect {self.name!r}", _result_type(self.name, self.function))
+
+
+def effect(place: Place[C], *, name: str | None = None) -> Callable[[Callable[Concatenate[C, P], R]], Effect[P, R]]:
+    """Declares a function as an effect at a place.
+
+    The function's first argument is the place's own connection, inside the transaction that the place's policy governs;
+    the others are what the handler passes to `tx.run`. Its return value is recorded, and a redelivered record gets the
+    recorded value instead of running the function again: so it must have a return annotation that msgspec can carry.
+
+    Args:
+        place: where it takes effect, such as a `Postgres`.
+        name: the name to record results under; the function's own name by default.
+
+    Returns:
+        A decorator that gives an `Effect`.
+
+    Raises:
+        ConfigurationError: `place` is no place, or the name is empty.
+    """
+    given: object = place
+    if not isinstance(given, Place):
+        msg = f"@effect needs a place, such as Postgres(…), and got {place!r}."
+        raise ConfigurationError(msg, hint="Write @effect(bank), with bank = Postgres(dsn, name='bank', policy=…).")
+
+    def declare(function: Callable[Concatenate[C, P], R]) -> Effect[P, R]:
+        return Effect(name or function.__name__, place, function)
+
+    return declare
+
+
+def _result_type(name: str, function: Callable[..., R]) -> type[R]:
+    """The return annotation's type, resolved alone: the connection's may be imported for type checkers only."""
+    annotations = inspect.get_annotations(function)
+    if "return" not in annotations:
+        msg = f"Effect {name!r} has no return annotation, so its result cannot be recorded."
+        raise ConfigurationError(msg, hint="Annotate it; `-> None` where there is nothing to return.")
+    holder = types.SimpleNamespace(__annotations__={"return": annotations["return"]})
+    scope = inspect.getclosurevars(function).nonlocals if inspect.isfunction(function) else {}
+    try:
+        hints = typing.get_type_hints(holder, globalns=getattr(function, "__globals__", {}), localns=dict(scope))
+    except (NameError, TypeError) as error:
+        msg = f"The return annotation of effect {name!r} cannot be resolved: {error}."
+        raise ConfigurationError(msg, hint="Import the type where the effect is defined, at run time.") from error
+    return typing.cast("type[R]", hints["return"])

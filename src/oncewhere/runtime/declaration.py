@@ -1,0 +1,64 @@
+"""What a processor claims, as plain data: for the document, and for a drill that is given the processor itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TopicDeclaration:
+    """A topic that is consumed.
+
+    Attributes:
+        name: the topic's name.
+        value_type: what its values decode to, by name.
+        identity: the field or function that gives the business identity; None where none is named.
+        handler: the handler's name.
+    """
+
+    name: str
+    value_type: str
+    identity: str | None
+    handler: str
+
+
+@dataclass(frozen=True, slots=True)
+class EffectDeclaration:
+    """An effect, as one topic's handler uses it.
+
+    Attributes:
+        name: the effect's name.
+        topic: the topic whose handler uses it.
+        place: the place's name.
+        system: what the place is: `postgresql`.
+        policy: the policy's name: `offset-ledger`, `dedupe-table`.
+        guarantee: what the policy guarantees, in one sentence.
+        identity: what tells events apart there; None where the policy goes by position.
+    """
+
+    name: str
+    topic: str
+    place: str
+    system: str
+    policy: str
+    guarantee: str
+    identity: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A processor's claims.
+
+    Attributes:
+        group_id: its consumer group.
+        transactional_id: its transactional identity.
+        isolation_level: what it reads with; always `read_committed`.
+        topics: what it consumes.
+        effects: what it does outside Kafka.
+    """
+
+    group_id: str
+    transactional_id: str
+    isolation_level: str
+    topics: tuple[TopicDeclaration, ...]
+    effects: tuple[EffectDeclaration, ...]

@@ -1,0 +1,140 @@
+"""What a running processor tells: small frozen facts out, in the order in which they happened.
+
+A listener is a callable that takes one event, in the processor's own thread; be quick. What a listener raises
+ends the run as a crash would: nothing is caught on its behalf.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from oncewhere.records import Partition
+
+logger = logging.getLogger("oncewhere.runtime")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened in a running processor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned(Event):
+    """The group gave partitions; each is read from an offset."""
+
+    starts: Mapping[Partition, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Released(Event):
+    """The group took partitions away (`lost`: without asking, since this member was thrown out)."""
+
+    partitions: tuple[Partition, ...]
+    lost: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BatchDecided(Event):
+    """A place committed its part of a batch: after this, the effects have happened there."""
+
+    place: str
+    executed: int
+    replayed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed(Event):
+    """Redelivered records got recorded results at a place; no effect ran for them."""
+
+    place: str
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateSuppressed(Event):
+    """The same business event at another position: no effect, no output, the offset is passed."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionBegun(Event):
+    """Kafka's transaction of a batch was begun; every place has decided before."""
+
+    records: int
+    outputs: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionCommitted(Event):
+    """Outputs and offsets of a batch are visible in Kafka."""
+
+    records: int
+    outputs: int
+    offsets: Mapping[Partition, int]
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionAborted(Event):
+    """A batch did not commit, or nobody knows whether it did (`unconfirmed`); a rewind follows."""
+
+    reason: str
+    unconfirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rewound(Event):
+    """Reading goes on from the group's committed offsets."""
+
+    reason: str
+    starts: Mapping[Partition, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerReplaced(Event):
+    """The producer was replaced by a new one with the same `transactional.id`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced(Event):
+    """Another producer has our `transactional.id`, or our transaction timed out; the run ends."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped(Event):
+    """The run ended as it was asked to."""
+
+
+Listener = Callable[[Event], None]
+
+_LEVELS: Mapping[type[Event], int] = {
+    Assigned: logging.INFO,
+    Released: logging.INFO,
+    BatchDecided: logging.DEBUG,
+    Replayed: logging.INFO,
+    DuplicateSuppressed: logging.INFO,
+    TransactionBegun: logging.DEBUG,
+    TransactionCommitted: logging.DEBUG,
+    TransactionAborted: logging.WARNING,
+    Rewound: logging.INFO,
+    ProducerReplaced: logging.WARNING,
+    Fenced: logging.ERROR,
+    Stopped: logging.INFO,
+}
+
+
+def log(event: Event) -> None:
+    """The listener that is always there: writes the event to the logger `oncewhere.runtime`."""
+    level = _LEVELS.get(type(event), logging.INFO)
+    if logger.isEnabledFor(level):
+        logger.log(level, "%s", event)

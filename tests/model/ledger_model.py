@@ -1,0 +1,375 @@
+"""The offset-ledger protocol, explored exhaustively: planted mistakes in; states and the first violation out.
+
+One partition, two workers, one or more places (databases). What can go wrong does: crashes at every step, rebalances,
+zombies that do not know yet that they lost the partition, EndTxn that arrives late or never, lost answers to a
+database's COMMIT, transactions that the coordinator times out. What is modelled of Kafka: the coordinator's epochs
+(InitProducerId fences), the group's generation (checked by TxnOffsetCommit), offsets that are not stable while a
+transaction holds them.
+
+Safety, in every state: no output twice; no effect twice at any place; the committed offset passes no record without
+its output and its effects; the ledger never refuses. Liveness: from every state with rebalances left, the end can be
+reached.
+
+Run it by hand:  python ledger_model.py [places=2] [records=3] [mistake …]
+"""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+T = TypeVar("T")
+WORKERS = ("a", "b")
+
+
+class Mistake(StrEnum):
+    """A protocol mistake to plant; the exploration must find each."""
+
+    NO_CAS = "no-cas"
+    """The ledger row is written without comparing it."""
+    RESULTS_NOT_MERGED = "results-not-merged"
+    """A decision keeps the new results only, not the recalled ones of the same batch."""
+    NO_GENERATION = "no-generation"
+    """Offsets are sent without the group's metadata."""
+    UNSTABLE = "unstable"
+    """The committed offset is read while a transaction holds offsets."""
+    REUSE_PRODUCER = "reuse-producer"
+    """A producer is used again after an EndTxn whose outcome is unknown."""
+    GUESS_COMMITTED = "guess-committed"
+    """A lost answer to the database's COMMIT is taken for a success."""
+    KAFKA_FIRST = "kafka-first"
+    """Kafka's transaction is committed before the last place has decided."""
+    REFUSE_AT_ONCE = "refuse-at-once"
+    """The ledger is refused after one reading, though it and the committed offset were not read in one moment."""
+
+
+class Size(NamedTuple):
+    """How much is explored."""
+
+    records: int = 3
+    max_batch: int = 2
+    places: int = 1
+    crashes: int = 2
+    moves: int = 3
+
+
+class Txn(NamedTuple):
+    """An open transaction at the coordinator; `offset` is None until TxnOffsetCommit."""
+
+    outputs: frozenset[int]
+    offset: int | None
+
+
+class Place(NamedTuple):
+    """A database: the ledger row, and how often each record's effect happened."""
+
+    next_offset: int
+    covered_from: int
+    effects: tuple[int, ...]
+
+
+class Worker(NamedTuple):
+    """A processor: its step, and what it believes."""
+
+    step: str = "down"
+    generation: int = 0
+    position: int = 0
+    views: tuple[int, ...] = ()
+    decided: int = 0
+    batch: int = 0
+    epoch: int = 0
+    doubt: int = -1
+
+
+class World(NamedTuple):
+    """Everything."""
+
+    committed: int
+    outputs: tuple[int, ...]
+    generation: int
+    owner: int | None
+    epochs: tuple[int, ...]
+    txns: tuple[Txn | None, ...]
+    late: tuple[tuple[int, int], ...]
+    places: tuple[Place, ...]
+    workers: tuple[Worker, ...]
+    crashes: int
+    moves: int
+
+
+class Verdict(NamedTuple):
+    """What the exploration found; no violation, and it holds."""
+
+    states: int
+    violation: str | None
+    trace: list[str]
+
+
+DOWN = Worker()
+
+
+class Model:
+    """The steps that the world can take.
+
+    Args:
+        size: how much is explored.
+        mistakes: what is wrong with the protocol.
+    """
+
+    def __init__(self, size: Size, mistakes: frozenset[Mistake] = frozenset()) -> None:
+        self.size = size
+        self.mistakes = mistakes
+        none = (0,) * size.records
+        self.start = World(
+            committed=0, outputs=none, generation=0, owner=None, epochs=(0, 0), txns=(None, None), late=(),
+            places=(Place(0, 0, none),) * size.places, workers=(DOWN, DOWN), crashes=size.crashes, moves=size.moves,
+        )  # fmt: skip
+
+    def actions(self, w: World) -> Iterator[tuple[str, World | None]]:
+        """Every next state, and the name of the step to it; None is a refusal."""
+        for i, me in enumerate(w.workers):
+            name = WORKERS[i]
+            if me.step == "down":
+                x = abort(w, i)
+                epochs = put(x.epochs, i, x.epochs[i] + 1)
+                yield f"{name} starts", go(x._replace(epochs=epochs), i, step="out", epoch=epochs[i])
+                continue
+            if w.crashes:
+                yield f"{name} crashes at {me.step}", down(w, i)._replace(crashes=w.crashes - 1)
+            yield from getattr(self, f"_{me.step}")(w, i, me, name)
+            if w.txns[i] and me.step in {"produced", "out", "standing"}:
+                yield f"{name}'s transaction times out", bump(abort(w, i), i)
+        for i, me in enumerate(w.workers):
+            if me.step == "down" and w.txns[i]:
+                yield f"{WORKERS[i]}'s transaction times out", bump(abort(w, i), i)
+        yield from self._network(w)
+
+    def _out(self, w: World, i: int, me: Worker, name: str) -> Iterator[tuple[str, World | None]]:
+        """Without positions: reads the committed offset. A zombie does so too, and keeps its stale generation."""
+        unstable = any(t and t.offset is not None for t in w.txns)
+        if w.owner is not None and (not unstable or Mistake.UNSTABLE in self.mistakes):
+            generation = w.generation if w.owner == i else -1
+            x = go(w, i, step="standing", generation=generation, position=w.committed)
+            yield f"{name} reads committed offset {w.committed}", x
+
+    def _standing(self, w: World, i: int, me: Worker, name: str) -> Iterator[tuple[str, World | None]]:
+        """Reads every ledger, later; a contradiction counts when the committed offset is still the same."""
+        at = me.position
+        contradiction = any(
+            place.next_offset < at or (place.next_offset > at and place.covered_from > at) for place in w.places
+        )
+        if contradiction and (me.doubt == at or Mistake.REFUSE_AT_ONCE in self.mistakes):
+            yield f"{name} REFUSES", None
+        elif contradiction:
+            yield f"{name} doubts what it read", go(w, i, step="out", doubt=at)
+        else:
+            views = tuple(place.next_offset for place in w.places)
+            yield f"{name} stands at {at}, ledgers {views}", go(w, i, step="idle", views=views, doubt=-1)
+
+    def _idle(self, w: World, i: int, me: Worker, name: str) -> Iterator[tuple[str, World | None]]:
+        for k in range(1, self.size.max_batch + 1):
+            if me.position + k <= self.size.records:
+                yield f"{name} takes {k}", go(w, i, step="taken", batch=k, decided=0)
+
+    def _taken(self, w: World, i: int, me: Worker, name: str) -> Iterator[tuple[str, World | None]]:
+        """One place after the other decides."""
+        last = me.decided + 1 == self.size.places
+        early = Mistake.KAFKA_FIRST in self.mistakes and last
+        if me.decided == self.size.places or early:
+            yield from self._produce(w, i, me, name)
+            if early:
+                return
+        if me.decided == self.size.places:
+            return
+        yield from self._decide(w, i, me, name)
+
+    def _decide(self, w: World, i: int, me: Worker, name: str) -> Iterator[tuple[str, World | None]]:
+        at, place, to = me.decided, w.places[me.decided], me.position + me.batch
+        view = me.views[at]
+        if to <= view:
+            yield f"{name} replays at place {at}", go(w, i, decided=at + 1)
+            return
+        if place.next_offset != view and Mistake.NO_CAS not in self.mistakes:
+            yield f"{name} loses the compare-and-set at place {at}", go(w, i, step="out")
+            return
+        new = max(me.position, view)
+        covered = new if Mistake.RESULTS_NOT_MERGED in self.mistakes else me.position
+        effects = tuple(n + (new <= o < to) for o, n in enumerate(place.effects))
+        x = w._replace(places=put(w.places, at, Place(to, covered, effects)))
+        views = put(me.views, at, to)
+        yield f"{name} commits {to} at place {at}", go(x, i, decided=at + 1, views=views)
+        yield f"{name} commits {to} at place {at} and loses the answer: rewinds", go(x, i, step="out")
+        if Mistake.GUESS_COMMITTED in self.mistakes:
+            yield (
+                f"{name} does not commit at place {at}, and guesses that it did",
+                go(w, i, decided=at + 1, views=views),
+            )
+        else:
+            yield f"{name} does not commit at place {at}: rewinds", go(w, i, step="out")
+
+    def _produce(self, w: World, i: int, me: Worker, name: str) -> Iterator[tuple[str, World | None]]:
+        outputs = frozenset(range(me.position, me.position + me.batch))
+        if me.epoch == w.epochs[i]:
+            yield f"{name} produces", go(w._replace(txns=put(w.txns, i, Txn(outputs, None))), i, step="produced")
+        else:
+            yield f"{name} is fenced", down(w, i)
+
+    def _produced(self, w: World, i: int, me: Worker, name: str) -> Iterator[tuple[str, World | None]]:
+        txn = w.txns[i]
+        if txn is None:
+            yield f"{name} finds its transaction aborted", down(w, i)
+        elif me.generation == w.generation or Mistake.NO_GENERATION in self.mistakes:
+            x = w._replace(txns=put(w.txns, i, txn._replace(offset=me.position + me.batch)))
+            yield f"{name} sends offsets", go(x, i, step="offsets")
+        else:
+            yield f"{name} has a stale generation: aborts", go(abort(w, i), i, step="out")
+
+    def _offsets(self, w: World, i: int, me: Worker, name: str) -> Iterator[tuple[str, World | None]]:
+        yield f"{name} sends EndTxn", go(w._replace(late=(*w.late, (i, me.epoch))), i, step="ending")
+        yield f"{name}'s transaction times out", bump(abort(w, i), i)
+
+    def _ending(self, w: World, i: int, me: Worker, name: str) -> Iterator[tuple[str, World | None]]:
+        if (i, me.epoch) in w.late:
+            if Mistake.REUSE_PRODUCER in self.mistakes:
+                yield f"{name} waits too long, uses the producer again", go(abort(w, i), i, step="out")
+            else:
+                yield f"{name} waits too long: new producer", down(w, i)
+            return
+        if w.txns[i] is None and w.committed >= me.position + me.batch:
+            to = me.position + me.batch
+            late_decision = Mistake.KAFKA_FIRST in self.mistakes and me.decided < self.size.places
+            x = go(w, i, step="idle", position=to, views=tuple(max(n, to) for n in me.views))
+            if late_decision:
+                place = w.places[me.decided]
+                effects = tuple(n + (me.position <= o < to) for o, n in enumerate(place.effects))
+                x = x._replace(places=put(x.places, me.decided, Place(to, me.position, effects)))
+            yield f"{name} sees the commit", x
+        yield f"{name} loses the answer: new producer", down(w, i)
+
+    def _network(self, w: World) -> Iterator[tuple[str, World | None]]:
+        """EndTxn arrives, perhaps late; the group gives the partition to somebody else, who is not told at once."""
+        for n, (i, epoch) in enumerate(w.late):
+            x = w._replace(late=w.late[:n] + w.late[n + 1 :])
+            accepted = epoch == w.epochs[i] and w.txns[i] is not None
+            yield f"EndTxn of {WORKERS[i]} {'arrives' if accepted else 'is refused'}", commit(x, i) if accepted else x
+        if w.moves:
+            for i, worker in enumerate(w.workers):
+                if worker.step != "down" and w.owner != i:
+                    moved = w._replace(owner=i, generation=w.generation + 1, moves=w.moves - 1)
+                    yield f"the group gives the partition to {WORKERS[i]}", moved
+
+    def violation(self, w: World) -> str | None:
+        """What is wrong with a state."""
+        if max(w.outputs) > 1:
+            return "output twice"
+        if any(max(place.effects) > 1 for place in w.places):
+            return "effect twice"
+        for offset in range(w.committed):
+            if w.outputs[offset] != 1 or any(place.effects[offset] != 1 for place in w.places):
+                return "the committed offset passed a record without its output or effect"
+        return None
+
+    def explore(self) -> Verdict:
+        """Every reachable state; the first violation, or none."""
+        parent: dict[World, tuple[World, str] | None] = {self.start: None}
+        back: dict[World, list[World]] = {}
+        todo = [self.start]
+        while todo:
+            later = []
+            for w in todo:
+                for name, reached in self.actions(w):
+                    if reached is None:
+                        return Verdict(len(parent), "refused a reachable state", [*trace(parent, w), name])
+                    x = canonical(reached)
+                    back.setdefault(x, []).append(w)
+                    if x in parent:
+                        continue
+                    parent[x] = (w, name)
+                    if wrong := self.violation(x):
+                        return Verdict(len(parent), wrong, trace(parent, x))
+                    later.append(x)
+            todo = later
+        return self._liveness(parent, back)
+
+    def _liveness(self, parent: dict[World, tuple[World, str] | None], back: dict[World, list[World]]) -> Verdict:
+        reaching = {w for w in parent if w.committed == self.size.records}
+        work = list(reaching)
+        while work:
+            for before in back.get(work.pop(), ()):
+                if before not in reaching:
+                    reaching.add(before)
+                    work.append(before)
+        stuck = next((w for w in parent if w not in reaching and w.moves), None)
+        if stuck is not None:
+            return Verdict(len(parent), "the end cannot be reached", trace(parent, stuck))
+        return Verdict(len(parent), None, [])
+
+
+def put(values: tuple[T, ...], at: int, value: T) -> tuple[T, ...]:
+    return (*values[:at], value, *values[at + 1 :])
+
+
+def go(w: World, i: int, **changes: object) -> World:
+    return w._replace(workers=put(w.workers, i, w.workers[i]._replace(**changes)))  # type: ignore[arg-type]
+
+
+def down(w: World, i: int) -> World:
+    """A crash; and a run that ended, or a producer that was replaced, forgets as much."""
+    return w._replace(workers=put(w.workers, i, DOWN))
+
+
+def abort(w: World, i: int) -> World:
+    return w._replace(txns=put(w.txns, i, None))
+
+
+def bump(w: World, i: int) -> World:
+    """The coordinator aborts a transaction that timed out, and bumps the epoch."""
+    return w._replace(epochs=put(w.epochs, i, w.epochs[i] + 1))
+
+
+def commit(w: World, i: int) -> World:
+    """The coordinator commits a worker's transaction."""
+    txn = w.txns[i]
+    assert txn is not None
+    outputs = tuple(n + (o in txn.outputs) for o, n in enumerate(w.outputs))
+    return abort(w, i)._replace(outputs=outputs, committed=w.committed if txn.offset is None else txn.offset)
+
+
+def canonical(w: World) -> World:
+    """Epochs and generations matter only as current (0) or stale (-1); a stale EndTxn is always refused."""
+    late = tuple(sorted((i, 0) for i, epoch in w.late if epoch == w.epochs[i]))
+    workers = tuple(
+        DOWN
+        if k.step == "down"
+        else k._replace(epoch=0 if k.epoch == w.epochs[i] else -1, generation=0 if k.generation == w.generation else -1)
+        for i, k in enumerate(w.workers)
+    )
+    workers = tuple(
+        k._replace(generation=0, position=0, views=(), decided=0, batch=0) if k.step == "out" else k for k in workers
+    )
+    return w._replace(late=late, workers=workers, epochs=(0, 0), generation=0)
+
+
+def trace(parent: dict[World, tuple[World, str] | None], w: World) -> list[str]:
+    names: list[str] = []
+    while (step := parent[w]) is not None:
+        w, name = step
+        names.append(name)
+    return names[::-1]
+
+
+def main(arguments: list[str]) -> None:
+    numbers = {name: int(value) for name, _, value in (a.partition("=") for a in arguments) if value}
+    mistakes = frozenset(Mistake(a) for a in arguments if "=" not in a)
+    verdict = Model(Size(**numbers), mistakes).explore()
+    print(", ".join(mistakes) or "sound", "·", verdict.states, "states ·", verdict.violation or "holds")
+    for line in verdict.trace:
+        print("   ", line)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

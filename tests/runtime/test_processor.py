@@ -1,0 +1,230 @@
+"""What can be declared, and what a declaration says; nothing here needs a server."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+import types
+import uuid
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+
+from oncewhere import ConfigurationError, DedupeTable, OffsetLedger, Postgres, Processor, Record, Transaction, effect
+from oncewhere.runtime.discovery import effects_of
+from oncewhere.runtime.subscription import subscription
+from oncewhere.runtime.values import output
+
+Db = psycopg.Connection[Any]
+bank = Postgres("postgresql://localhost/bank", name="bank", policy=OffsetLedger())
+audit = Postgres("postgresql://localhost/audit", name="audit", policy=DedupeTable("processed_event"))
+
+
+class Payment(msgspec.Struct):
+    event_id: str
+    amount: int
+
+
+@effect(bank)
+def settle(db: Db, payment: Payment) -> int:
+    return payment.amount
+
+
+@effect(audit)
+def note(db: Db, payment: Payment) -> None:
+    return None
+
+
+module = types.ModuleType("effects_of_a_user")
+module.note = note  # type: ignore[attr-defined]
+
+
+def helper(record: Record[Payment], tx: Transaction) -> None:
+    tx.run(settle, record.value)
+
+
+def processor() -> Processor:
+    return Processor({"bootstrap.servers": "localhost:9092"}, group_id="settlement", transactional_id="settlement-0")
+
+
+def test_a_declaration_says_what_is_claimed() -> None:
+    app = processor()
+
+    @app.consume("payment-authorized", Payment, identity="event_id")
+    def on_payment(record: Record[Payment], tx: Transaction) -> None:
+        tx.run(settle, record.value)
+        tx.run(note, record.value)
+
+    said = app.declaration()
+    assert (said.group_id, said.transactional_id, said.isolation_level) == (
+        "settlement",
+        "settlement-0",
+        "read_committed",
+    )
+    assert [(t.name, t.value_type, t.identity) for t in said.topics] == [("payment-authorized", "Payment", "event_id")]
+    by_name = {e.name: e for e in said.effects}
+    assert (by_name["settle"].place, by_name["settle"].system, by_name["settle"].policy) == (
+        "bank",
+        "postgresql",
+        "offset-ledger",
+    )
+    assert by_name["settle"].identity is None
+    assert by_name["note"].identity == "event_id"
+    assert "redelivered" in by_name["note"].guarantee
+    msgspec.json.encode(said)
+
+
+def test_effects_are_found_by_name_through_helpers_modules_closures_and_lambdas() -> None:
+    local = settle
+
+    def by_name(record: Any, tx: Transaction) -> None:
+        tx.run(settle, record.value)
+
+    def by_helper(record: Any, tx: Transaction) -> None:
+        helper(record, tx)
+
+    def by_module(record: Any, tx: Transaction) -> None:
+        tx.run(module.note, record.value)
+
+    def by_closure(record: Any, tx: Transaction) -> None:
+        tx.run(local, record.value)
+
+    def by_inner(record: Any, tx: Transaction) -> None:
+        [tx.run(settle, value) for value in (record.value,)]
+
+    class Handler:
+        def __call__(self, record: Any, tx: Transaction) -> None:
+            tx.run(settle, record.value)
+
+        def method(self, record: Any, tx: Transaction) -> None:
+            tx.run(note, record.value)
+
+    for handler in (
+        by_name,
+        by_helper,
+        by_closure,
+        by_inner,
+        lambda record, tx: tx.run(settle, record.value),
+        Handler(),
+    ):
+        assert effects_of(handler) == [settle], handler
+    assert effects_of(by_module) == [note]
+    assert effects_of(Handler().method) == [note]
+    assert effects_of(lambda record, tx: tx.produce("out", record.value)) == []
+
+
+def test_an_identity_is_needed_where_the_policy_goes_by_it() -> None:
+    app = processor()
+
+    @app.consume("payment-authorized", Payment)
+    def on_payment(record: Record[Payment], tx: Transaction) -> None:
+        tx.run(note, record.value)
+
+    with pytest.raises(ConfigurationError, match="topic 'payment-authorized' names none"):
+        app.declaration()
+
+
+def test_an_identity_that_the_type_does_not_have_is_named_with_the_nearest() -> None:
+    with pytest.raises(ConfigurationError, match=r"no field 'event_idd'.*Did you mean 'event_id'"):
+        processor().consume("in", Payment, identity="event_idd")(lambda record, tx: None)
+
+
+@dataclasses.dataclass
+class Plain:
+    n: int
+
+
+@pytest.mark.parametrize(
+    ("value_type", "identity", "value", "text"),
+    [
+        (Payment, "event_id", Payment("e1", 1), "e1"),
+        (Plain, "n", Plain(7), "7"),
+        (dict, "id", {"id": "x"}, "x"),
+        (bytes, lambda value: value.decode(), b"raw", "raw"),
+        (Payment, lambda value: uuid.UUID(int=1), Payment("e1", 1), str(uuid.UUID(int=1))),
+        (Payment, "event_id", None, None),
+    ],
+)
+def test_an_identity_is_text(value_type: Any, identity: Any, value: Any, text: str | None) -> None:
+    declared = subscription("in", value_type, lambda record, tx: None, identity=identity, effects=None)
+    assert declared.identity is not None
+    assert declared.identity(value) == text
+
+
+def test_an_identity_of_bytes_is_refused() -> None:
+    declared = subscription("in", bytes, lambda record, tx: None, identity=lambda value: value, effects=None)
+    assert declared.identity is not None
+    with pytest.raises(TypeError, match="not bytes"):
+        declared.identity(b"raw")
+
+
+def test_two_effects_of_one_name_at_one_place_are_refused() -> None:
+    other = effect(bank, name="settle")(lambda db: None)
+    app = processor()
+    app.consume("in", Payment, effects=[settle, other])(lambda record, tx: None)
+    with pytest.raises(ConfigurationError, match="Two effects at 'bank' are called 'settle'"):
+        app.run()
+
+
+def test_two_places_of_one_name_are_refused() -> None:
+    other = effect(Postgres("postgresql://localhost/b", name="bank", policy=OffsetLedger()), name="b")(settle.function)
+    app = processor()
+    app.consume("in", Payment, effects=[settle, other])(lambda record, tx: None)
+    with pytest.raises(ConfigurationError, match="Two places are called 'bank'"):
+        app.run()
+
+
+def test_a_topic_has_one_handler() -> None:
+    app = processor()
+    app.consume("in", bytes)(lambda record, tx: None)
+    with pytest.raises(ConfigurationError, match="has a handler already"):
+        app.consume("in", bytes)
+
+
+def test_a_processor_without_handlers_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="consumes nothing"):
+        processor().run()
+
+
+def test_a_type_that_cannot_be_decoded_to_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="cannot be decoded"):
+        processor().consume("in", Postgres)(lambda record, tx: None)
+
+
+def test_an_effect_that_the_handler_is_not_known_to_use_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"effects=\[…\]"):
+        Transaction([]).run(settle, Payment("e1", 1))
+
+
+def test_outputs_are_encoded_when_they_are_produced() -> None:
+    payment = Payment("e1", 1)
+    out = output("t", payment, key="ключ", headers=[("a", "x"), ("a", None)])
+    payment.amount = 2
+    assert (out.value, out.key, out.headers) == (
+        b'{"event_id":"e1","amount":1}',
+        "ключ".encode(),
+        [("a", b"x"), ("a", None)],
+    )
+    assert output("t", None).value is None
+    assert output("t", b"raw").value == b"raw"
+    with pytest.raises(TypeError, match="a key is bytes"):
+        output("t", 1, key=7)  # type: ignore[arg-type]
+
+
+def test_importing_the_package_loads_neither_kafka_nor_postgresql() -> None:
+    check = "import sys, oncewhere; assert not {'confluent_kafka', 'psycopg'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_postgres_without_psycopg_says_what_to_install() -> None:
+    check = (
+        "import sys; sys.modules['psycopg'] = None\n"
+        "import oncewhere; from oncewhere import Processor, effect, OffsetLedger\n"
+        "try: oncewhere.Postgres\n"
+        "except oncewhere.ConfigurationError as error: assert 'oncewhere[postgresql]' in str(error)\n"
+        "else: raise SystemExit('no error')"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)

@@ -1,0 +1,99 @@
+"""What the guarantee needs is fixed; a conflicting setting is refused with what to write instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from oncewhere.errors import ConfigurationError
+from oncewhere.runtime.settings import CONSUMER_ONLY, PRODUCER_ONLY, Complete, complete
+
+ADDRESS = {"bootstrap.servers": "localhost:9092"}
+
+
+def settings(**given: Any) -> Complete:
+    dotted = {name.replace("_", "."): value for name, value in given.items()}
+    return complete({**ADDRESS, **dotted}, group_id="g", transactional_id="t")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "sentence"),
+    [
+        ("enable.auto.commit", True, "inside the transaction.*must be false"),
+        ("auto.commit.enable", "true", r"enable\.auto\.commit=true cannot be"),
+        ("enable.auto.offset.store", True, "inside the transaction"),
+        ("isolation.level", "read_uncommitted", "aborted transaction upstream.*must be read_committed"),
+        ("enable.idempotence", False, "idempotent producer"),
+        ("acks", 1, "in-sync replicas.*must be all"),
+        ("request.required.acks", "0", "in-sync replicas"),
+        ("group.id", "another", r"Processor\(…, group_id=…\)"),
+        ("transactional.id", "another", r"Processor\(…, transactional_id=…\)"),
+        ("auto.offset.reset", "none", "Write 'earliest'"),
+        ("transaction.timeout.ms", 300_000, "not below max.poll.interval.ms"),
+        ("transaction.timeout.ms", "soon", "no number of milliseconds"),
+    ],
+)
+def test_a_setting_that_breaks_the_guarantee_is_refused(setting: str, value: object, sentence: str) -> None:
+    with pytest.raises(ConfigurationError, match=sentence):
+        complete({**ADDRESS, setting: value}, group_id="g", transactional_id="t")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("enable.auto.commit", "false"),
+        ("isolation.level", "read_committed"),
+        ("acks", "-1"),
+        ("acks", "all"),
+        ("enable.idempotence", "True"),
+    ],
+)
+def test_a_setting_that_says_the_same_is_taken(setting: str, value: object) -> None:
+    complete({**ADDRESS, setting: value}, group_id="g", transactional_id="t")
+
+
+def test_each_client_gets_only_its_own_settings() -> None:
+    both = settings(linger_ms=3, session_timeout_ms=6000, client_id="c")
+    assert both.producer["linger.ms"] == 3
+    assert both.consumer["session.timeout.ms"] == 6000
+    assert both.producer["client.id"] == both.consumer["client.id"] == "c"
+    assert not set(both.consumer) & PRODUCER_ONLY
+    assert not set(both.producer) & CONSUMER_ONLY
+    assert set(both.common) == {"bootstrap.servers", "client.id"}
+
+
+def test_what_the_guarantee_needs_is_always_there() -> None:
+    both = settings()
+    assert both.consumer["isolation.level"] == "read_committed"
+    assert both.consumer["enable.auto.commit"] is False
+    assert both.consumer["enable.auto.offset.store"] is False
+    assert both.consumer["auto.offset.reset"] == "earliest"
+    assert both.producer["enable.idempotence"] is True
+    assert both.producer["acks"] == "all"
+    assert both.producer["transactional.id"] == "t"
+    assert both.transaction_timeout_s == 60
+
+
+@pytest.mark.parametrize(
+    ("given", "cooperative"),
+    [
+        ({}, False),
+        ({"partition_assignment_strategy": "cooperative-sticky"}, True),
+        ({"partition_assignment_strategy": "range"}, False),
+        ({"group_protocol": "consumer"}, True),
+    ],
+)
+def test_the_groups_protocol_decides_how_partitions_are_taken(given: dict[str, Any], cooperative: bool) -> None:
+    assert settings(**given).cooperative is cooperative
+
+
+@pytest.mark.parametrize("identity", [{"group_id": ""}, {"transactional_id": None}])
+def test_an_identity_is_never_empty(identity: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=next(iter(identity))):
+        complete(ADDRESS, **{"group_id": "g", "transactional_id": "t", **identity})
+
+
+def test_an_address_is_needed() -> None:
+    with pytest.raises(ConfigurationError, match="No Kafka address"):
+        complete({}, group_id="g", transactional_id="t")

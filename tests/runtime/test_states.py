@@ -1,0 +1,124 @@
+"""The session's tables: every state has a way on, and no producer is used after an unknown outcome."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from confluent_kafka import KafkaError
+
+from oncewhere.errors import ConfigurationError, FencedError, OncewhereError
+from oncewhere.runtime.failures import CONSUMER_HEALS, FAILURES, Failure, Treatment, classify, consumer_error, outcome
+from oncewhere.runtime.states import TABLE, Call, Outcome, State, step
+
+ENDS = {State.FENCED, State.CLOSED}
+
+
+def after(state: State) -> set[State]:
+    return {to for (at, _, _), to in TABLE.items() if at is state}
+
+
+def reachable(start: State, *, without: frozenset[tuple[Call, Outcome]] = frozenset()) -> set[State]:
+    found, todo = {start}, [start]
+    while todo:
+        at = todo.pop()
+        for (state, call, how), to in TABLE.items():
+            if state is at and (call, how) not in without and to not in found:
+                found.add(to)
+                todo.append(to)
+    return found
+
+
+def test_every_state_can_be_reached() -> None:
+    assert reachable(State.NEW) == set(State)
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - ENDS))
+def test_from_every_state_the_session_gets_ready_again(state: State) -> None:
+    assert State.READY in reachable(state)
+
+
+def test_from_an_end_nothing_leads_on() -> None:
+    assert after(State.FENCED) == {State.CLOSED}
+    assert after(State.CLOSED) == {State.CLOSED}
+
+
+def test_an_unknown_outcome_leads_on_only_through_a_new_producer() -> None:
+    for (_, _, how), to in TABLE.items():
+        if how is Outcome.UNKNOWN:
+            assert to is State.SPENT
+    replaced = (Call.REPLACE, Outcome.OK)
+    assert State.READY not in reachable(State.SPENT, without=frozenset({replaced}))
+
+
+def test_whatever_did_not_commit_leads_on_only_through_a_rewind() -> None:
+    for state in (State.FAILED, State.SPENT, State.ASTRAY):
+        assert State.READY not in reachable(state, without=frozenset({(Call.REWIND, Outcome.OK)}))
+
+
+def test_a_commit_needs_offsets() -> None:
+    assert {at for (at, call, _) in TABLE if call is Call.COMMIT} == {State.OFFSETS}
+
+
+def test_a_step_that_is_in_no_table_is_our_mistake() -> None:
+    with pytest.raises(AssertionError, match="no such step"):
+        step(State.READY, Call.COMMIT, Outcome.OK)
+
+
+@pytest.mark.parametrize(
+    ("state", "call", "treatment"),
+    [
+        (state, call, treatment)
+        for (state, call) in {(at, call) for (at, call, how) in TABLE if how is Outcome.FENCED}
+        for treatment in set(Treatment) - {Treatment.CONFIGURATION}
+    ],
+)
+def test_every_failure_of_every_call_has_a_next_state(state: State, call: Call, treatment: Treatment) -> None:
+    step(state, call, outcome(call, Failure("X", treatment, "")))
+
+
+def test_a_lost_answer_to_commit_is_unknown_and_no_other_call_is() -> None:
+    lost = classify("_TIMED_OUT", retriable=True)
+    assert outcome(Call.COMMIT, lost) is Outcome.UNKNOWN
+    assert outcome(Call.SEND_OFFSETS, lost) is Outcome.ABORTABLE
+    assert outcome(Call.INIT, lost) is Outcome.FATAL
+
+
+def test_every_code_in_the_tables_is_one_that_librdkafka_knows() -> None:
+    for code in itertools.chain(FAILURES, CONSUMER_HEALS):
+        assert KafkaError(getattr(KafkaError, code)).name() == code
+
+
+def test_an_unknown_code_is_fatal() -> None:
+    assert classify("SOMETHING_NEW").treatment is Treatment.FATAL
+
+
+@pytest.mark.parametrize("code", ["_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH"])
+def test_fencing_is_never_treated_as_anything_else(code: str) -> None:
+    for fatal, abortable, retriable in itertools.product((True, False), repeat=3):
+        assert classify(code, fatal=fatal, abortable=abortable, retriable=retriable).treatment is Treatment.FENCED
+
+
+def test_librdkafkas_own_word_goes_before_the_table() -> None:
+    assert classify("UNKNOWN_PRODUCER_ID", fatal=True).treatment is Treatment.FATAL
+    assert classify("SOMETHING_NEW", abortable=True).treatment is Treatment.ABORTABLE
+    assert classify("SOMETHING_NEW", retriable=True).treatment is Treatment.RETRIABLE
+
+
+@pytest.mark.parametrize(
+    ("code", "fatal", "kind"),
+    [
+        ("_TRANSPORT", False, None),
+        ("_MAX_POLL_EXCEEDED", False, None),
+        ("_MAX_POLL_EXCEEDED", True, OncewhereError),
+        ("FENCED_INSTANCE_ID", True, FencedError),
+        ("UNRELEASED_INSTANCE_ID", True, FencedError),
+        ("TOPIC_AUTHORIZATION_FAILED", False, OncewhereError),
+        ("GROUP_AUTHORIZATION_FAILED", False, ConfigurationError),
+        ("UNKNOWN_TOPIC_OR_PART", False, ConfigurationError),
+        ("SOMETHING_NEW", False, OncewhereError),
+    ],
+)
+def test_a_consumers_error_mends_itself_or_ends_the_run(code: str, fatal: bool, kind: type | None) -> None:
+    error = consumer_error(code, said="", fatal=fatal)
+    assert type(error) is (kind or type(None))
