@@ -1,0 +1,42 @@
+"""A drill kills a real processor at a real message, restarts it, and says where its work happened once.
+
+The nouns, in the order in which data flows through them:
+
+- `Declaration`: what cannot be seen from outside, read from `oncewhere.toml`; it has one or more `Version`.
+- `Input`: a record to feed the processor; `Identity` says where its business identity stands.
+- `Lane`: the worlds (`KafkaWorld`, `DatabaseWorld`) that one trial at a time has for itself.
+- `CrashPoint`: the message at which the processor dies, found in a clean run; three of them are a `NamedCrash`.
+- `Trial`: a fresh world, a `Victim` with one or more lives, a `Trap` at the proxies, a `History` on disk.
+- `Finding`: the `Verdict` about one place, with the number of the check that decided it.
+- `DrillResult`: the findings of all trials of all versions; events tell of it while it grows.
+"""
+
+from .declaration import Declaration, Version, load
+from .engine import Drill, Servers
+from .events import DrillBegan, DrillEnded, DrillEvent, Listener, TrialBegan, TrialJudged, VersionJudged
+from .points import CrashPoint, NamedCrash, Phase
+from .result import Crash, DrillResult, TrialResult, VersionResult
+from .verdict import Verdict
+
+__all__ = [
+    "Crash",
+    "CrashPoint",
+    "Declaration",
+    "Drill",
+    "DrillBegan",
+    "DrillEnded",
+    "DrillEvent",
+    "DrillResult",
+    "Listener",
+    "NamedCrash",
+    "Phase",
+    "Servers",
+    "TrialBegan",
+    "TrialJudged",
+    "TrialResult",
+    "Verdict",
+    "Version",
+    "VersionJudged",
+    "VersionResult",
+    "load",
+]

@@ -1,0 +1,303 @@
+"""oncewhere.toml comes in; a checked, frozen `Declaration` of what is drilled comes out.
+
+The declaration says what a drill cannot see from outside: how to start the processor, which topics and databases it
+uses, and which field names the business event. It is read by the drill for any language; nothing of it is read by the
+runtime.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from oncewhere.errors import ConfigurationError
+
+from .points import NamedCrash
+from .verdict import Verdict
+
+FILE_NAME = "oncewhere.toml"
+SIZE_LIMIT_BYTES = 1_000_000
+
+_UNKNOWN_FIELD = re.compile(r"unknown field `(?P<field>[^`]+)`(?: - at `\$\.?(?P<path>[^`]*)`)?")
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}")
+
+
+class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A place outside Kafka, as the declaration names it.
+
+    Attributes:
+        system: the protocol that the drill understands.
+        policy: how a duplicate is prevented there, in the vocabulary of the policies.
+        schema: an SQL file, relative to the declaration, that makes the empty tables.
+        observe: a query of two columns, the event's identity (as text) and how often the effect happened for it.
+    """
+
+    system: Literal["postgresql"]
+    observe: str
+    policy: str = "undeclared"
+    schema: str | None = None
+
+
+class Processor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How to start the processor, and what it reads and writes in Kafka.
+
+    Attributes:
+        command: program and arguments; `{python}` is the interpreter that runs the drill.
+        input: the topic that is consumed.
+        output: the topics that are produced.
+        group: the consumer group (`group.id`).
+        identity: where the business identity stands in input and output: a JSON field, `key`, or `header:NAME`.
+        environment: variables for the processor; `{kafka}` and `{EFFECT}` become the drill's addresses.
+    """
+
+    command: list[str]
+    input: str
+    output: list[str]
+    group: str
+    identity: str
+    environment: dict[str, str] = {}
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the drill does to the processor.
+
+    Attributes:
+        inputs: a JSON Lines file, or a command that prints such lines: `key`, `value`, `headers`, `partition`.
+        partitions: partitions of every topic that the drill makes.
+        deadline_s: seconds for one life of the processor to finish all inputs before it counts as stuck.
+        restart_limit: how often a processor that exits by itself is started again after the crash.
+        noun: what one input is called in sentences, in the plural.
+    """
+
+    inputs: str | list[str]
+    partitions: int = 3
+    deadline_s: float = 30.0
+    restart_limit: int = 3
+    noun: str = "inputs"
+
+    def __post_init__(self) -> None:
+        """Refuses numbers that would make a drill endless or empty."""
+        if not 1 <= self.partitions <= 100:
+            raise ValueError("partitions must be from 1 to 100")
+        if not 1 <= self.deadline_s <= 3600:
+            raise ValueError("deadline_s must be from 1 to 3600 seconds")
+        if not 0 <= self.restart_limit <= 100:
+            raise ValueError("restart_limit must be from 0 to 100")
+
+
+class EffectChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a version changes of an effect."""
+
+    policy: str | None = None
+    schema: str | None = None
+    observe: str | None = None
+
+
+class VersionChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a version changes of the declaration, and what it is there to show.
+
+    Attributes:
+        about: one line for a reader.
+        command: replaces the processor's command.
+        effects: replaces parts of effects, by name.
+        expect: per named crash, per place, the verdict that this version demonstrates; all others are `once`.
+    """
+
+    about: str = ""
+    command: list[str] | None = None
+    effects: dict[str, EffectChange] = {}
+    expect: dict[NamedCrash, dict[str, Verdict]] = {}
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    processor: Processor
+    drill: Settings
+    effects: dict[str, Effect] = {}
+    versions: dict[str, VersionChange] = {}
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """One drillable processor: the declaration with one version's changes applied."""
+
+    name: str
+    about: str
+    processor: Processor
+    effects: dict[str, Effect]
+    settings: Settings
+    expect: dict[NamedCrash, dict[str, Verdict]]
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Every place that is judged: the output topics, then the effects."""
+        return (*self.processor.output, *self.effects)
+
+    def expected(self, crash: NamedCrash, place: str) -> Verdict:
+        """The verdict that this version demonstrates at that crash and place."""
+        return self.expect.get(crash, {}).get(place, Verdict.ONCE)
+
+
+class Declaration(msgspec.Struct, frozen=True, kw_only=True):
+    """A checked declaration file: its folder and its versions in the file's order."""
+
+    folder: Path
+    versions: dict[str, Version]
+    demonstrates: bool
+
+
+def load(path: Path) -> Declaration:
+    """Reads a declaration.
+
+    Args:
+        path: a folder with an `oncewhere.toml` or a `pyproject.toml` with `[tool.oncewhere]`, or such a file.
+
+    Raises:
+        ConfigurationError: no such file, not TOML, an unknown key (the nearest known one is named), a wrong type.
+    """
+    file, tables = _read(path)
+    try:
+        parsed = msgspec.convert(tables, _File)
+    except msgspec.ValidationError as error:
+        raise _explained(error, file) from None
+    _check(parsed, file)
+    changes = parsed.versions or {file.parent.resolve().name: VersionChange()}
+    return Declaration(
+        folder=file.parent.resolve(),
+        versions={name: _apply(parsed, name, change) for name, change in changes.items()},
+        demonstrates=any(change.expect for change in changes.values()),
+    )
+
+
+def fill(text: str, values: Mapping[str, str], where: str) -> str:
+    """Replaces every `{name}` in `text`.
+
+    Raises:
+        ConfigurationError: a name that is not among `values`.
+    """
+
+    def one(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in values:
+            near = _nearest(name, values)
+            raise ConfigurationError(
+                f"{where} uses {{{name}}}, which the drill does not fill in.",
+                hint=f"Did you mean {{{near}}}?" if near else f"Known: {', '.join(sorted(values))}.",
+            )
+        return values[name]
+
+    return _PLACEHOLDER.sub(one, text)
+
+
+def standing_values() -> dict[str, str]:
+    """The placeholders that do not depend on a run."""
+    return {"python": sys.executable}
+
+
+def _read(path: Path) -> tuple[Path, Any]:
+    if path.is_file():
+        candidates = [path]
+    elif path.is_dir():
+        candidates = [path / FILE_NAME, path / "pyproject.toml"]
+    else:
+        raise ConfigurationError(f"{path} does not exist.", hint=f"Name a folder with an {FILE_NAME}, or the file.")
+    for file in candidates:
+        if not file.is_file():
+            continue
+        if file.stat().st_size > SIZE_LIMIT_BYTES:
+            raise ConfigurationError(f"{file} is larger than {SIZE_LIMIT_BYTES} bytes: no declaration is.")
+        try:
+            tables = tomllib.loads(file.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{file} is not valid TOML: {error}.") from None
+        if file.name != "pyproject.toml":
+            return file, tables
+        if "oncewhere" in tables.get("tool", {}):
+            return file, tables["tool"]["oncewhere"]
+    raise ConfigurationError(
+        f"{path} has no {FILE_NAME}, and no [tool.oncewhere] in a pyproject.toml.",
+        hint="See examples/payments/oncewhere.toml for a declaration to copy.",
+    )
+
+
+def _check(parsed: _File, file: Path) -> None:
+    if not parsed.processor.command:
+        raise ConfigurationError(f"{file}: processor.command is empty.", hint="Write the program and its arguments.")
+    if not parsed.processor.output:
+        raise ConfigurationError(f"{file}: processor.output is empty.", hint="Name at least one output topic.")
+    for reserved in {"kafka", "python"} & parsed.effects.keys():
+        raise ConfigurationError(
+            f"{file}: an effect cannot be named {reserved!r}: {{{reserved}}} means something else."
+        )
+    for name, change in parsed.versions.items():
+        for effect in change.effects:
+            if effect not in parsed.effects:
+                raise _unknown_name(file, f"versions.{name}.effects", effect, parsed.effects)
+        places = dict.fromkeys([*parsed.processor.output, *parsed.effects])
+        for crash, verdicts in change.expect.items():
+            for place in verdicts:
+                if place not in places:
+                    raise _unknown_name(file, f"versions.{name}.expect.{crash}", place, places)
+
+
+def _apply(parsed: _File, name: str, change: VersionChange) -> Version:
+    effects = {
+        key: msgspec.structs.replace(
+            effect,
+            **{
+                f: v
+                for f, v in msgspec.structs.asdict(change.effects.get(key, EffectChange())).items()
+                if v is not None
+            },
+        )
+        for key, effect in parsed.effects.items()
+    }
+    command = parsed.processor.command if change.command is None else change.command
+    return Version(
+        name=name,
+        about=change.about,
+        processor=msgspec.structs.replace(parsed.processor, command=command),
+        effects=effects,
+        settings=parsed.drill,
+        expect=change.expect,
+    )
+
+
+def _explained(error: msgspec.ValidationError, file: Path) -> ConfigurationError:
+    match = _UNKNOWN_FIELD.search(str(error))
+    if not match:
+        return ConfigurationError(f"{file}: {str(error).replace('$.', '').replace('$', 'the file')}.")
+    table = match.group("path") or ""
+    known = _known_fields(table)
+    return _unknown_name(file, table or "the top level", match.group("field"), dict.fromkeys(known))
+
+
+def _unknown_name(file: Path, where: str, name: str, known: Mapping[str, object]) -> ConfigurationError:
+    near = _nearest(name, known)
+    return ConfigurationError(
+        f"{file}: unknown key {name!r} in {where}.",
+        hint=f"Did you mean {near!r}?" if near else f"Known: {', '.join(known)}.",
+    )
+
+
+def _known_fields(table: str) -> tuple[str, ...]:
+    """The fields of the table that msgspec named; `[...]` stands for a key of a map."""
+    head, _, rest = table.partition("[...]")
+    kinds: dict[str, type[msgspec.Struct]] = {
+        "": _File,
+        "processor": Processor,
+        "drill": Settings,
+        "effects": Effect,
+        "versions": EffectChange if "effects" in rest else VersionChange,
+    }
+    return kinds.get(head, _File).__struct_encode_fields__
+
+
+def _nearest(name: str, known: Mapping[str, object]) -> str | None:
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return near[0] if near else None

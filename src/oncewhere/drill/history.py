@@ -1,0 +1,120 @@
+"""Events of a trial come in; each goes out as one JSON line, on disk before the next byte moves.
+
+The wire log is the drill's evidence: for each crash it says which message was or was not forwarded, and what the
+cluster said about the transaction afterwards. Times are seconds since the trial began (monotonic).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import msgspec
+
+from oncewhere.wire.message import JSON, Message
+
+Outcome = Literal["forwarded", "dropped", "withheld"]
+
+
+class Wire(msgspec.Struct, frozen=True, kw_only=True, tag="wire", tag_field="event"):
+    """A message at the proxy.
+
+    Attributes:
+        t: seconds since the trial began.
+        life: which life of the processor, from 1.
+        link: the connection, as the proxy names it.
+        interval: the commit interval of that life.
+        outcome: `forwarded`; `dropped`, a request that never reached the server; `withheld`, a reply that never
+            reached the processor.
+    """
+
+    t: float
+    life: int
+    link: str
+    interval: int
+    system: str
+    kind: str
+    direction: str
+    sequence: int
+    boundary: bool
+    outcome: Outcome
+    fields: dict[str, Any] = {}
+
+
+class Happened(msgspec.Struct, frozen=True, kw_only=True, tag="happened", tag_field="event"):
+    """Anything else: a start, a kill, what the cluster answered, an observation.
+
+    Attributes:
+        t: seconds since the trial began.
+        what: a short name of the event.
+        fields: what there is to know about it, JSON-able.
+    """
+
+    t: float
+    what: str
+    fields: dict[str, Any] = {}
+
+
+Event = Wire | Happened
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Event)
+
+
+class History:
+    """The wire log of one trial, written line by line.
+
+    Args:
+        path: the file to write; its folder exists.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.life = 0
+        self._began = time.monotonic()
+        self._file: IO[bytes] = path.open("wb", buffering=0)
+
+    def wire(self, link: str, interval: int, message: Message, outcome: Outcome) -> None:
+        """Records a message before its bytes move."""
+        self._write(
+            Wire(
+                t=self._now(),
+                life=self.life,
+                link=link,
+                interval=interval,
+                system=message.system,
+                kind=message.kind,
+                direction=message.direction,
+                sequence=message.sequence,
+                boundary=message.boundary,
+                outcome=outcome,
+                fields=dict(message.fields),
+            )
+        )
+
+    def happened(self, what: str, **fields: JSON) -> None:
+        """Records anything that is not a message."""
+        self._write(Happened(t=self._now(), what=what, fields=fields))
+
+    def close(self) -> None:
+        """Closes the file; a history may be closed twice."""
+        self._file.close()
+
+    def _now(self) -> float:
+        return round(time.monotonic() - self._began, 6)
+
+    def _write(self, event: Event) -> None:
+        self._file.write(_ENCODER.encode(event) + b"\n")
+
+
+def read(path: Path) -> Iterator[Event]:
+    """Reads a history back.
+
+    Raises:
+        msgspec.DecodeError: a line is not an event (a run that was killed may end in half a line).
+    """
+    with path.open("rb") as file:
+        for line in file:
+            yield _DECODER.decode(line)

@@ -1,0 +1,268 @@
+"""Input records come in; a Kafka where nothing has happened yet goes out, and later what is found there.
+
+Everything here talks to the real broker, never through the proxy: the drill's own traffic is not the processor's.
+Blocking calls; the engine runs them in a thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # not in its __all__
+
+from oncewhere.errors import ConfigurationError, InconclusiveError
+
+from .checks import PlaceSeen
+from .identity import Identity
+from .inputs import Input
+
+CALL_LIMIT_S = 10.0
+RESET_LIMIT_S = 15.0
+RESET_POLL_S = 0.01
+READ_LIMIT_S = 20.0
+QUIET_LOG = 2
+"""Syslog's "critical": a broker that goes away at the end of a drill is no news."""
+READER_GROUP = "oncewhere-drill"
+CHOSEN_BY_KEY = -1
+"""librdkafka's RD_KAFKA_PARTITION_UA."""
+
+
+class KafkaWorld:
+    """The topics and the group of one drill, on one cluster.
+
+    Args:
+        bootstrap_servers: `host:port,…` of the real brokers.
+        input_topic: the processor's input.
+        output_topics: the processor's outputs.
+        group: the processor's group.
+        partitions: partitions of every topic.
+        recreate: True allows deleting topics that existed before this drill (they hold somebody's data).
+    """
+
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        *,
+        input_topic: str,
+        output_topics: Sequence[str],
+        group: str,
+        partitions: int,
+        recreate: bool,
+    ) -> None:
+        self.bootstrap_servers = bootstrap_servers
+        self.input_topic = input_topic
+        self.output_topics = tuple(output_topics)
+        self.group = group
+        self.partitions = partitions
+        self._recreate = recreate
+        self._admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": QUIET_LOG})
+        self._made = False
+        self.ends: dict[int, int] = {}
+        """The input's end offset per partition, once it is written."""
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Every topic of this world, each once."""
+        return tuple(dict.fromkeys((self.input_topic, *self.output_topics)))
+
+    def reset(self, inputs: Sequence[Input]) -> None:
+        """Deletes group and topics, makes them anew and writes the inputs.
+
+        Raises:
+            ConfigurationError: a topic exists that this drill did not make, and `recreate` is False.
+            InconclusiveError: the cluster did not finish in time.
+        """
+        self._delete()
+        self._create()
+        self._fill(inputs)
+
+    def remove(self) -> None:
+        """Deletes the group and the topics that were made here; what a drill made on a cluster does not stay there."""
+        if self._made:
+            self._delete()
+
+    def outputs(self, topic: str, identity: Identity) -> PlaceSeen:
+        """Reads an output topic to its end with `isolation.level=read_committed` and counts identities.
+
+        Where the last stable offset has not passed the high watermark, an open transaction hides records; the answer
+        says so in `hidden` (check 1).
+        """
+        ends = self._ends(topic, IsolationLevel.READ_UNCOMMITTED)
+        stable = self._ends(topic, IsolationLevel.READ_COMMITTED)
+        behind = {p: (stable[p], end) for p, end in ends.items() if stable[p] < end}
+        counts: Counter[str] = Counter()
+        unidentified = 0
+        for key, value, headers in self._read(topic, stable):
+            found = identity.of(key, value, headers)
+            if found is None:
+                unidentified += 1
+            else:
+                counts[found] += 1
+        hidden = None
+        if behind:
+            partition, (lso, end) = next(iter(behind.items()))
+            hidden = (
+                f"an open transaction hides records: the last stable offset of {topic}-{partition} is {lso}, "
+                f"its high watermark {end}"
+            )
+        return PlaceSeen(place=topic, system="kafka", counts=dict(counts), unidentified=unidentified, hidden=hidden)
+
+    def _delete(self) -> None:
+        existing = set(self._admin.list_topics(timeout=CALL_LIMIT_S).topics) & set(self.topics)
+        if existing and not (self._recreate or self._made):
+            raise ConfigurationError(
+                f"Topic {min(existing)} exists already on {self.bootstrap_servers}; "
+                "a drill deletes its topics and makes them anew.",
+                hint="Drill against another cluster, or say --recreate-topics if nobody needs what is in them.",
+            )
+        ignore = {KafkaError.GROUP_ID_NOT_FOUND, KafkaError.UNKNOWN_TOPIC_OR_PART}
+        self._delete_group(ignore)
+        if existing:
+            self._settle(self._admin.delete_topics(sorted(existing)).values(), ignore, "delete the topics")
+
+    def _delete_group(self, ignore: set[int]) -> None:
+        """A group whose members were evicted may still be on its way to being empty."""
+        deadline = time.monotonic() + RESET_LIMIT_S
+        while True:
+            future = self._admin.delete_consumer_groups([self.group])[self.group]
+            try:
+                future.result(CALL_LIMIT_S)
+            except KafkaException as error:
+                code = error.args[0].code()
+                if code == KafkaError.NON_EMPTY_GROUP and time.monotonic() < deadline:
+                    time.sleep(RESET_POLL_S)
+                    continue
+                if code not in ignore:
+                    described = self._admin.describe_consumer_groups([self.group])[self.group].result(CALL_LIMIT_S)
+                    raise InconclusiveError(
+                        f"The cluster refused to delete the group {self.group} ({described.state.name}, "
+                        f"{len(described.members)} members): {error.args[0].str()}."
+                    ) from None
+            return
+
+    def _create(self) -> None:
+        self._made = True
+        deadline = time.monotonic() + RESET_LIMIT_S
+        missing = set(self.topics)
+        while missing:
+            new = [NewTopic(topic, num_partitions=self.partitions, replication_factor=1) for topic in sorted(missing)]
+            for topic, future in self._admin.create_topics(new).items():
+                try:
+                    future.result(CALL_LIMIT_S)
+                    missing.discard(topic)
+                except KafkaException as error:
+                    if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # still being deleted
+                        raise InconclusiveError(
+                            f"The cluster could not make topic {topic}: {error.args[0].str()}."
+                        ) from None
+            if missing:
+                if time.monotonic() > deadline:
+                    raise InconclusiveError(f"The cluster did not delete {min(missing)} within {RESET_LIMIT_S:.0f} s.")
+                time.sleep(RESET_POLL_S)
+        while not all(self._is_whole(topic) for topic in self.topics):
+            if time.monotonic() > deadline:
+                raise InconclusiveError(f"The cluster did not make the topics whole within {RESET_LIMIT_S:.0f} s.")
+            time.sleep(RESET_POLL_S)
+
+    def _is_whole(self, topic: str) -> bool:
+        found = self._admin.list_topics(topic, timeout=CALL_LIMIT_S).topics[topic]
+        partitions = found.partitions.values()
+        return found.error is None and len(partitions) == self.partitions and all(p.leader >= 0 for p in partitions)
+
+    def _fill(self, inputs: Sequence[Input]) -> None:
+        # A producer of its own each time: an older one remembers the partitions of the deleted topic.
+        producer = Producer(
+            {
+                "bootstrap.servers": self.bootstrap_servers,
+                "enable.idempotence": True,
+                "linger.ms": 1,
+                "log_level": QUIET_LOG,
+            }
+        )
+        failed: list[str] = []
+
+        def delivered(error: KafkaError | None, _message: object) -> None:
+            if error is not None:
+                failed.append(error.str())
+
+        for record in inputs:
+            producer.produce(
+                self.input_topic,
+                value=bytes(record.value),
+                key=record.key,
+                headers=dict(record.headers) or None,
+                on_delivery=delivered,
+                partition=CHOSEN_BY_KEY if record.partition is None else record.partition,
+            )
+        left = producer.flush(RESET_LIMIT_S)
+        if failed or left:
+            why = failed[0] if failed else f"{left} records were not acknowledged within {RESET_LIMIT_S:.0f} s"
+            raise InconclusiveError(f"The inputs could not be written to {self.input_topic}: {why}.")
+        self.ends = self._ends(self.input_topic, IsolationLevel.READ_UNCOMMITTED)
+
+    def _ends(self, topic: str, isolation: IsolationLevel) -> dict[int, int]:
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = {TopicPartition(topic, p): latest for p in range(self.partitions)}
+        answers = self._admin.list_offsets(asked, isolation_level=isolation, request_timeout=CALL_LIMIT_S)
+        return {asked_for.partition: future.result(CALL_LIMIT_S).offset for asked_for, future in answers.items()}
+
+    def _read(
+        self, topic: str, ends: dict[int, int]
+    ) -> Iterable[tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]]:
+        wanted = {p: end for p, end in ends.items() if end > 0}
+        if not wanted:
+            return
+        reader = Consumer(
+            {
+                "bootstrap.servers": self.bootstrap_servers,
+                "group.id": READER_GROUP,
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,  # the end of a partition may be a control record that is never handed out
+                "fetch.wait.max.ms": 10,
+                "log_level": QUIET_LOG,
+            }
+        )
+        try:
+            reader.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in wanted])
+            open_partitions = set(wanted)
+            deadline = time.monotonic() + READ_LIMIT_S
+            while open_partitions:
+                if time.monotonic() > deadline:
+                    raise InconclusiveError(f"{topic} could not be read to its end within {READ_LIMIT_S:.0f} s.")
+                for message in reader.consume(1000, 0.02):
+                    problem = message.error()
+                    if problem is None:
+                        yield message.key(), message.value(), _headers(message)
+                    elif problem.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
+                        open_partitions.discard(message.partition())
+                    else:
+                        raise InconclusiveError(f"{topic} could not be read: {problem.str()}.")
+        finally:
+            reader.close()
+
+    def _settle(self, futures: Iterable[object], ignore: set[int], what: str) -> None:
+        for future in futures:
+            try:
+                future.result(CALL_LIMIT_S)  # type: ignore[attr-defined]  # a concurrent.futures.Future without a stub
+            except KafkaException as error:
+                if error.args[0].code() not in ignore:
+                    raise InconclusiveError(f"The cluster refused to {what}: {error.args[0].str()}.") from None
+
+
+def _headers(message: Message[bytes, bytes]) -> list[tuple[str, bytes | None]]:
+    found = message.headers() or []
+    pairs = found.items() if isinstance(found, dict) else found
+    return [(name, value.encode() if isinstance(value, str) else value) for name, value in pairs]

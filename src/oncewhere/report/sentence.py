@@ -1,0 +1,77 @@
+"""A version's result comes in; the answer to "exactly once where?" goes out, as one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from oncewhere.drill import NamedCrash, Verdict, VersionResult
+
+GAP = {
+    NamedCrash.BEFORE_EFFECT: "before the external effect",
+    NamedCrash.AFTER_EFFECT: "between the database commit and the Kafka commit",
+    NamedCrash.AFTER_COMMIT: "after the Kafka commit",
+    None: "in the clean run, without any crash",
+}
+
+
+def sentence(result: VersionResult) -> str:
+    """The answer, without the version's name.
+
+    Places where everything held come first; each place where something did not follows with how many, what, and when.
+    """
+    outputs = set(result.version.processor.output)
+    whole = [place for place in result.version.places if _worst(result, place) is Verdict.ONCE]
+    parts: list[str] = []
+    if whole:
+        names = ["Kafka"] if outputs <= set(whole) else [p for p in whole if p in outputs]
+        names += [_with_policy(result, place) for place in whole if place not in outputs]
+        parts.append(f"exactly once in {_listed(names)}")
+    for place in result.version.places:
+        broken = [_broken(result, place, trial_name) for trial_name in _names(result) if _at(result, place, trial_name)]
+        told = [b for b in broken if b]
+        if told:
+            label = f"Kafka ({place})" if place in outputs else place
+            word = "NOT" if _worst(result, place).violated else "NOT PROVED"
+            parts.append(f"{word} in {label}: {', and '.join(told)}")
+    return "; ".join(parts)
+
+
+def _broken(result: VersionResult, place: str, name: NamedCrash | None) -> str | None:
+    finding = _at(result, place, name)
+    noun = result.version.settings.noun
+    if finding is None or finding.verdict is Verdict.ONCE:
+        return None
+    when = GAP[name] if name is None else f"when the process died {GAP[name]}"
+    match finding.verdict:
+        case Verdict.DUPLICATE:
+            most = max(finding.counts.values())
+            times = "twice" if most == 2 else f"up to {most} times"
+            verb = "produced" if finding.system == "kafka" else "applied"
+            return f"{finding.duplicates} {noun} {verb} {times} {when}"
+        case Verdict.LOST:
+            return f"{finding.missing} {noun} lost {when}"
+        case _:
+            return f"{finding.sentence}, {when}"
+
+
+def _names(result: VersionResult) -> list[NamedCrash | None]:
+    return [trial.point.name if trial.point else None for trial in result.trials]
+
+
+def _at(result: VersionResult, place: str, name: NamedCrash | None):  # type: ignore[no-untyped-def]
+    return next((t.at(place) for t in result.trials if (t.point.name if t.point else None) is name), None)
+
+
+def _worst(result: VersionResult, place: str) -> Verdict:
+    found = [trial.at(place).verdict for trial in result.trials]
+    return min(found, key=list(Verdict).index)
+
+
+def _with_policy(result: VersionResult, place: str) -> str:
+    policy = result.version.effects[place].policy
+    return place if policy in {"undeclared", "none"} else f"{place} (by {policy})"
+
+
+def _listed(names: Iterable[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from oncewhere.drill.history import Happened, History, Wire, read
+from oncewhere.drill.points import CrashPoint, NamedCrash, Phase
+from oncewhere.drill.trap import Trap
+from oncewhere.proxy import Decision
+from oncewhere.wire.message import Direction, Message
+
+
+def message(
+    system: str, kind: str, direction: Direction = Direction.REQUEST, sequence: int = 0, **fields: object
+) -> Message:
+    return Message(system=system, kind=kind, direction=direction, sequence=sequence, boundary=True, fields=fields)
+
+
+def point(system: str, kind: str, phase: Phase, interval: int = 1, nth: int = 1) -> CrashPoint:
+    return CrashPoint(name=NamedCrash.AFTER_EFFECT, system=system, kind=kind, interval=interval, nth=nth, phase=phase)
+
+
+Stage = Callable[["CrashPoint | None"], "Scene"]
+
+
+class Scene:
+    def __init__(self, folder: Path, at: CrashPoint | None) -> None:
+        self.history = History(folder / "wire.jsonl")
+        self.kills = 0
+        self.trap = Trap(self.history, at, self._kill)
+
+    def _kill(self) -> None:
+        self.kills += 1
+
+    def see(self, *messages: Message, link: str = "kafka-1") -> list[Decision]:
+        return [self.trap(link, m) for m in messages]
+
+    def outcomes(self) -> list[tuple[str, str]]:
+        self.history.close()
+        return [(e.kind, e.outcome) for e in read(self.history.path) if isinstance(e, Wire)]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    scenes: list[Scene] = []
+
+    def make(at: CrashPoint | None) -> Scene:
+        scenes.append(Scene(tmp_path, at))
+        return scenes[-1]
+
+    yield make
+    for scene in scenes:
+        scene.history.close()
+
+
+OFFSETS = message("kafka", "TxnOffsetCommit", transactional_id="t")
+COMMIT = message("kafka", "EndTxn", transactional_id="t", committed=True)
+COMMITTED = message("kafka", "EndTxn", Direction.REPLY)
+
+
+def test_before_drops_the_request_and_kills(stage: Stage) -> None:
+    scene = stage(point("kafka", "EndTxn", Phase.BEFORE))
+    assert scene.see(OFFSETS, COMMIT) == [Decision.FORWARD, Decision.FREEZE_BEFORE]
+    assert scene.kills == 1
+    assert scene.outcomes() == [("TxnOffsetCommit", "forwarded"), ("EndTxn", "dropped")]
+
+
+def test_delivered_forwards_the_request_and_withholds_the_answer(stage: Stage) -> None:
+    scene = stage(point("kafka", "EndTxn", Phase.DELIVERED))
+    assert scene.see(OFFSETS, COMMIT)[1] is Decision.FREEZE_AFTER
+    scene.see(COMMITTED)
+    assert scene.outcomes() == [("TxnOffsetCommit", "forwarded"), ("EndTxn", "forwarded"), ("EndTxn", "withheld")]
+
+
+def test_replied_lets_the_server_answer_and_withholds_the_answer(stage: Stage) -> None:
+    scene = stage(point("kafka", "EndTxn", Phase.REPLIED))
+    assert scene.see(OFFSETS, COMMIT, COMMITTED) == [Decision.FORWARD] * 2 + [Decision.FREEZE_BEFORE]
+    assert scene.kills == 1
+    assert scene.outcomes() == [("TxnOffsetCommit", "forwarded"), ("EndTxn", "forwarded"), ("EndTxn", "withheld")]
+
+
+def test_an_abort_is_not_the_commit_that_was_asked_for(stage: Stage) -> None:
+    scene = stage(point("kafka", "EndTxn", Phase.REPLIED))
+    scene.see(OFFSETS, message("kafka", "EndTxn", transactional_id="t", committed=False, sequence=3))
+    assert scene.see(message("kafka", "EndTxn", Direction.REPLY, sequence=3)) == [Decision.FORWARD]
+    assert scene.kills == 0
+
+
+def test_a_reply_on_another_connection_is_another_reply(stage: Stage) -> None:
+    scene = stage(point("kafka", "EndTxn", Phase.REPLIED))
+    scene.see(OFFSETS, COMMIT, link="kafka-1")
+    assert scene.see(COMMITTED, link="kafka-2") == [Decision.FORWARD]
+    assert scene.see(COMMITTED, link="kafka-1") == [Decision.FREEZE_BEFORE]
+
+
+def test_the_nth_message_of_the_named_interval_springs_the_trap(stage: Stage) -> None:
+    scene = stage(point("postgresql", "commit", Phase.BEFORE, interval=2, nth=2))
+    write = message("postgresql", "commit")
+    assert scene.see(write, write, write, OFFSETS, COMMIT, COMMITTED, write) == [Decision.FORWARD] * 7
+    assert scene.see(write) == [Decision.FREEZE_BEFORE]
+
+
+def test_a_second_life_is_never_killed(stage: Stage) -> None:
+    scene = stage(point("kafka", "EndTxn", Phase.BEFORE))
+    scene.see(OFFSETS, COMMIT)
+    scene.trap.next_life()
+    assert scene.see(OFFSETS, COMMIT, COMMITTED, OFFSETS, COMMIT) == [Decision.FORWARD] * 5
+    assert scene.kills == 1
+
+
+@pytest.mark.parametrize(("outcome", "counted"), [("committed", 1), ("rolled back", 0)])
+def test_the_proof_counts_effects_that_the_database_confirmed(stage: Stage, outcome: str, counted: int) -> None:
+    scene = stage(point("kafka", "EndTxn", Phase.BEFORE))
+    scene.see(
+        message("postgresql", "commit", sequence=4),
+        message("postgresql", "commit", Direction.REPLY, sequence=4, outcome=outcome),
+        link="postgresql-1",
+    )
+    scene.see(OFFSETS, COMMIT)
+    assert scene.trap.sprung is not None
+    assert scene.trap.sprung.effects_before == counted
+
+
+def test_a_clean_run_records_every_message_and_forwards_all(stage: Stage) -> None:
+    scene = stage(None)
+    init = message("kafka", "InitProducerId", transactional_id="settlement-0")
+    assert set(scene.see(init, OFFSETS, COMMIT, COMMITTED)) == {Decision.FORWARD}
+    assert scene.trap.messages == [init, OFFSETS, COMMIT, COMMITTED]
+    assert list(scene.trap.transactional_ids) == ["settlement-0"]
+    assert scene.trap.kafka_commits_answered == 1
+
+
+def test_a_history_is_read_back_as_it_was_written(stage: Stage) -> None:
+    scene = stage(None)
+    scene.history.happened("transactions", states={"settlement-0": "Ongoing"})
+    scene.see(COMMIT)
+    scene.history.close()
+    first, second = read(scene.history.path)
+    assert isinstance(first, Happened)
+    assert first.fields == {"states": {"settlement-0": "Ongoing"}}
+    assert isinstance(second, Wire)
+    assert (second.kind, second.fields) == ("EndTxn", {"transactional_id": "t", "committed": True})
+    assert second.t >= first.t

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import io
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from oncewhere.drill import (
+    Crash,
+    CrashPoint,
+    DrillEnded,
+    DrillResult,
+    NamedCrash,
+    Phase,
+    TrialResult,
+    Verdict,
+    Version,
+    VersionResult,
+)
+from oncewhere.drill.checks import Finding
+from oncewhere.drill.declaration import Effect, Processor, Settings
+from oncewhere.report import RunFolder, sentence, show_result
+
+ONCE, DUPLICATE, LOST, UNKNOWN = Verdict.ONCE, Verdict.DUPLICATE, Verdict.LOST, Verdict.UNKNOWN
+
+
+def version(name: str = "naive", expect: dict[NamedCrash, dict[str, Verdict]] | None = None) -> Version:
+    return Version(
+        name=name,
+        about="",
+        processor=Processor(command=["x"], input="in", output=["out"], group="g", identity="event_id"),
+        effects={"bank": Effect(system="postgresql", observe="select", policy="offset-ledger")},
+        settings=Settings(inputs="x", noun="payments"),
+        expect=expect or {},
+    )
+
+
+def finding(place: str, verdict: Verdict) -> Finding:
+    counts = {"a": 2 if verdict is DUPLICATE else 0 if verdict is LOST else 1, "b": 1}
+    return Finding(
+        place=place,
+        system="kafka" if place == "out" else "postgresql",
+        check=1,
+        verdict=verdict,
+        sentence=f"the sentence of {verdict}",
+        duplicates=sum(n > 1 for n in counts.values()),
+        missing=sum(n == 0 for n in counts.values()),
+        counts=counts,
+    )
+
+
+def trial(name: NamedCrash | None, out: Verdict, bank: Verdict) -> TrialResult:
+    point = name and CrashPoint(name=name, system="kafka", kind="EndTxn", interval=1, nth=1, phase=Phase.BEFORE)
+    crash = name and Crash(message="EndTxn", outcome="dropped", effects_before=1)
+    findings = (finding("out", out), finding("bank", bank))
+    return TrialResult(point=point, crash=crash, findings=findings, lives=2, duration_s=1.0, folder=f"naive/{name}")
+
+
+def result(*crashes: tuple[Verdict, Verdict], of: Version | None = None) -> VersionResult:
+    names = list(NamedCrash)
+    trials = [trial(None, ONCE, ONCE), *(trial(n, *c) for n, c in zip(names, crashes, strict=False))]
+    return VersionResult(version=of or version(), trials=tuple(trials))
+
+
+def drill(*versions: VersionResult, demonstration: bool = False) -> DrillResult:
+    return DrillResult(versions=versions, demonstration=demonstration, folder="runs/x", duration_s=2.0)
+
+
+HELD = ((ONCE, ONCE), (ONCE, ONCE), (ONCE, ONCE))
+TWICE = ((ONCE, ONCE), (ONCE, DUPLICATE), (ONCE, ONCE))
+GONE = ((ONCE, ONCE), (LOST, ONCE), (ONCE, ONCE))
+DARK = ((ONCE, ONCE), (UNKNOWN, ONCE), (ONCE, ONCE))
+
+
+def test_the_sentence_answers_where() -> None:
+    assert sentence(result(*HELD)) == "exactly once in Kafka and bank (by offset-ledger)"
+    assert sentence(result(*TWICE)) == (
+        "exactly once in Kafka; NOT in bank: 1 payments applied twice "
+        "when the process died between the database commit and the Kafka commit"
+    )
+    assert sentence(result(*GONE)) == (
+        "exactly once in bank (by offset-ledger); NOT in Kafka (out): 1 payments lost "
+        "when the process died between the database commit and the Kafka commit"
+    )
+
+
+def test_unknown_is_never_told_as_held() -> None:
+    text = sentence(result(*DARK))
+    assert "exactly once in bank" in text
+    assert "NOT PROVED in Kafka (out): the sentence of unknown" in text
+    assert "exactly once in Kafka" not in text
+
+
+@pytest.mark.parametrize(
+    ("crashes", "demonstration", "expect", "code"),
+    [
+        (HELD, False, {}, 0),
+        (TWICE, False, {}, 1),
+        (GONE, False, {}, 1),
+        (DARK, False, {}, 3),
+        (HELD, True, {}, 0),
+        (TWICE, True, {NamedCrash.AFTER_EFFECT: {"bank": DUPLICATE}}, 0),
+        (TWICE, True, {NamedCrash.AFTER_EFFECT: {"bank": LOST}}, 1),
+        (HELD, True, {NamedCrash.AFTER_EFFECT: {"bank": DUPLICATE}}, 1),
+        (DARK, True, {}, 3),
+        (TWICE, False, {NamedCrash.AFTER_EFFECT: {"bank": DUPLICATE}}, 1),
+    ],
+)
+def test_exit_codes(
+    crashes: tuple[tuple[Verdict, Verdict], ...],
+    demonstration: bool,
+    expect: dict[NamedCrash, dict[str, Verdict]],
+    code: int,
+) -> None:
+    assert drill(result(*crashes, of=version(expect=expect)), demonstration=demonstration).exit_code == code
+
+
+def test_nothing_ran_is_no_success() -> None:
+    assert drill().exit_code == 5
+
+
+def test_the_run_folder_holds_the_verdicts_for_machines(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / ".oncewhere", "payments")
+    folder(DrillEnded(result=drill(result(*TWICE), result(*HELD, of=version("ledger")))))
+    data = json.loads((folder.path / "run.json").read_text())
+    assert data["exit_code"] == 1
+    crashes = {t["crash"]: t for t in data["versions"][0]["trials"]}
+    verdicts = {f["place"]: f["verdict"] for f in crashes["after-effect"]["findings"]}
+    assert verdicts == {"out": "once", "bank": "duplicate"}
+    assert crashes["after-effect"]["proof"]["outcome"] == "dropped"
+    suites = ET.parse(folder.path / "junit.xml").getroot()
+    assert [s.get("failures") for s in suites] == ["1", "0"]
+    assert (tmp_path / ".oncewhere" / "runs" / "latest").resolve() == folder.path.resolve()
+
+
+def test_a_demonstration_fails_junit_only_where_it_surprises(tmp_path: Path) -> None:
+    shown = version(expect={NamedCrash.AFTER_EFFECT: {"bank": DUPLICATE}})
+    folder = RunFolder(tmp_path, "payments")
+    folder(DrillEnded(result=drill(result(*TWICE, of=shown), demonstration=True)))
+    assert [s.get("failures") for s in ET.parse(folder.path / "junit.xml").getroot()] == ["0"]
+
+
+def test_two_runs_of_one_second_have_two_folders(tmp_path: Path) -> None:
+    assert len({RunFolder(tmp_path, "payments").path for _ in range(5)}) == 5
+
+
+def test_the_table_fits_eighty_columns_and_names_every_place() -> None:
+    out = io.StringIO()
+    show_result(drill(result(*TWICE), result(*HELD, of=version("offset-ledger"))), Console(file=out, width=80))
+    lines = out.getvalue().splitlines()
+    table = [line for line in lines if "bank" in line and "✗" in line]
+    assert any("✗ duplicate" in line for line in table)
+    assert all(len(line) <= 80 for line in lines if not line.startswith("Evidence"))
