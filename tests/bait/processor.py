@@ -6,6 +6,7 @@ The drill must say exactly what is wrong with each, at exactly the crash where i
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -66,14 +67,16 @@ class Bait:
     def commit_offsets(self) -> None:
         self.consumer.commit(asynchronous=False)
 
-    def run(self, work: Callable[[list[Message]], None]) -> None:
-        while True:
+    def run(self, work: Callable[[list[Message]], None], *, idle_limit_s: float = math.inf) -> None:
+        worked_s = math.inf  # nothing was there to be idle after
+        while time.monotonic() - worked_s < idle_limit_s:
             batch = self.consumer.consume(BATCH, 0.05)
             for message in batch:
                 if message.error():
                     raise SystemExit(str(message.error()))
             if batch:
                 work(batch)
+                worked_s = time.monotonic()
 
 
 def unprotected(bait: Bait) -> Callable[[list[Message]], None]:
@@ -147,6 +150,7 @@ def dies_after_restart(bait: Bait) -> Callable[[list[Message]], None]:
 
 BUGS: dict[str, tuple[Callable[[Bait], Callable[[list[Message]], None]], str | None]] = {
     "unprotected": (unprotected, "bait-0"),
+    "ends-by-itself": (unprotected, "bait-0"),
     "kafka-before-database": (kafka_before_database, "bait-0"),
     "commits-offsets-first": (commits_offsets_first, "bait-0"),
     "plain-producer": (plain_producer, None),
@@ -163,7 +167,7 @@ def main() -> None:
         raise SystemExit(78)
     bug, transactional_id = BUGS[name]
     bait = Bait(transactional_id)
-    bait.run(bug(bait))
+    bait.run(bug(bait), idle_limit_s=0.05 if name == "ends-by-itself" else math.inf)
 
 
 if __name__ == "__main__":

@@ -223,7 +223,9 @@ def test_a_question_that_finds_no_answer_in_time_is_inconclusive(
     kafka: KafkaServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "CALL_LIMIT_S", 0.2)
-    with pytest.raises(InconclusiveError, match="did not answer ListOffsets within 0.2 s: UNKNOWN_TOPIC_OR_PARTITION"):
+    with pytest.raises(
+        InconclusiveError, match=r"did not answer ListOffsets within 0\.2 s: UNKNOWN_TOPIC_OR_PARTITION"
+    ):
         ask(kafka, lambda cluster: cluster.list_offsets({"no-such-topic": [0]}))
 
 

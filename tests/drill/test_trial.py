@@ -88,6 +88,7 @@ ALL_ONCE = {(crash, place): ONCE for crash in NamedCrash for place in ("bait-out
     ("bug", "differs"),
     [
         ("unprotected", {(GAP, "bank"): DUPLICATE}),
+        ("ends-by-itself", {(GAP, "bank"): DUPLICATE}),
         ("kafka-before-database", {(BEFORE, "bank"): LOST, (AFTER, "bank"): LOST}),
         ("plain-producer", {(BEFORE, "bait-out"): DUPLICATE, (GAP, "bait-out"): DUPLICATE, (GAP, "bank"): DUPLICATE}),
         (

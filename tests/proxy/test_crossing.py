@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import struct
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from oncewhere.errors import ConfigurationError
-from oncewhere.proxy import Crossing, Decision
+from oncewhere.proxy import Crossing, Decision, crossing, sockets
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -373,6 +375,19 @@ def test_a_server_that_refuses_is_a_closed_connection() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("address", [("127.0.0.1", 99_999), ("no host at all..", 1)])
+def test_an_address_that_is_none_is_a_closed_connection(address: tuple[str, int]) -> None:
+    """A broker names what it likes in its Metadata."""
+
+    async def main() -> None:
+        async with Crossing(lambda *_: Decision.FORWARD) as open_crossing:
+            reader, writer = await asyncio.open_connection(*await open_crossing.open_postgres(*address))
+            assert await reader.read() == b""
+            writer.close()
+
+    asyncio.run(main())
+
+
 def test_every_bootstrap_server_gets_its_own_port() -> None:
     async def main() -> None:
         async with Crossing(lambda *_: Decision.FORWARD) as crossing:
@@ -392,3 +407,119 @@ def test_a_closed_crossing_leaves_nothing_listening(in_world: InWorld) -> None:
             await world.connect()
 
     in_world(scenario)
+
+
+def test_what_is_sent_before_the_server_has_accepted_is_not_lost(
+    in_world: InWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(world: World) -> None:
+        accepting = asyncio.Event()
+        connect = sockets.Side.connect
+
+        async def late(side: sockets.Side, host: str, port: int) -> bool:
+            await accepting.wait()
+            return await connect(side, host, port)
+
+        monkeypatch.setattr(sockets.Side, "connect", late)
+        reader, writer = await world.connect()
+        writer.write(b"early\n")
+        writer.write_eof()
+        await world.quiet()
+        assert world.observer.seen == [], "nobody is asked about what cannot move yet"
+        accepting.set()
+        assert await reader.read() == b"re early\n"
+
+    in_world(scenario)
+
+
+def test_a_freeze_while_the_server_has_not_accepted_closes_the_connection(
+    in_world: InWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(world: World) -> None:
+        accepting = asyncio.Event()
+        connect = sockets.Side.connect
+
+        async def late(side: sockets.Side, host: str, port: int) -> bool:
+            await accepting.wait()
+            return await connect(side, host, port)
+
+        monkeypatch.setattr(sockets.Side, "connect", late)
+        reader, writer = await world.connect()
+        writer.write(b"early!\n")
+        await world.quiet()
+        world.crossing.freeze()
+        accepting.set()
+        assert await reader.read() == b""
+        assert (await world.crossing.reset(), world.observer.seen) == ((), [])
+        assert world.server.received in ([], [b""])
+
+    in_world(scenario)
+
+
+def test_a_server_that_never_closes_is_aborted_after_the_limit(
+    in_world: InWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(world: World) -> None:
+        monkeypatch.setattr(crossing, "CLOSE_LIMIT_S", 0.05)
+        _, writer = await world.connect()
+        await world.until(lambda: world.server.received == [b""])
+        world.server.reads.clear()
+        await world.quiet()
+        writer.write(b"unread " + b"x" * 8_000_000 + b"\n")
+        await world.until(lambda: world.crossing.counters["lines"].bytes_to_server > 0)
+        assert await world.crossing.reset() == ()
+        assert "connections=0" in repr(world.crossing)
+        world.server.reads.set()
+
+    in_world(scenario)
+
+
+def test_brokers_that_metadata_names_are_opened_on_demand() -> None:
+    """Two brokers: the first names the second, and the processor finds each behind a port of the crossing."""
+
+    async def main() -> None:
+        asked: list[tuple[int, int]] = []
+        ports: list[int] = []
+
+        def broker(number: int) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+            async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                with contextlib.suppress(asyncio.IncompleteReadError):
+                    while True:
+                        size, _, _, correlation_id = struct.unpack(">ihhi", await reader.readexactly(12))
+                        await reader.readexactly(size - 8)
+                        asked.append((number, correlation_id))
+                        nodes = b"".join(
+                            struct.pack(">ih", node, 9) + b"127.0.0.1" + struct.pack(">i", port)
+                            for node, port in enumerate(ports)
+                        )
+                        body = struct.pack(">ii", correlation_id, len(ports)) + nodes + struct.pack(">i", 0)
+                        writer.write(struct.pack(">i", len(body)) + body)
+                writer.close()
+
+            return serve
+
+        servers = [await asyncio.start_server(broker(number), "127.0.0.1", 0) for number in range(2)]
+        ports += [server.sockets[0].getsockname()[1] for server in servers]
+
+        async def metadata(port: int, correlation_id: int) -> list[int]:
+            """Asks for Metadata, version 0, at a port; returns the ports of the brokers that are named."""
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            body = struct.pack(">hhihi", 3, 0, correlation_id, -1, 0)
+            writer.write(struct.pack(">i", len(body)) + body)
+            (size,) = struct.unpack(">i", await reader.readexactly(4))
+            answer = await reader.readexactly(size)
+            writer.close()
+            return [struct.unpack_from(">i", answer, 8 + 19 * node + 15)[0] for node in range(2)]
+
+        async with Crossing(lambda *_: Decision.FORWARD) as open_crossing:
+            bootstrap = await open_crossing.open_kafka(f"127.0.0.1:{ports[0]}")
+            named = await metadata(int(bootstrap.rpartition(":")[2]), 1)
+            assert set(named).isdisjoint(ports)
+            assert named[0] == int(bootstrap.rpartition(":")[2])
+            assert await metadata(named[1], 2) == named
+            assert asked == [(0, 1), (1, 2)]
+            assert open_crossing.counters["kafka"].unknown_bytes == 0
+        for server in servers:
+            server.close()
+
+    asyncio.run(main())

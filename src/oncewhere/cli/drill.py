@@ -23,7 +23,7 @@ LANES_DEFAULT = 2
 LANES_LIMIT = 8
 
 
-@click.command()
+@click.command(short_help="Crash a processor, and say where its work happened once.")
 @click.argument("path", type=click.Path(path_type=Path), default=Path())
 @click.argument("versions", nargs=-1)
 @click.option("-b", "--bootstrap-servers", metavar="HOST:PORT", help="Use this Kafka instead of starting one.")
@@ -56,7 +56,7 @@ def drill(
     recreate_topics: bool,
     java: Path | None,
 ) -> int:
-    r"""Kill a processor at the three crashes, restart it, and say where the work happened once.
+    """Kill a processor at the three crashes, restart it, and say where the work happened once.
 
     PATH is a folder with an oncewhere.toml. With VERSIONS, only these are drilled, and any violation ends in exit
     code 1; without, a declaration that says what its versions demonstrate is held to that.
@@ -66,7 +66,7 @@ def drill(
     oncewhere drill examples/payments naive
     oncewhere drill examples/payments plain -k after-effect
     oncewhere drill . -b localhost:9092 --dsn bank=postgresql://me@localhost/postgres
-    """
+    """  # noqa: D301  # click keeps the lines below \b as they are
     declaration = load(path)
     chosen = _choose(declaration, versions)
     crashes = [name for name in NamedCrash if keyword in name]

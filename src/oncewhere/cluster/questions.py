@@ -162,5 +162,5 @@ def frame(request: Request, correlation_id: int) -> bytes:
 
 
 def _any(value: object) -> Any:
-    """kio names its types (`TopicName`, `i32`) but takes plain values."""
+    """Passes a plain value where kio names a type of its own (`TopicName`, `i32`) and takes plain ones."""
     return value

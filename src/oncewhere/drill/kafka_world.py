@@ -32,6 +32,8 @@ CALL_LIMIT_S = 10.0
 RESET_LIMIT_S = 15.0
 RESET_POLL_S = 0.01
 READ_LIMIT_S = 20.0
+STABLE_LIMIT_S = 2.0
+"""How long a commit's markers may take to reach the output (EndTxn is answered before they are written)."""
 QUIET_LOG = 2
 """Syslog's "critical": a broker that goes away at the end of a drill is no news."""
 READER_GROUP = "oncewhere-drill"
@@ -99,9 +101,14 @@ class KafkaWorld:
         Where the last stable offset has not passed the high watermark, an open transaction hides records; the answer
         says so in `hidden` (check 1).
         """
-        ends = self._ends(topic, IsolationLevel.READ_UNCOMMITTED)
-        stable = self._ends(topic, IsolationLevel.READ_COMMITTED)
-        behind = {p: (stable[p], end) for p, end in ends.items() if stable[p] < end}
+        deadline = time.monotonic() + STABLE_LIMIT_S
+        while True:
+            ends = self._ends(topic, IsolationLevel.READ_UNCOMMITTED)
+            stable = self._ends(topic, IsolationLevel.READ_COMMITTED)
+            behind = {p: (stable[p], end) for p, end in ends.items() if stable[p] < end}
+            if not behind or time.monotonic() > deadline:
+                break
+            time.sleep(RESET_POLL_S)
         counts: Counter[str] = Counter()
         unidentified = 0
         for key, value, headers in self._read(topic, stable):
@@ -157,7 +164,7 @@ class KafkaWorld:
         deadline = time.monotonic() + RESET_LIMIT_S
         missing = set(self.topics)
         while missing:
-            new = [NewTopic(topic, num_partitions=self.partitions, replication_factor=1) for topic in sorted(missing)]
+            new = [NewTopic(topic, num_partitions=self.partitions) for topic in sorted(missing)]
             for topic, future in self._admin.create_topics(new).items():
                 try:
                     future.result(CALL_LIMIT_S)

@@ -12,6 +12,7 @@ The order of one trial:
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -108,6 +109,8 @@ class Trial:
                         crash, progress = await self._lives(crossing, victim, cluster, trap)
                     finally:
                         victim.bury()
+                for place, counters in crossing.counters.items():
+                    self._history.happened("crossed", place=place, **dataclasses.asdict(counters))
                 await self._no_member_left(cluster)
                 self._history.happened("ended", committed=progress.committed, total=progress.total)
             findings = await self._judge(progress, reached=self._point is None or trap.sprung is not None)
@@ -157,8 +160,9 @@ class Trial:
                 deadline = time.monotonic() + self._version.settings.deadline_s
             elif await watch.finished():
                 break
-            elif (code := victim.exited()) is not None and (trap.sprung is None or crash is not None):
-                # (killed by the trap while we asked for the progress: the next round sees to it)
+            elif watch.complete or (trap.sprung is not None and crash is None):
+                pass  # nothing is left to do but to wait, or the trap killed it while we asked for the progress
+            elif (code := victim.exited()) is not None and not (await watch.seen()).complete:
                 await self._ended_by_itself(code, victim, crossing, cluster, crash)
             await asyncio.sleep(POLL_S)
         progress = await watch.seen()
@@ -279,6 +283,11 @@ class _Progress:
         self._asked_at_commits = -1
         self._asked_at_s = 0.0
         self._complete_since_s: float | None = None
+
+    @property
+    def complete(self) -> bool:
+        """True once every input was found committed."""
+        return self._complete_since_s is not None
 
     async def finished(self) -> bool:
         """True when every input is committed and the wire has been quiet for `QUIET_S`."""

@@ -93,7 +93,7 @@ class Side(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         try:
             await asyncio.wait_for(loop.create_connection(lambda: self, host, port), CONNECT_LIMIT_S)
-        except OSError:  # TimeoutError is one
+        except (OSError, ValueError, OverflowError):  # TimeoutError is an OSError; the others: no address at all
             return False
         return True
 

@@ -11,7 +11,6 @@ meanwhile, the offsets carry the group metadata of the moment when the records w
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,7 @@ from oncewhere.errors import (
 )
 from oncewhere.records import Output, Partition
 from oncewhere.runtime import events
+from oncewhere.runtime.client_log import logger
 from oncewhere.runtime.failures import Failure, Treatment, classify, consumer_error, outcome
 from oncewhere.runtime.states import Call, Outcome, State, step
 
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from oncewhere.runtime.settings import Complete
     from oncewhere.runtime.values import Message
 
-logger = logging.getLogger("oncewhere.librdkafka")
 
 CONNECT_LIMIT_S = 15.0  # for the first answer of the cluster
 REQUEST_LIMIT_S = 5.0  # for one request that is repeated within a longer limit

@@ -61,9 +61,14 @@ def topic_name(topic: Values, topics: Topics) -> str:
     return topics.get(topic_id, str(topic_id))
 
 
+def _list(values: Values, name: str) -> list[Any]:
+    """Returns an array; an empty one where this version has none, or where it is null."""
+    return values.get(name) or []
+
+
 def _each(values: Values, topics: Topics, *path: str) -> Iterator[tuple[str, Any]]:
-    for topic in values.get(path[0]) or ():
-        for entry in topic.get(path[1]) or ():
+    for topic in _list(values, path[0]):
+        for entry in _list(topic, path[1]):
             yield topic_name(topic, topics), entry
 
 
@@ -83,7 +88,7 @@ def producer_reply(values: Values, _: Topics) -> Fields:
 def add_partitions_request(values: Values, topics: Topics) -> Fields:
     """AddPartitionsToTxn: what joins the transaction."""
     if "transactions" in values:  # version 4 and above: a batch, sent by brokers
-        fields = limited("transactional_ids", [entry["transactional_id"] for entry in values["transactions"]])
+        fields = limited("transactional_ids", [entry["transactional_id"] for entry in _list(values, "transactions")])
         return fields | {"transactional_id": next(iter(fields["transactional_ids"]), None)}  # type: ignore[arg-type]
     prefix = "v3_and_below_"
     fields = {name: values[prefix + name] for name in ("transactional_id", "producer_id", "producer_epoch")}
@@ -94,8 +99,8 @@ def add_partitions_request(values: Values, topics: Topics) -> Fields:
 def add_partitions_reply(values: Values, topics: Topics) -> Fields:
     """AddPartitionsToTxn: the coordinator's answer."""
     codes = [values.get("error_code", 0)]
-    results = values.get("results_by_transaction") or ({"topic_results": values.get("results_by_topic_v3_and_below")},)
-    for result in results:
+    old = {"topic_results": _list(values, "results_by_topic_v3_and_below")}
+    for result in (*_list(values, "results_by_transaction"), old):
         for _, entry in _each(result, topics, "topic_results", "results_by_partition"):
             codes.append(entry["partition_error_code"])
     return errors(codes)
@@ -183,9 +188,14 @@ def offset_commit_reply(values: Values, topics: Topics) -> Fields:
     return errors(entry["error_code"] for _, entry in _each(values, topics, "topics", "partitions"))
 
 
+def _groups(values: Values) -> list[Values]:
+    """OffsetFetch asks for several groups from version 8 on; before, the body itself is the one."""
+    return _list(values, "groups") if "groups" in values else [values]
+
+
 def offset_fetch_request(values: Values, _: Topics) -> Fields:
     """OffsetFetch: whose positions are asked for."""
-    groups: list[JSON] = [group["group_id"] for group in values.get("groups", (values,))]
+    groups: list[JSON] = [group["group_id"] for group in _groups(values)]
     return limited("groups", groups) | picked(values, "require_stable")
 
 
@@ -193,7 +203,7 @@ def offset_fetch_reply(values: Values, topics: Topics) -> Fields:
     """OffsetFetch: where the group goes on."""
     codes = [values.get("error_code", 0)]
     entries: list[JSON] = []
-    for group in values.get("groups", (values,)):
+    for group in _groups(values):
         codes.append(group.get("error_code", 0))
         for topic, entry in _each(group, topics, "topics", "partitions"):
             codes.append(entry["error_code"])
@@ -205,7 +215,7 @@ def offset_fetch_reply(values: Values, topics: Topics) -> Fields:
 def fetch_request(values: Values, topics: Topics) -> Fields:
     """Fetch: with which isolation.level what is read."""
     level = values["isolation_level"]
-    names = [topic_name(topic, topics) for topic in values.get("topics") or ()]
+    names = [topic_name(topic, topics) for topic in _list(values, "topics")]
     isolation = _ISOLATION[level] if level in range(len(_ISOLATION)) else level
     return {"isolation_level": isolation} | limited("topics", names)
 
@@ -229,16 +239,18 @@ def group_request(values: Values, _: Topics) -> Fields:
     if isinstance(fields.get("subscribed"), list):
         fields |= limited("subscribed", fields["subscribed"])  # type: ignore[arg-type]
     if "members" in values:
-        fields |= limited("members", [picked(entry, "member_id", "group_instance_id") for entry in values["members"]])
+        fields |= limited(
+            "members", [picked(entry, "member_id", "group_instance_id") for entry in _list(values, "members")]
+        )
     return fields
 
 
 def group_reply(values: Values, topics: Topics) -> Fields:
     """The coordinator's answer to any of them."""
-    codes = [values["error_code"], *(member.get("error_code", 0) for member in values.get("members") or ())]
+    codes = [values["error_code"], *(member.get("error_code", 0) for member in _list(values, "members"))]
     fields = errors(codes) | picked(values, "member_id", "member_epoch", "leader", generation="generation_id")
     if "generation_id" in values:
-        fields["members"] = len(values.get("members") or ())
+        fields["members"] = len(_list(values, "members"))
     assignment = values.get("assignment")
     if isinstance(assignment, Mapping):
         given = _each(dict(assignment), topics, "topic_partitions", "partitions")
@@ -256,20 +268,19 @@ def api_versions_request(values: Values, _: Topics) -> Fields:
 
 def api_versions_reply(values: Values, _: Topics) -> Fields:
     """ApiVersions: the features that the cluster has finalized, such as `transaction.version`."""
-    finalized = values.get("finalized_features") or ()
-    return errors([values["error_code"]]) | {
-        "features": {entry["name"]: entry["max_version_level"] for entry in finalized[:MAX_ENTRIES]}
-    }
+    finalized = _list(values, "finalized_features")[:MAX_ENTRIES]
+    features = {entry["name"]: entry["max_version_level"] for entry in finalized}
+    return errors([values["error_code"]]) | {"features": features}
 
 
 def find_coordinator_request(values: Values, _: Topics) -> Fields:
     """FindCoordinator: of what."""
     kind = {0: "group", 1: "transaction", 2: "share"}.get(values.get("key_type", 0), "unknown")
-    keys = values["coordinator_keys"] if "coordinator_keys" in values else [values["key"]]
+    keys = [values["key"]] if "key" in values else _list(values, "coordinator_keys")
     return {"key_type": kind} | limited("keys", keys)
 
 
 def find_coordinator_reply(values: Values, _: Topics) -> Fields:
     """FindCoordinator: which nodes."""
-    entries = values.get("coordinators", [values])
+    entries = _list(values, "coordinators") if "coordinators" in values else [values]
     return errors(entry["error_code"] for entry in entries) | limited("nodes", [entry["node_id"] for entry in entries])

@@ -33,6 +33,9 @@ MAX_REWRITTEN_BYTES: Final = 64 * 1024 * 1024
 MAX_PENDING_REQUESTS: Final = 100_000
 """Requests without a reply that are remembered; a stream with more of them is not understood."""
 
+MAX_KNOWN_FACTS: Final = 10_000
+"""Facts that are remembered of an API that repeats itself; a link with more of them tells no more."""
+
 _REQUEST_HEAD: Final = struct.Struct(">ihhi")  # size, API key, API version, correlation id
 _REPLY_HEAD: Final = struct.Struct(">ii")  # size, correlation id
 _OnFront = Callable[[Front, Outbox], None]
@@ -235,6 +238,8 @@ class KafkaLink:
             return True
         known = self._known.setdefault(api.kind, set())
         new = api.news(fields) - known
+        if len(known) >= MAX_KNOWN_FACTS:
+            return False
         known |= new
         return bool(new)
 

@@ -96,12 +96,14 @@ class PostgresLink:
                 case Front():
                     self._reply(piece, out)
                 case Rest(more):
-                    self._pass_reply(more, out)
+                    self._pass_reply(more)
                 case Unframed(more):
                     self._requests.lose()
                     self._pending.clear()
                     self._unknown_bytes += len(more)
-                    self._pass_reply(more, out)
+                    self._pass_reply(more)
+        if not (self._pending and self._pending[0].hold_reply):
+            out.forward(self._take_reply())
         return out.segments()
 
     def ended(self, direction: Direction) -> list[Segment]:
@@ -267,17 +269,15 @@ class PostgresLink:
                 unit.ran(tag_of(front.data))
             elif kind == b"E":
                 unit.error = error_fields(front.data)
-        self._pass_reply(front.data, out)
+        self._pass_reply(front.data)
 
-    def _pass_reply(self, data: bytes, out: Outbox) -> None:
+    def _pass_reply(self, data: bytes) -> None:
+        """Takes what a ReadyForQuery may follow; where it is not held, it leaves with the end of this chunk."""
         self._reply_held.append(data)
         self._reply_held_bytes += len(data)
-        if self._pending and self._pending[0].hold_reply:
-            if self._reply_held_bytes <= framing.MAX_HELD_REPLY_BYTES:
-                return
+        if self._reply_held_bytes > framing.MAX_HELD_REPLY_BYTES and self._pending and self._pending[0].hold_reply:
             self._pending[0].hold_reply = False
             self._pending[0].parts += 1  # told as partial
-        out.forward(self._take_reply())
 
     def _take_reply(self) -> bytes:
         data = b"".join(self._reply_held)
