@@ -41,6 +41,7 @@ PROGRESS_POLL_S = 0.25
 """How often committed positions are asked for when no commit was seen on the wire (another path than the proxy)."""
 QUIET_S = 0.15
 """After the last commit the wire must be quiet for this long: a processor may commit first and work later."""
+DECIDED_LIMIT_S = 2.0
 EVICTIONS_LIMIT = 20
 """Rounds of eviction: a request of the dead processor may still be on its way and join once more."""
 
@@ -204,8 +205,14 @@ class Trial:
         )
 
     async def _transactions(self, cluster: ClusterClient, trap: Trap) -> dict[str, str]:
-        described = await cluster.describe_transactions(list(trap.transactional_ids))
-        states: dict[str, str] = {name: found.state for name, found in described.items()}
+        """Their states, once no coordinator is in the middle of writing markers (EndTxn is answered before that)."""
+        deadline = time.monotonic() + DECIDED_LIMIT_S
+        while True:
+            described = await cluster.describe_transactions(list(trap.transactional_ids))
+            states = {name: found.state for name, found in described.items()}
+            if not any(state.startswith("Prepare") for state in states.values()) or time.monotonic() > deadline:
+                break
+            await asyncio.sleep(POLL_S)
         self._history.happened("transactions", states=states)
         return states
 
