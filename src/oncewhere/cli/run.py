@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from oncewhere import Processor
 from oncewhere.errors import ConfigurationError
 
 
@@ -29,9 +30,7 @@ def run(app: str, *, verbose: bool) -> int:
     return 0
 
 
-def _load(name: str):  # type: ignore[no-untyped-def]
-    from oncewhere import Processor  # noqa: PLC0415
-
+def _load(name: str) -> Processor:
     module_name, _, attribute = name.partition(":")
     if not module_name or not attribute:
         raise ConfigurationError(f"{name!r} names no processor.", hint="Write MODULE:APP, such as settlement:app.")

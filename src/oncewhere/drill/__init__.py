@@ -11,6 +11,7 @@ The nouns, in the order in which data flows through them:
 - `DrillResult`: the findings of all trials of all versions; events tell of it while it grows.
 """
 
+from .checks import Finding
 from .declaration import Declaration, Version, load
 from .engine import Drill, Servers
 from .events import DrillBegan, DrillEnded, DrillEvent, Listener, TrialBegan, TrialJudged, VersionJudged
@@ -27,6 +28,7 @@ __all__ = [
     "DrillEnded",
     "DrillEvent",
     "DrillResult",
+    "Finding",
     "Listener",
     "NamedCrash",
     "Phase",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from oncewhere.drill import NamedCrash, Verdict, VersionResult
+from oncewhere.drill import Finding, NamedCrash, Verdict, VersionResult
 
 GAP = {
     NamedCrash.BEFORE_EFFECT: "before the external effect",
@@ -58,7 +58,7 @@ def _names(result: VersionResult) -> list[NamedCrash | None]:
     return [trial.point.name if trial.point else None for trial in result.trials]
 
 
-def _at(result: VersionResult, place: str, name: NamedCrash | None):  # type: ignore[no-untyped-def]
+def _at(result: VersionResult, place: str, name: NamedCrash | None) -> Finding | None:
     return next((t.at(place) for t in result.trials if (t.point.name if t.point else None) is name), None)
 
 

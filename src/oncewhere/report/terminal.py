@@ -164,7 +164,6 @@ def _table(result: DrillResult, crashes: list[NamedCrash]) -> Table:
         title_justify="left",
         title_style="bold",
         header_style="",
-        pad_edge=False,
     )
     table.add_column("processor", no_wrap=True)
     table.add_column("place", no_wrap=True)

@@ -1,0 +1,58 @@
+"""A group's committed positions come in, asked for when there may be news; whether the input is finished goes out."""
+
+from __future__ import annotations
+
+import time
+
+from oncewhere.cluster import ClusterClient
+
+from .checks import ProgressSeen
+from .kafka_world import KafkaWorld
+from .trap import Trap
+
+PROGRESS_POLL_S = 0.25
+"""How often committed positions are asked for when no commit was seen on the wire (another path than the proxy)."""
+QUIET_S = 0.15
+"""After the last commit the wire must be quiet for this long: a processor may commit first and work later."""
+
+
+class Progress:
+    """Asks how far the group came: when a commit was seen on the wire, and now and then in any case."""
+
+    def __init__(self, cluster: ClusterClient, kafka: KafkaWorld, trap: Trap) -> None:
+        self._cluster = cluster
+        self._kafka = kafka
+        self._trap = trap
+        self._asked_at_commits = -1
+        self._asked_at_s = 0.0
+        self._complete_since_s: float | None = None
+
+    @property
+    def complete(self) -> bool:
+        """True once every input was found committed."""
+        return self._complete_since_s is not None
+
+    async def finished(self) -> bool:
+        """True when every input is committed and the wire has been quiet for `QUIET_S`."""
+        now = time.monotonic()
+        if self._complete_since_s is not None:
+            return now - max(self._complete_since_s, self._trap.last_boundary_s) >= QUIET_S
+        news = self._trap.kafka_commits_answered != self._asked_at_commits
+        if not news and now - self._asked_at_s < PROGRESS_POLL_S:
+            return False
+        self._asked_at_commits, self._asked_at_s = self._trap.kafka_commits_answered, now
+        if (await self.seen()).complete:
+            self._complete_since_s = now
+        return False
+
+    async def seen(self) -> ProgressSeen:
+        """The committed positions against the input's ends."""
+        ends = self._kafka.ends
+        found = await self._cluster.committed_offsets(self._kafka.group, {self._kafka.input_topic: list(ends)})
+        committed, why = 0, None
+        for (topic, partition), offset in found.items():
+            if isinstance(offset, int):
+                committed += max(0, min(offset, ends[partition]))
+            else:
+                why = f"the offset of {topic}-{partition} is pending in an open transaction"
+        return ProgressSeen(committed=committed, total=sum(ends.values()), why=why)
