@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -74,7 +73,7 @@ def drill(
         raise ConfigurationError(f"No crash's name contains {keyword!r}.", hint=f"They are {', '.join(NamedCrash)}.")
     given = _dsns(dsns, chosen)
     if lanes is None or bootstrap_servers:
-        lanes = 1 if bootstrap_servers else min(LANES_DEFAULT, os.cpu_count() or 1)
+        lanes = 1 if bootstrap_servers else LANES_DEFAULT
     folder = RunFolder(project_folder(), declaration.folder.name)
     progress = DrillProgress(Console(stderr=True, highlight=False))
 

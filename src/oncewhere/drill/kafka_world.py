@@ -71,6 +71,9 @@ class KafkaWorld:
         self._recreate = recreate
         self._admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": QUIET_LOG})
         self._made = False
+        # Clients take half a second to connect: the next ones do so while a trial runs.
+        self._next_producer = self._new_producer()
+        self._next_reader = self._new_reader()
         self.ends: dict[int, int] = {}
         """The input's end offset per partition, once it is written."""
 
@@ -94,6 +97,7 @@ class KafkaWorld:
         """Deletes the group and the topics that were made here; what a drill made on a cluster does not stay there."""
         if self._made:
             self._delete()
+        self._next_reader.close()
 
     def outputs(self, topic: str, identity: Identity) -> PlaceSeen:
         """Reads an output topic to its end with `isolation.level=read_committed` and counts identities.
@@ -125,6 +129,29 @@ class KafkaWorld:
                 f"its high watermark {end}"
             )
         return PlaceSeen(place=topic, system="kafka", counts=dict(counts), unidentified=unidentified, hidden=hidden)
+
+    def _new_producer(self) -> Producer:
+        return Producer(
+            {
+                "bootstrap.servers": self.bootstrap_servers,
+                "enable.idempotence": True,
+                "linger.ms": 1,
+                "log_level": QUIET_LOG,
+            }
+        )
+
+    def _new_reader(self) -> Consumer:
+        return Consumer(
+            {
+                "bootstrap.servers": self.bootstrap_servers,
+                "group.id": READER_GROUP,
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,  # the end of a partition may be a control record that is never handed out
+                "fetch.wait.max.ms": 10,
+                "log_level": QUIET_LOG,
+            }
+        )
 
     def _delete(self) -> None:
         existing = set(self._admin.list_topics(timeout=CALL_LIMIT_S).topics) & set(self.topics)
@@ -189,15 +216,8 @@ class KafkaWorld:
         return found.error is None and len(partitions) == self.partitions and all(p.leader >= 0 for p in partitions)
 
     def _fill(self, inputs: Sequence[Input]) -> None:
-        # A producer of its own each time: an older one remembers the partitions of the deleted topic.
-        producer = Producer(
-            {
-                "bootstrap.servers": self.bootstrap_servers,
-                "enable.idempotence": True,
-                "linger.ms": 1,
-                "log_level": QUIET_LOG,
-            }
-        )
+        # A producer of its own each time, since an older one remembers the partitions of the deleted topic.
+        producer, self._next_producer = self._next_producer, self._new_producer()
         failed: list[str] = []
 
         def delivered(error: KafkaError | None, _message: object) -> None:
@@ -231,18 +251,9 @@ class KafkaWorld:
         wanted = {p: end for p, end in ends.items() if end > 0}
         if not wanted:
             return
-        reader = Consumer(
-            {
-                "bootstrap.servers": self.bootstrap_servers,
-                "group.id": READER_GROUP,
-                "enable.auto.commit": False,
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,  # the end of a partition may be a control record that is never handed out
-                "fetch.wait.max.ms": 10,
-                "log_level": QUIET_LOG,
-            }
-        )
+        reader, self._next_reader = self._next_reader, self._new_reader()
         try:
+            reader.list_topics(topic, timeout=CALL_LIMIT_S)  # else the leaders are only asked for after half a second
             reader.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in wanted])
             open_partitions = set(wanted)
             deadline = time.monotonic() + READ_LIMIT_S
