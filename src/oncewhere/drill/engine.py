@@ -98,9 +98,6 @@ class Drill:
         except BaseException as failure:
             with contextlib.suppress(Exception):  # an error while cleaning up never hides the error that caused it
                 await asyncio.to_thread(self._leave_nothing)
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():  # interrupted: what broke on the way out is its consequence
-                raise asyncio.CancelledError from None
             if isinstance(failure, BaseExceptionGroup):
                 raise _first(failure) from None
             raise

@@ -129,6 +129,8 @@ def show_result(result: DrillResult, console: Console, *, path: str = "") -> Non
     console.print(_table(result, crashes))
     for crash in crashes:
         console.print(f"  {crash:<14} killed {crash.words}", style="dim", markup=False)
+    for verdict in sorted({f.verdict for v in result.versions for t in v.trials for f in t.findings} - {Verdict.ONCE}):
+        console.print(f"  {verdict:<14} {verdict.meaning}", style="dim", markup=False)
     console.print()
     for version in result.versions:
         mark, style = STYLE[version.verdict]
