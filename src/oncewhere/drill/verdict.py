@@ -30,7 +30,7 @@ class Verdict(StrEnum):
 
 
 _MEANING = {
-    Verdict.LOST: "an input was committed as done, and its work is missing here for good",
+    Verdict.LOST: "an input was committed as done, and its work never comes here",
     Verdict.DUPLICATE: "the work of one input happened here more than once",
     Verdict.STUCK: "the restarted processor did not finish its input before the deadline",
     Verdict.UNKNOWN: "the evidence does not reach: neither held nor violated",
