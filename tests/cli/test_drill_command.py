@@ -13,7 +13,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from confluent_kafka.admin import AdminClient
 
 pytestmark = pytest.mark.servers
 
@@ -199,8 +201,13 @@ def test_a_drill_takes_servers_that_are_there_already(example: Path, cache: Path
     )
     assert done.returncode == 1, done.stderr
     assert "starting" not in done.stderr
-    databases = [name for name in postgres.databases() if "oncewhere" in name] if hasattr(postgres, "databases") else []
-    assert databases == []
+    with psycopg.connect(postgres.dsn("postgres")) as server:
+        left = server.execute("select datname from pg_database where datname like 'oncewhere%'").fetchall()
+    assert left == []
+    assert (
+        "payment-authorized"
+        not in AdminClient({"bootstrap.servers": kafka.bootstrap_servers}).list_topics(timeout=10).topics
+    )
 
 
 def test_a_processor_that_exits_at_once_is_told_in_its_own_words(example: Path, cache: Path) -> None:

@@ -1,6 +1,6 @@
 """Observations of one trial come in; one finding per place goes out. Pure: no server is asked here.
 
-The checks are numbered; a finding names the check that decided it.
+The checks are numbered; a finding names the check that decided it (0: the crash itself did not come about as named).
   1. Reach. A topic whose last stable offset has not passed its high watermark hides records: unknown.
   2. Identity. A record or row without a business identity, or with one that was never an input, cannot be judged:
      unknown.

@@ -30,7 +30,7 @@ from .history import History
 from .identity import Identity
 from .inputs import Input
 from .kafka_world import KafkaWorld
-from .points import CrashPoint
+from .points import CrashPoint, NamedCrash
 from .progress import Progress
 from .result import Crash, TrialResult
 from .trap import Trap
@@ -111,7 +111,7 @@ class Trial:
                     self._history.happened("crossed", place=place, **dataclasses.asdict(counters))
                 await self._no_member_left(cluster)
                 self._history.happened("ended", committed=progress.committed, total=progress.total)
-            findings = await self._judge(progress, reached=self._point is None or trap.sprung is not None)
+            findings = await self._judge(progress, crash, reached=self._point is None or trap.sprung is not None)
         finally:
             self._history.close()
         self.messages = trap.messages
@@ -252,7 +252,12 @@ class Trial:
         else:
             await asyncio.sleep(POLL_S)
 
-    async def _judge(self, progress: ProgressSeen, *, reached: bool) -> tuple[Finding, ...]:
+    def _crossed_the_gap(self, crash: Crash | None) -> bool:
+        """False for a crash "after the effect" before which no effect was confirmed: it shows nothing about the gap."""
+        named = self._point is not None and self._point.name is NamedCrash.AFTER_EFFECT
+        return not (named and self._lane.databases and crash is not None and crash.effects_before == 0)
+
+    async def _judge(self, progress: ProgressSeen, crash: Crash | None, *, reached: bool) -> tuple[Finding, ...]:
         identity = Identity.parse(self._version.processor.identity)
         identities = [
             str(identity.of(_bytes(r.key), bytes(r.value), [(k, v.encode()) for k, v in r.headers.items()]))
@@ -264,7 +269,8 @@ class Trial:
             *[await asyncio.to_thread(database.seen) for database in self._lane.databases],
         ]
         if reached:
-            return tuple(judge(identities, place, progress) for place in seen)
+            findings = tuple(judge(identities, place, progress) for place in seen)
+            return findings if self._crossed_the_gap(crash) else tuple(_not_proved(f) for f in findings)
         return tuple(
             Finding(
                 place=place.place,
@@ -275,6 +281,14 @@ class Trial:
             )
             for place in seen
         )
+
+
+def _not_proved(finding: Finding) -> Finding:
+    """What went wrong stays wrong; what seemed to hold was not put to the test."""
+    if finding.verdict is not Verdict.ONCE:
+        return finding
+    told = "no effect had been confirmed when the processor died, so the gap after it was not tried"
+    return dataclasses.replace(finding, check=0, verdict=Verdict.UNKNOWN, sentence=told)
 
 
 def _bytes(text: str | None) -> bytes | None:
