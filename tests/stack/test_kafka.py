@@ -51,11 +51,11 @@ def transact(server: KafkaServer, topic: str, transactional_id: str, value: byte
         producer.abort_transaction(TIMEOUT_S)
 
 
-def read_committed(server: KafkaServer, topic: str, count: int) -> list[bytes]:
+def read_committed(server: KafkaServer, topic: str, count: int, *, group: str = "after") -> list[bytes]:
     consumer = Consumer(
         {
             "bootstrap.servers": server.bootstrap_servers,
-            "group.id": f"reader-{topic}",
+            "group.id": f"reader-{topic}-{group}",
             "isolation.level": "read_committed",
             "auto.offset.reset": "earliest",
         }
@@ -117,6 +117,10 @@ def test_a_killed_broker_comes_back_at_the_same_port_with_its_data(own: KafkaSer
     before = own.bootstrap_servers
     create_topic(own, "kept")
     transact(own, "kept", "kept", b"1", commit=True)
+    # A commit is answered before its markers are written. A lone broker that is killed in between may come back with
+    # the transaction complete and its marker never written (seen with Kafka 4.3.1 in up to a third of the kills right
+    # after the answer): no reader passes it any more. That is Kafka's to mend; here the marker is waited for.
+    assert read_committed(own, "kept", 1, group="before") == [b"1"]
     own.kill()
     assert own.pid is None
     own.start()
