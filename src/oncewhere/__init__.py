@@ -44,7 +44,9 @@ if TYPE_CHECKING:
         UnreachableError,
     )
     from oncewhere.records import Record
+    from oncewhere.runtime.identity import RandomIdentity, StableOrdinal
     from oncewhere.runtime.processor import Processor
+    from oncewhere.runtime.rejection import DeadLetter, Skip, Stop
     from oncewhere.runtime.transaction import Transaction
 
 _ERRORS = "oncewhere.errors"
@@ -54,7 +56,12 @@ _HOMES = {
     "OffsetLedger": "oncewhere.effects.policy",
     "Postgres": "oncewhere.effects.postgres",
     "Processor": "oncewhere.runtime.processor",
+    "RandomIdentity": "oncewhere.runtime.identity",
     "Record": "oncewhere.records",
+    "StableOrdinal": "oncewhere.runtime.identity",
+    "DeadLetter": "oncewhere.runtime.rejection",
+    "Skip": "oncewhere.runtime.rejection",
+    "Stop": "oncewhere.runtime.rejection",
     "Transaction": "oncewhere.runtime.transaction",
     "effect": "oncewhere.effects.effect",
     "ConfigurationError": _ERRORS,
@@ -72,6 +79,7 @@ _HOMES = {
 
 __all__ = [
     "ConfigurationError",
+    "DeadLetter",
     "DedupeTable",
     "DeserializationError",
     "DuplicateEvent",
@@ -84,9 +92,13 @@ __all__ = [
     "OncewhereError",
     "Postgres",
     "Processor",
+    "RandomIdentity",
     "Record",
     "RecordError",
     "ReplayError",
+    "Skip",
+    "StableOrdinal",
+    "Stop",
     "Transaction",
     "UnreachableError",
     "effect",

@@ -1,12 +1,13 @@
-"""What flows through a processor: a `Record` comes in at a position of a `Partition`, an `Output` goes out.
+"""What flows through a processor: a `Record` comes in at a position of a `Partition`.
 
-In: fields as Kafka has them (keys and values are bytes or None, headers keep their order and repetition).
-Out: frozen data; no behaviour.
+In: a message as Kafka's client gives it (keys and values are bytes or None, headers keep their order and repetition).
+Out: the same, typed; no behaviour beyond reading it.
 """
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Generic, Protocol, TypeVar, overload
 
 import msgspec
 
@@ -35,43 +36,160 @@ class Partition(msgspec.Struct, frozen=True, order=True):
     __repr__ = __str__
 
 
+class Message(Protocol):
+    """A consumed message, as confluent_kafka gives it."""
+
+    def topic(self) -> str:
+        """The topic's name."""
+
+    def partition(self) -> int:
+        """The partition's number."""
+
+    def offset(self) -> int:
+        """The message's offset."""
+
+    def key(self) -> bytes | None:
+        """The key's bytes."""
+
+    def value(self) -> bytes | None:
+        """The value's bytes."""
+
+    def headers(self) -> Headers | None:
+        """The headers in order, or None."""
+
+    def timestamp(self) -> tuple[int, int]:
+        """The timestamp's type (0: none) and milliseconds."""
+
+
 class Record(msgspec.Struct, Generic[T], frozen=True, gc=False):
-    """One consumed record.
+    """One consumed record. What a handler does not ask for is never taken out of the message.
 
     Attributes:
-        topic: the topic's name.
-        partition: the partition's number, from 0.
-        offset: the record's offset in its partition.
-        key: the key's bytes, or None.
         value: the value, decoded to the type that `consume` declared; None for a tombstone.
-        headers: in their order on the wire; empty when there are none.
-        timestamp_ms: milliseconds since the epoch, or None when the record has none.
+        message: where everything else is read from.
     """
 
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
     value: T
-    headers: Headers
-    timestamp_ms: int | None
+    message: Message
+
+    @classmethod
+    def of(
+        cls,
+        value: T,
+        *,
+        topic: str,
+        partition: int = 0,
+        offset: int = 0,
+        key: bytes | None = None,
+        headers: Headers | None = None,
+        timestamp_ms: int | None = None,
+    ) -> Record[T]:
+        """A record made by hand, for the tests of a handler."""
+        return cls(value, _Made(topic, partition, offset, key, list(headers or []), timestamp_ms))
+
+    @property
+    def topic(self) -> str:
+        """The topic's name."""
+        return self.message.topic()
+
+    @property
+    def partition(self) -> int:
+        """The partition's number, from 0."""
+        return self.message.partition()
+
+    @property
+    def offset(self) -> int:
+        """The record's offset in its partition."""
+        return self.message.offset()
+
+    @property
+    def key(self) -> bytes | None:
+        """The key's bytes, or None."""
+        return self.message.key()
+
+    @property
+    def headers(self) -> Headers:
+        """The headers in their order on the wire; empty when there are none."""
+        return self.message.headers() or []
+
+    @property
+    def timestamp_ms(self) -> int | None:
+        """Milliseconds since the epoch, or None when the record has no timestamp."""
+        kind, milliseconds = self.message.timestamp()
+        return milliseconds if kind else None
+
+    def __repr__(self) -> str:
+        # Never the payload: a record in a log must not leak it.
+        return f"<Record {self.topic}[{self.partition}]@{self.offset}>"
 
 
-class Output(msgspec.Struct, frozen=True, gc=False):
-    """One record to produce, already encoded.
+class Records(Sequence[Record[T]], Generic[T]):
+    """The records of a batch handler: a sequence of `Record`, and its columns.
 
-    Attributes:
-        topic: the topic's name.
-        value: the value's bytes; None is a tombstone.
-        key: the key's bytes, or None.
-        headers: in the order to write them.
-        partition: the partition's number; None lets the partitioner choose by key.
-        timestamp_ms: milliseconds since the epoch; None lets the producer stamp it.
+    Args:
+        values: decoded, in order.
+        messages: where everything else is read from, one for each value.
     """
 
-    topic: str
-    value: bytes | None
-    key: bytes | None
-    headers: Headers
-    partition: int | None
-    timestamp_ms: int | None
+    __slots__ = ("_messages", "values")
+
+    def __init__(self, values: list[T], messages: Sequence[Message]) -> None:
+        self.values = values
+        self._messages = messages
+
+    @property
+    def keys(self) -> list[bytes | None]:
+        """The keys' bytes, one for each value."""
+        return [message.key() for message in self._messages]
+
+    @overload
+    def __getitem__(self, index: int) -> Record[T]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Records[T]: ...
+
+    def __getitem__(self, index: int | slice) -> Record[T] | Records[T]:
+        if isinstance(index, slice):
+            return Records(self.values[index], self._messages[index])
+        return Record(self.values[index], self._messages[index])
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Record[T]]:
+        return map(Record, self.values, self._messages)
+
+    def __repr__(self) -> str:
+        return f"<Records {len(self)}>"
+
+
+class _Made(msgspec.Struct, frozen=True):
+    """A message that no broker sent."""
+
+    topic_name: str
+    number: int
+    position: int
+    key_bytes: bytes | None
+    header_list: Headers
+    milliseconds: int | None
+
+    def topic(self) -> str:
+        return self.topic_name
+
+    def partition(self) -> int:
+        return self.number
+
+    def offset(self) -> int:
+        return self.position
+
+    def key(self) -> bytes | None:
+        return self.key_bytes
+
+    def value(self) -> bytes | None:
+        return None
+
+    def headers(self) -> Headers | None:
+        return self.header_list or None
+
+    def timestamp(self) -> tuple[int, int]:
+        return (0, -1) if self.milliseconds is None else (1, self.milliseconds)

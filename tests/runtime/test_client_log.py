@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 
-from oncewhere.runtime.client_log import Repeats
+from oncewhere.runtime.kafka.client_log import Repeats
 
 
 def line(text: str) -> logging.LogRecord:

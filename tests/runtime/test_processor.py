@@ -14,9 +14,9 @@ import psycopg
 import pytest
 
 from oncewhere import ConfigurationError, DedupeTable, OffsetLedger, Postgres, Processor, Record, Transaction, effect
+from oncewhere.runtime.batch import staging
 from oncewhere.runtime.discovery import effects_of
 from oncewhere.runtime.subscription import subscription
-from oncewhere.runtime.values import output
 
 Db = psycopg.Connection[Any]
 bank = Postgres("postgresql://localhost/bank", name="bank", policy=OffsetLedger())
@@ -196,22 +196,40 @@ def test_a_type_that_cannot_be_decoded_to_is_refused() -> None:
 
 def test_an_effect_that_the_handler_is_not_known_to_use_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"effects=\[…\]"):
-        Transaction([]).run(settle, Payment("e1", 1))
+        Transaction().run(settle, Payment("e1", 1))
 
 
 def test_outputs_are_encoded_when_they_are_produced() -> None:
+    tx, outputs = Transaction(), []
+    tx.to(lambda *arguments: outputs.append(arguments))
     payment = Payment("e1", 1)
-    out = output("t", payment, key="ключ", headers=[("a", "x"), ("a", None)])
+    tx.produce("t", payment, key="ключ", headers=[("a", "x"), ("a", None)], partition=2, timestamp_ms=7)
+    tx.produce("t", payment, key=b"k")
     payment.amount = 2
-    assert (out.value, out.key, out.headers) == (
-        b'{"event_id":"e1","amount":1}',
-        "ключ".encode(),
-        [("a", b"x"), ("a", None)],
-    )
-    assert output("t", None).value is None
-    assert output("t", b"raw").value == b"raw"
+    tx.produce("t", None)
+    assert outputs == [
+        ("t", b'{"event_id":"e1","amount":1}', "ключ", 2, None, None, 7, [("a", "x"), ("a", None)]),
+        ("t", b'{"event_id":"e1","amount":1}', b"k"),
+        ("t", None, None),
+    ]
+    assert tx.sent == 3
+    tx.produce_batch("t", [payment, b"raw", None], ["a", b"b", None])
+    assert outputs[3:] == [("t", b'{"event_id":"e1","amount":2}', "a"), ("t", b"raw", b"b"), ("t", None, None)]
+    with pytest.raises(ValueError, match="shorter"):
+        tx.produce_batch("t", [1, 2], [b"k"])
+    assert tx.sent == 7
+
+
+def test_an_output_that_waits_is_refused_while_its_record_can_be_blamed() -> None:
+    staged: list[tuple[Any, ...]] = []
+    tx = Transaction()
+    tx.to(staging(staged, 10))
+    tx.produce("t", b"x" * 9, b"k")
+    with pytest.raises(ValueError, match=r"message\.max\.bytes"):
+        tx.produce("t", b"x" * 9, b"kk")
     with pytest.raises(TypeError, match="a key is bytes"):
-        output("t", 1, key=7)  # type: ignore[arg-type]
+        tx.produce("t", 1, key=7)  # type: ignore[arg-type]
+    assert len(staged) == 1
 
 
 def test_importing_the_package_loads_neither_kafka_nor_postgresql() -> None:

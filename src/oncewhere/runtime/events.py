@@ -73,11 +73,21 @@ class TransactionBegun(Event):
 
 @dataclass(frozen=True, slots=True)
 class TransactionCommitted(Event):
-    """Outputs and offsets of a batch are visible in Kafka."""
+    """Outputs and offsets of a batch are visible in Kafka.
+
+    Attributes:
+        records: how many were consumed.
+        outputs: how many were produced.
+        offsets: the next one to consume, for each partition of the batch.
+        handle_s: from the batch's first record to the end of its last handler, in seconds.
+        commit_s: what sending the offsets and ending the transaction took, in seconds.
+    """
 
     records: int
     outputs: int
     offsets: Mapping[Partition, int]
+    handle_s: float = 0.0
+    commit_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,32 @@ class Fenced(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RecordRejected(Event):
+    """A handler or a decoder failed for one record, and the batch went on without it, or the run stops.
+
+    Attributes:
+        topic: the record's topic.
+        partition: its partition's number.
+        offset: its offset.
+        error: the error's class and nothing else: what it says may show the payload.
+        attempt: how often it was tried.
+        action: `dead-letter`, `skip` or `stop`.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    error: str
+    attempt: int
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draining(Event):
+    """The run was asked to stop: it takes no more records, and finishes what is open."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stopped(Event):
     """The run ended as it was asked to."""
 
@@ -128,7 +164,9 @@ _LEVELS: Mapping[type[Event], int] = {
     TransactionAborted: logging.WARNING,
     Rewound: logging.INFO,
     ProducerReplaced: logging.WARNING,
+    RecordRejected: logging.WARNING,
     Fenced: logging.ERROR,
+    Draining: logging.INFO,
     Stopped: logging.INFO,
 }
 

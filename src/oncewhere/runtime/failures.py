@@ -225,8 +225,9 @@ def consumer_error(code: str, *, said: str, fatal: bool) -> OncewhereError | Non
         return None
     if code in {"FENCED_INSTANCE_ID", "UNRELEASED_INSTANCE_ID"}:
         return FencedError(
-            f"Another member of the group has this group.instance.id ({code}).",
-            hint="Give each instance its own.",
+            f"Another member of the group has this instance's group.instance.id ({code}).",
+            hint="Another instance runs with the same transactional.id, from which it is taken unless it is given. "
+            "Give each its own.",
             detail=said,
         )
     failure = classify(code, said=said, fatal=fatal)

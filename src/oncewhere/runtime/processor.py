@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-import signal
-import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from oncewhere.errors import ConfigurationError
 from oncewhere.runtime import events
+from oncewhere.runtime.batch import Limits
 from oncewhere.runtime.declaration import Declaration, EffectDeclaration, TopicDeclaration
-from oncewhere.runtime.engine import Engine, Limits
-from oncewhere.runtime.session import TransactSession
+from oncewhere.runtime.engine import Engine, Plan
+from oncewhere.runtime.identity import TransactionalId, resolve
+from oncewhere.runtime.kafka.serialization import decode_with, encode_with
+from oncewhere.runtime.kafka.session import TransactSession
+from oncewhere.runtime.lifecycle import Lifecycle
+from oncewhere.runtime.rejection import DeadLetter, OnError
 from oncewhere.runtime.settings import Settings, complete
 from oncewhere.runtime.subscription import Identity, Subscription, subscription
+from oncewhere.runtime.transaction import Transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import FrameType
+    from collections.abc import Callable, Mapping, Sequence
 
     from oncewhere.effects.effect import Effect
     from oncewhere.effects.place import Place
-    from oncewhere.records import Record
-    from oncewhere.runtime.transaction import Transaction
+    from oncewhere.records import Record, Records
+    from oncewhere.runtime.health import Health
+    from oncewhere.runtime.values import Deserializer, Serializer
 
 T = TypeVar("T")
 
-MAX_BATCH_RECORDS = 500
+MAX_BATCH_RECORDS = 1_000  # with effects: one database transaction, one row of recorded results
+MAX_STREAM_RECORDS = 100_000  # without: more than the fastest handler does between two commits
 MAX_BATCH_BYTES = 16 * 1024 * 1024
+COMMIT_INTERVAL_MS = 100  # Kafka Streams' own with exactly-once
+DRAIN_TIMEOUT_S = 20.0  # below the 30 s that Kubernetes waits between SIGTERM and SIGKILL
 
 
 class Processor:
@@ -36,40 +43,59 @@ class Processor:
     Args:
         settings: librdkafka's settings, in dots, for consumer and producer together. Those that the guarantee needs
             (`enable.auto.commit`, `isolation.level`, `acks`, `enable.idempotence`, …) are fixed; a conflicting one is
-            refused. `auto.offset.reset` is `earliest` unless given.
+            refused. `auto.offset.reset` is `earliest` unless given; `group.instance.id` is the `transactional.id`
+            unless given (None: a dynamic member).
         group_id: the consumer group; the ledger's rows are kept under it.
-        transactional_id: this instance's identity at the transaction coordinator. Stable across restarts, so that a
-            restart ends at once what the crashed run left open; different for each live instance, or they fence each
-            other.
-        max_batch_records: how many records one transaction takes at most.
+        transactional_id: this instance's identity at the transaction coordinator: a name, or a `StableOrdinal`. Stable
+            across restarts, so that a restart ends at once what the crashed run left open; different for each live
+            instance, or they fence each other.
+        commit_interval_ms: how long after one commit the next one follows, in milliseconds; 0 commits after each slice
+            that was there. A record that comes after a pause is not kept waiting.
+        max_batch_records: how many records one transaction takes at most; by default 1,000 where effects run, and
+            100,000 otherwise.
         max_batch_bytes: a batch takes no more records once their values have this size together, in bytes.
+        drain_timeout_s: how long finishing may take after SIGTERM, in seconds; what is open then is aborted.
+        serializers: by output topic, confluent-kafka's form of one: `(value, SerializationContext) -> bytes`.
         on_event: a listener for what happens (see `oncewhere.runtime.events`), beside the one that logs.
 
     Raises:
-        ConfigurationError: a setting contradicts the guarantee.
+        ConfigurationError: a setting contradicts the guarantee, or the identity changes at each start.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that a user says
         self,
         settings: Settings,
         *,
         group_id: str,
-        transactional_id: str,
-        max_batch_records: int = MAX_BATCH_RECORDS,
+        transactional_id: TransactionalId,
+        commit_interval_ms: int = COMMIT_INTERVAL_MS,
+        max_batch_records: int | None = None,
         max_batch_bytes: int = MAX_BATCH_BYTES,
+        drain_timeout_s: float = DRAIN_TIMEOUT_S,
+        serializers: Mapping[str, Serializer] | None = None,
         on_event: events.Listener | None = None,
     ) -> None:
-        self._settings = complete(settings, group_id=group_id, transactional_id=transactional_id)
-        if max_batch_records < 1 or max_batch_bytes < 1:
+        self._transactional_id = resolve(transactional_id, group_id=group_id)
+        self._settings = complete(settings, group_id=group_id, transactional_id=self._transactional_id)
+        if (max_batch_records is not None and max_batch_records < 1) or max_batch_bytes < 1:
             raise ConfigurationError("A batch takes at least one record and one byte.")
+        if commit_interval_ms < 0 or commit_interval_ms >= self._settings.transaction_timeout_s * 1000:
+            timeout = round(self._settings.transaction_timeout_s * 1000)
+            raise ConfigurationError(
+                f"commit_interval_ms={commit_interval_ms} is not between 0 and transaction.timeout.ms={timeout}.",
+                hint="A transaction must end before the coordinator gives it up.",
+            )
         self._group_id = group_id
-        self._transactional_id = transactional_id
-        self._limits = Limits(max_batch_records, max_batch_bytes)
+        self._commit_interval_s = commit_interval_ms / 1000
+        self._max_batch_records = max_batch_records
+        self._max_batch_bytes = max_batch_bytes
+        self._drain_timeout_s = drain_timeout_s
+        self._encoders = {topic: encode_with(one, topic) for topic, one in (serializers or {}).items()}
         self._listeners: list[events.Listener] = [events.log]
         if on_event is not None:
             self._listeners.append(on_event)
         self._subscriptions: dict[str, Subscription] = {}
-        self._stop = threading.Event()
+        self._lifecycle = Lifecycle(drain_timeout_s)
 
     def __repr__(self) -> str:
         return f"<Processor group_id={self._group_id!r} transactional_id={self._transactional_id!r}>"
@@ -81,6 +107,8 @@ class Processor:
         *,
         identity: Identity | None = None,
         effects: Sequence[Effect[..., Any]] | None = None,
+        on_error: OnError | None = None,
+        deserializer: Deserializer | None = None,
     ) -> Callable[[Callable[[Record[T], Transaction], None]], Callable[[Record[T], Transaction], None]]:
         """Declares the handler of a topic.
 
@@ -90,11 +118,14 @@ class Processor:
 
         Args:
             topic: the topic's name.
-            value_type: what its values are: a msgspec Struct, a dataclass or a builtin type (from JSON), or `bytes`.
-                A tombstone's value is None, whatever the type.
+            value_type: what its values are: a msgspec Struct, a dataclass, a builtin type or a Pydantic model (from
+                JSON), or `bytes`. A tombstone's value is None, whatever the type.
             identity: the business identity of an event, for policies that need one: a field's name, or a function of
                 the value that gives text, a whole number or a UUID.
             effects: the effects that the handler uses, where they cannot be found by reading its code.
+            on_error: what becomes of a record that cannot be decoded or handled: `Stop()` (the default),
+                `DeadLetter(topic)` or `Skip()`.
+            deserializer: confluent-kafka's form of one, `(bytes, SerializationContext) -> value`, instead of JSON.
 
         Returns:
             A decorator that gives the handler back unchanged.
@@ -102,16 +133,78 @@ class Processor:
         Raises:
             ConfigurationError: the topic has a handler already, the type cannot be decoded to, or it has no such field.
         """
-        if topic in self._subscriptions:
-            raise ConfigurationError(f"Topic {topic!r} has a handler already.")
+        self._check_free(topic)
 
         def declare(
             handler: Callable[[Record[T], Transaction], None],
         ) -> Callable[[Record[T], Transaction], None]:
-            self._subscriptions[topic] = subscription(topic, value_type, handler, identity=identity, effects=effects)
+            self._declare(
+                topic, value_type, handler, deserializer, identity=identity, effects=effects, on_error=on_error
+            )
             return handler
 
         return declare
+
+    def consume_batch(
+        self,
+        topic: str,
+        value_type: type[T],
+        *,
+        identity: Identity | None = None,
+        effects: Sequence[Effect[..., Any]] | None = None,
+        on_error: OnError | None = None,
+        deserializer: Deserializer | None = None,
+    ) -> Callable[[Callable[[Records[T], Transaction], None]], Callable[[Records[T], Transaction], None]]:
+        """Declares a handler that takes many records at once, for work that is quicker done so.
+
+        It gets a `Records`: a sequence of at least one record and at most 500, in the order of each partition, with its
+        columns (`records.values`, `records.keys`); how they are cut may differ when they come again. Where the handler
+        fails and `on_error` is not to stop, it is called again with one record at a time, to find the poison one. A
+        handler that runs effects gets one record at a time: an effect's result belongs to one record.
+
+        Args:
+            topic: see `consume`.
+            value_type: see `consume`.
+            identity: see `consume`.
+            effects: see `consume`.
+            on_error: see `consume`.
+            deserializer: see `consume`.
+
+        Returns:
+            A decorator that gives the handler back unchanged.
+
+        Raises:
+            ConfigurationError: see `consume`.
+        """
+        self._check_free(topic)
+
+        def declare(
+            handler: Callable[[Records[T], Transaction], None],
+        ) -> Callable[[Records[T], Transaction], None]:
+            self._declare(
+                topic,
+                value_type,
+                handler,
+                deserializer,
+                identity=identity,
+                effects=effects,
+                on_error=on_error,
+                batch=True,
+            )
+            return handler
+
+        return declare
+
+    def _check_free(self, topic: str) -> None:
+        if topic in self._subscriptions:
+            raise ConfigurationError(f"Topic {topic!r} has a handler already.")
+
+    def _declare(
+        self, topic: str, value_type: Any, handler: Any, deserializer: Deserializer | None, **declared: Any
+    ) -> None:
+        self._check_free(topic)
+        decode = None if deserializer is None else decode_with(deserializer, topic)
+        self._subscriptions[topic] = subscription(topic, value_type, handler, deserializer=decode, **declared)
 
     def declaration(self) -> Declaration:
         """What this processor claims, as plain data.
@@ -145,12 +238,19 @@ class Processor:
 
     def stop(self) -> None:
         """Asks a running processor to finish its batch and return; from any thread or handler."""
-        self._stop.set()
+        self._lifecycle.stop()
 
-    def run(self) -> None:
+    def listen(self, listener: events.Listener) -> None:
+        """Adds a listener for what happens (see `oncewhere.runtime.events` and `oncewhere.listeners`)."""
+        self._listeners.append(listener)
+
+    def run(self, *, health: Health | None = None) -> None:
         """Processes records until SIGTERM, SIGINT or `stop`; then finishes the open batch and leaves the group.
 
         Signals are handled only when it is called from the main thread; a second SIGINT ends it at once.
+
+        Args:
+            health: answers `/livez`, `/readyz` and `/metrics` while it runs.
 
         Raises:
             ConfigurationError: a declaration, setting, topic or table is wrong.
@@ -167,10 +267,14 @@ class Processor:
                 "This processor consumes nothing.",
                 hint="Declare a handler: @app.consume(topic, type).",
             )
-        self._stop.clear()
         uses, places = self._resolve()
+        life = self._lifecycle
         with ExitStack() as stack:
-            stack.enter_context(self._signals())
+            stack.enter_context(life.running())
+            emit: events.Listener = self._emit
+            if health is not None:
+                stack.enter_context(health)
+                emit = _both(self._emit, health)
             opened = {}
             for name, place in places.items():
                 opened[name] = place.open(self._group_id)
@@ -178,21 +282,32 @@ class Processor:
             session = TransactSession(
                 self._settings,
                 list(self._subscriptions),
-                emit=self._emit,
-                stopping=self._stop.is_set,
+                emit=emit,
+                stopping=life.expired,
             )
             stack.callback(session.close)
             session.start()
+            for topic in self._dead_letter_topics():
+                session.writer.expect(topic)
+            most = MAX_BATCH_RECORDS if places else MAX_STREAM_RECORDS
             Engine(
                 session,
-                subscriptions=self._subscriptions,
-                uses=uses,
-                places=opened,
-                limits=self._limits,
-                emit=self._emit,
-                stopping=self._stop.is_set,
+                Plan(self._subscriptions, uses, opened),
+                tx=Transaction(
+                    expect=session.writer.expect,
+                    trouble=session.writer.mend,
+                    encoders=self._encoders,
+                ),
+                limits=Limits(self._max_batch_records or most, self._max_batch_bytes, self._commit_interval_s),
+                emit=emit,
+                life=life,
+                beat=bool if health is None else health.beat,
             ).run()
-        self._emit(events.Stopped())
+            emit(events.Stopped())
+
+    def _dead_letter_topics(self) -> list[str]:
+        policies = [sub.on_error for sub in self._subscriptions.values()]
+        return [policy.topic for policy in policies if isinstance(policy, DeadLetter)]
 
     def _resolve(self) -> tuple[dict[str, frozenset[str]], dict[str, Place[Any]]]:
         """The places of each topic, and all of them by name; every effect's result type is resolved on the way."""
@@ -210,24 +325,13 @@ class Processor:
         for listener in self._listeners:
             listener(event)
 
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
 
-        def on_signal(number: int, frame: FrameType | None) -> None:
-            del frame
-            if self._stop.is_set() and number == signal.SIGINT:
-                raise KeyboardInterrupt
-            self._stop.set()
+def _both(one: events.Listener, other: events.Listener) -> events.Listener:
+    def emit(event: events.Event) -> None:
+        one(event)
+        other(event)
 
-        before: Mapping[int, Any] = {n: signal.signal(n, on_signal) for n in (signal.SIGTERM, signal.SIGINT)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    return emit
 
 
 def _name(thing: Any) -> str:

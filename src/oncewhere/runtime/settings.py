@@ -16,6 +16,8 @@ Settings = Mapping[str, Any]
 
 TRANSACTION_TIMEOUT_MS = 60_000
 MAX_POLL_INTERVAL_MS = 300_000  # librdkafka's own default
+MESSAGE_MAX_BYTES = 1_000_000  # librdkafka's own default
+MESSAGE_OVERHEAD_BYTES = 128  # more than what the record format adds to a key and a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,9 @@ DEFAULTS_FOR_CONSUMER: Settings = {
     # The default, 1000, stalls a consumer whose queue was full for a second: 219k instead of 405k records/s.
     "fetch.queue.backoff.ms": 10,
     "fetch.wait.max.ms": 50,
+    # What is read ahead is bounded in bytes, whatever the backlog; librdkafka's own value, said here since memory
+    # depends on it.
+    "queued.max.messages.kbytes": 65_536,
 }
 
 DEFAULTS_FOR_PRODUCER: Settings = {
@@ -70,6 +75,11 @@ DEFAULTS_FOR_PRODUCER: Settings = {
     # Failures of a transactional producer surface in commit; a callback per record costs a fifth of the rate.
     "delivery.report.only.error": True,
     "batch.size": 1_000_000,
+    "batch.num.messages": 100_000,
+    "linger.ms": 5,
+    # A full queue makes the handler wait; librdkafka's own value, 1 GiB, makes memory follow the input instead.
+    "queue.buffering.max.kbytes": 65_536,
+    "queue.buffering.max.messages": 1_000_000,
 }
 
 ALIASES: Mapping[str, str] = {
@@ -111,6 +121,7 @@ class Complete:
         cooperative: True when the group's protocol gives and takes partitions one by one (KIP-429, KIP-848).
         transaction_timeout_s: how long a transaction may stay open, in seconds.
         reset: `auto.offset.reset`: `earliest`, `latest` or `error`.
+        max_output_bytes: the largest key and value that the client takes, together.
     """
 
     consumer: dict[str, Any]
@@ -119,6 +130,7 @@ class Complete:
     cooperative: bool
     transaction_timeout_s: float
     reset: str
+    max_output_bytes: int
 
 
 def complete(user: Settings, *, group_id: str, transactional_id: str) -> Complete:
@@ -169,8 +181,14 @@ def complete(user: Settings, *, group_id: str, transactional_id: str) -> Complet
             "give the partitions to another instance while the transaction is still open."
         )
         raise ConfigurationError(msg, hint="Lower the first or raise the second.")
-    strategy = str(consumer.get("partition.assignment.strategy", ""))
     protocol = str(consumer.get("group.protocol", "classic")).lower()
+    if "group.instance.id" not in given and protocol == "classic":
+        # Static membership (KIP-345): a restart with the same name takes the dead one's place at once, instead of after
+        # session.timeout.ms (45 s). With KIP-848's protocol librdkafka never recovers from that, so not there.
+        consumer["group.instance.id"] = transactional_id
+    elif not consumer.get("group.instance.id"):
+        consumer.pop("group.instance.id", None)  # None or "": not wanted
+    strategy = str(consumer.get("partition.assignment.strategy", ""))
     return Complete(
         consumer=consumer,
         producer=producer,
@@ -178,6 +196,7 @@ def complete(user: Settings, *, group_id: str, transactional_id: str) -> Complet
         cooperative="cooperative" in strategy or protocol == "consumer",
         transaction_timeout_s=transaction_ms / 1000,
         reset=_reset(str(consumer["auto.offset.reset"])),
+        max_output_bytes=int(str(given.get("message.max.bytes", MESSAGE_MAX_BYTES))) - MESSAGE_OVERHEAD_BYTES,
     )
 
 

@@ -56,7 +56,7 @@ class Call(StrEnum):
     COMMIT = "commit"
     ABORT = "abort"
     GIVE_UP = "give_up"
-    """Nothing was sent to Kafka, but the batch is not to be: positions must go back."""
+    """The batch is not to be, by no fault of Kafka's: what was sent must be aborted, positions must go back."""
     REPLACE = "replace"
     REWIND = "rewind"
     CLOSE = "close"
@@ -86,6 +86,7 @@ def _table() -> dict[tuple[State, Call, Outcome], State]:
         (State.FAILED, Call.ABORT, Outcome.OK): State.ASTRAY,
         (State.FAILED, Call.ABORT, Outcome.UNKNOWN): State.SPENT,
         (State.READY, Call.GIVE_UP, Outcome.OK): State.ASTRAY,
+        (State.OPEN, Call.GIVE_UP, Outcome.OK): State.FAILED,
         (State.SPENT, Call.REPLACE, Outcome.OK): State.ASTRAY,
         (State.ASTRAY, Call.REWIND, Outcome.OK): State.READY,
     }

@@ -8,16 +8,18 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from oncewhere.errors import ConfigurationError
-from oncewhere.records import Record
+from oncewhere.records import Record, Records
 from oncewhere.runtime.discovery import effects_of
+from oncewhere.runtime.rejection import OnError, Stop
 from oncewhere.runtime.transaction import Transaction
-from oncewhere.runtime.values import ValueDecoder
+from oncewhere.runtime.values import Decode, decoder
 
 if TYPE_CHECKING:
     from oncewhere.effects.effect import Effect
     from oncewhere.effects.place import Place
 
 Handler = Callable[[Record[Any], Transaction], None]
+BatchHandler = Callable[[Records[Any], Transaction], None]
 Identity = str | Callable[[Any], object]
 """The business identity of an event: a field's name, or a function of the value."""
 
@@ -29,19 +31,23 @@ class Subscription:
     Attributes:
         topic: the topic's name.
         value_type: what its values decode to.
-        decoder: decodes them.
+        decode: decodes them; None to leave them as bytes.
         identity: gives the business identity of a value as text; None where none was named.
         identity_name: how the identity was named, for the declaration.
         handler: the user's function.
+        batch: True when it takes a list of records.
+        on_error: what becomes of a record that cannot be processed.
         named_effects: the effects that `consume` names; None to find them by reading the handler.
     """
 
     topic: str
     value_type: Any
-    decoder: ValueDecoder[Any]
+    decode: Decode | None
     identity: Callable[[Any], str | None] | None
     identity_name: str | None
-    handler: Handler
+    handler: Callable[[Any, Transaction], None]
+    batch: bool
+    on_error: OnError
     named_effects: tuple[Effect[Any, Any], ...] | None
 
     def effects(self) -> list[Effect[Any, Any]]:
@@ -73,12 +79,25 @@ class Subscription:
 def subscription(
     topic: str,
     value_type: Any,
-    handler: Handler,
+    handler: Handler | BatchHandler,
     *,
-    identity: Identity | None,
-    effects: Sequence[Effect[Any, Any]] | None,
+    identity: Identity | None = None,
+    effects: Sequence[Effect[Any, Any]] | None = None,
+    batch: bool = False,
+    on_error: OnError | None = None,
+    deserializer: Callable[[bytes], Any] | None = None,
 ) -> Subscription:
     """Declares a subscription.
+
+    Args:
+        topic: the topic's name.
+        value_type: what its values decode to.
+        handler: the user's function.
+        identity: see `Identity`.
+        effects: the effects that it uses, where they cannot be found by reading its code.
+        batch: True when the handler takes a list of records.
+        on_error: what becomes of a record that cannot be processed; `Stop()` when None.
+        deserializer: decodes a value's bytes, instead of JSON.
 
     Raises:
         ConfigurationError: the type cannot be decoded to, or has no field of the identity's name.
@@ -86,10 +105,12 @@ def subscription(
     return Subscription(
         topic=topic,
         value_type=value_type,
-        decoder=ValueDecoder(topic, value_type),
+        decode=deserializer or decoder(topic, value_type),
         identity=None if identity is None else _identity(topic, value_type, identity),
         identity_name=identity if isinstance(identity, str) else getattr(identity, "__name__", None),
         handler=handler,
+        batch=batch,
+        on_error=on_error or Stop(),
         named_effects=None if effects is None else tuple(effects),
     )
 
@@ -124,6 +145,8 @@ def _fields(value_type: Any) -> list[str] | None:
     """The fields of a Struct or dataclass; None where the type does not say."""
     if hasattr(value_type, "__struct_fields__"):
         return list(value_type.__struct_fields__)
+    if hasattr(value_type, "model_fields"):  # a Pydantic model
+        return list(value_type.model_fields)
     if dataclasses.is_dataclass(value_type):
         return [field.name for field in dataclasses.fields(value_type)]
     return None

@@ -1,121 +1,63 @@
-"""Bytes and values, JSON by msgspec: a consumed message in, a typed `Record` out; a value in, an `Output` out."""
+"""Bytes and values: a consumed value's bytes in, a typed value out; and back.
+
+JSON by msgspec unless a type or a (de)serializer says otherwise. Everything here is resolved once, before the first
+record: what is left for each record is one call.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
-from oncewhere.errors import ConfigurationError, DeserializationError
-from oncewhere.records import Headers, Output, Record
+from oncewhere.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+Decode = Callable[[bytes], Any]
+"""A value's bytes in, the value out; raises for bytes that are not of its type."""
 
-T = TypeVar("T")
+Encode = Callable[[Any], bytes]
+"""A value in, its bytes out."""
 
-Key = bytes | str | None
-"""A key to produce; text is encoded in UTF-8."""
+Deserializer = Callable[[bytes, Any], Any]
+"""confluent-kafka's form of one: the bytes and a `SerializationContext` in."""
 
-_encode_json = msgspec.json.Encoder().encode
-
-
-class Message(Protocol):
-    """A consumed message, as confluent_kafka gives it."""
-
-    def topic(self) -> str:
-        """The topic's name."""
-
-    def partition(self) -> int:
-        """The partition's number."""
-
-    def offset(self) -> int:
-        """The message's offset."""
-
-    def key(self) -> bytes | None:
-        """The key's bytes."""
-
-    def value(self) -> bytes | None:
-        """The value's bytes."""
-
-    def headers(self) -> Headers | None:
-        """The headers in order, or None."""
-
-    def timestamp(self) -> tuple[int, int]:
-        """The timestamp's type (0: none) and milliseconds."""
+Serializer = Callable[[Any, Any], bytes | None]
+"""confluent-kafka's form of one: the value and a `SerializationContext` in."""
 
 
-class ValueDecoder(Generic[T]):
-    """Decodes the values of one topic.
+def decoder(topic: str, value_type: Any) -> Decode | None:
+    """How the values of a topic are decoded; None to leave them as bytes.
 
     Args:
         topic: the topic's name, for sentences.
-        value_type: a msgspec Struct, a dataclass, a builtin type (from JSON), or `bytes` (as they are).
+        value_type: a msgspec Struct, a dataclass or a builtin type (JSON, by msgspec), a Pydantic model (JSON, by
+            Pydantic), or `bytes`.
 
     Raises:
-        ConfigurationError: msgspec cannot decode to that type.
+        ConfigurationError: nothing decodes to that type.
     """
-
-    def __init__(self, topic: str, value_type: type[T]) -> None:
-        self._decode: Callable[[bytes], Any] | None = None
-        if value_type is bytes:
-            return
-        try:
-            self._decode = msgspec.json.Decoder(value_type).decode
-            msgspec.json.schema(value_type)  # a custom class passes the decoder's constructor
-        except (TypeError, NotImplementedError) as error:
-            msg = f"Values of topic {topic!r} cannot be decoded to {value_type!r}."
-            hint = "Declare a msgspec Struct, a dataclass, a builtin type, or bytes."
-            raise ConfigurationError(msg, hint=hint, detail=str(error)) from error
-
-    def record(self, message: Message) -> Record[T]:
-        """The message as a record. A tombstone's value is None, whatever the type.
-
-        Raises:
-            DeserializationError: the bytes are not of the declared type. It does not show them.
-        """
-        value: Any = message.value()
-        if value is not None and self._decode is not None:
-            try:
-                value = self._decode(value)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                raise DeserializationError(
-                    f"its value cannot be decoded ({type(error).__name__}).",
-                    topic=message.topic(),
-                    partition=message.partition(),
-                    offset=message.offset(),
-                ) from error
-        kind, milliseconds = message.timestamp()
-        return Record(
-            message.topic(),
-            message.partition(),
-            message.offset(),
-            message.key(),
-            value,
-            message.headers() or [],
-            milliseconds if kind else None,
-        )
+    if value_type is bytes:
+        return None
+    if (validate := getattr(value_type, "model_validate_json", None)) is not None:
+        return validate  # type: ignore[no-any-return]  # a Pydantic model's own
+    try:
+        decode = msgspec.json.Decoder(value_type).decode
+        msgspec.json.schema(value_type)  # a custom class passes the decoder's constructor
+    except (TypeError, NotImplementedError) as error:
+        msg = f"Values of topic {topic!r} cannot be decoded to {value_type!r}."
+        hint = "Declare a msgspec Struct, a dataclass, a builtin type, a Pydantic model or bytes, or a deserializer=…"
+        raise ConfigurationError(msg, hint=hint, detail=str(error)) from error
+    return decode
 
 
-def output(
-    topic: str,
-    value: object,
-    *,
-    key: Key = None,
-    headers: Iterable[tuple[str, bytes | str | None]] = (),
-    partition: int | None = None,
-    timestamp_ms: int | None = None,
-) -> Output:
-    """A record to produce, encoded.
+def _beyond_msgspec(value: Any) -> Any:
+    """What msgspec does not know, in a form that it does."""
+    dump = getattr(value, "model_dump", None)
+    if dump is not None:  # a Pydantic model
+        return dump(mode="json")
+    raise TypeError(f"a {type(value).__name__} cannot be encoded as JSON; give bytes, or serializers={{topic: …}}")
 
-    Raises:
-        TypeError: the key is neither bytes nor text, or the value cannot be encoded.
-    """
-    if isinstance(key, str):
-        key = key.encode()
-    elif key is not None and not isinstance(key, bytes):
-        raise TypeError(f"a key is bytes, str or None, not {type(key).__name__}")
-    if value is not None and not isinstance(value, bytes):
-        value = _encode_json(value)
-    carried: Headers = [(name, h.encode() if isinstance(h, str) else h) for name, h in headers] if headers else []
-    return Output(topic, value, key, carried, partition, timestamp_ms)
+
+encode_json: Encode = msgspec.json.Encoder(enc_hook=_beyond_msgspec).encode
+"""Any value that msgspec or Pydantic knows, as JSON."""

@@ -1,0 +1,98 @@
+"""What one Kafka transaction will cover: grown by the loop, sealed, committed or given up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from oncewhere.effects.place import Work
+    from oncewhere.records import Message, Partition
+    from oncewhere.runtime.events import DuplicateSuppressed, RecordRejected
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a batch may grow, and how long.
+
+    Attributes:
+        max_batch_records: at most so many records.
+        max_batch_bytes: no more records once their values have this size together.
+        commit_interval_s: seconds between the end of one transaction and that of the next, unless a batch is full.
+    """
+
+    max_batch_records: int
+    max_batch_bytes: int
+    commit_interval_s: float
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """One batch.
+
+    Attributes:
+        opened_at: when its first record came, in monotonic seconds.
+        handled_at: when its last handler had returned.
+        submitted_at: when its commit was begun; None before.
+        records: how many it has.
+        size: bytes of their values, where they are kept.
+        messages: those that are gathered and not handled yet.
+        staged: outputs that wait, as arguments of librdkafka's produce.
+        outputs: how many outputs there are, staged or sent.
+        works: what each place does for it, by name.
+        duplicates: records that turned out to be done at another position.
+        rejected: records that could not be processed.
+        direct: True once the Kafka transaction is open and outputs go straight into it.
+        prepared: True once all its handlers have run.
+        ends: the next offset to consume, for each of its partitions; set when it is sealed.
+        metadata: the group's, of the moment when it was sealed.
+    """
+
+    opened_at: float
+    handled_at: float = 0.0
+    submitted_at: float | None = None
+    records: int = 0
+    size: int = 0
+    messages: list[Message] = field(default_factory=list)
+    staged: list[tuple[Any, ...]] = field(default_factory=list)
+    outputs: int = 0
+    works: dict[str, Work] = field(default_factory=dict)
+    duplicates: list[DuplicateSuppressed] = field(default_factory=list)
+    rejected: list[RecordRejected] = field(default_factory=list)
+    direct: bool = False
+    prepared: bool = False
+    ends: Mapping[Partition, int] = field(default_factory=dict)
+    metadata: bytes = b""
+
+    def full(self, limits: Limits) -> bool:
+        """True when it takes no more records."""
+        return self.records >= limits.max_batch_records or self.size >= limits.max_batch_bytes
+
+    def abandon(self) -> None:
+        """Takes back what its places have not decided. Never raises."""
+        for work in self.works.values():
+            work.abandon()
+
+
+def staging(staged: list[tuple[Any, ...]], max_output_bytes: int) -> Callable[..., None]:
+    """What stands in for librdkafka's produce while outputs wait.
+
+    Args:
+        staged: where they are kept.
+        max_output_bytes: an output larger than this is refused now, while its record can still be blamed for it, and
+            not after the effects.
+    """
+    append = staged.append
+
+    def stage(*arguments: Any) -> None:
+        value, key = arguments[1], arguments[2]
+        if key is not None and not isinstance(key, bytes | str):
+            raise TypeError(f"a key is bytes, str or None, not {type(key).__name__}")
+        size = (len(value) if value else 0) + (len(key) if key else 0)
+        if size > max_output_bytes:
+            raise ValueError(f"an output of {size} bytes is larger than message.max.bytes allows ({max_output_bytes})")
+        append(arguments)
+
+    return stage

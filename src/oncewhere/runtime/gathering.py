@@ -1,0 +1,210 @@
+"""Handlers with effects outside Kafka: a whole batch first, then its effects, then one decision in each place.
+
+A batch is gathered before its first handler runs, since a place may want to know all of it (which events are known
+already, by one statement). Its handlers may run while the previous batch is still being committed in Kafka; a place
+decides only when that has ended well, so what is recorded for a redelivery never spans two Kafka transactions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from oncewhere.effects.place import Batch as PlaceBatch
+from oncewhere.effects.place import Span
+from oncewhere.errors import DuplicateEvent, ReplayError
+from oncewhere.records import Record, Records
+from oncewhere.runtime import events
+from oncewhere.runtime.poison import Poison, begin_again, handler_error, judge, reject, undecodable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from oncewhere.effects.place import OpenPlace
+    from oncewhere.records import Message, Partition
+    from oncewhere.runtime.batch import Batch
+    from oncewhere.runtime.subscription import Subscription
+    from oncewhere.runtime.transaction import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One record of a batch, with all that handling it needs."""
+
+    subscription: Subscription
+    partition: Partition
+    message: Message
+    record: Record[Any]
+    identity: str | None
+
+    @property
+    def given(self) -> Record[Any] | Records[Any]:
+        """What its handler takes; an effect belongs to one record, and so does a list with effects."""
+        return Records([self.record.value], [self.message]) if self.subscription.batch else self.record
+
+
+class Gathering:
+    """Handles batches.
+
+    Args:
+        subscriptions: by topic.
+        tx: what handlers get.
+        poison: what is known of failing records.
+        uses: the names of the places that each topic's handler uses.
+        places: by name, in the order in which they decide.
+        partition: an assigned partition by topic and number.
+        spans: what a batch covers: where each of its partitions starts, and where it ends.
+        emit: takes events.
+    """
+
+    gathers = True
+
+    def __init__(
+        self,
+        subscriptions: Mapping[str, Subscription],
+        tx: Transaction,
+        poison: Poison,
+        *,
+        uses: Mapping[str, frozenset[str]],
+        places: Mapping[str, OpenPlace],
+        partition: Callable[[str, int], Partition],
+        spans: Callable[[Batch], Sequence[Span]],
+        emit: events.Listener,
+    ) -> None:
+        self._subscriptions = subscriptions
+        self._tx = tx
+        self._poison = poison
+        self._uses = uses
+        self._places = places
+        self._partition = partition
+        self._spans = spans
+        self._emit = emit
+
+    def fill(self, batch: Batch, messages: Sequence[Message], until: float) -> int:
+        """Gathers messages; handles none of them yet."""
+        del until
+        batch.messages.extend(messages)
+        batch.records += len(messages)
+        batch.size += sum(map(len, messages))  # type: ignore[arg-type]
+        return len(messages)
+
+    def prepare(self, batch: Batch) -> None:
+        """Runs the handlers; effects execute or are recalled, outputs are staged.
+
+        Raises:
+            HandlerError: a handler raised, and the policy is to stop.
+            UndecidedError: the batch begins again.
+        """
+        items = [item for item in (self._item(m, batch) for m in batch.messages) if item is not None]
+        batch.messages = []
+        spans = self._spans(batch)
+        for name, place in self._places.items():
+            mine = [span for span in spans if name in self._uses[span.partition.topic]]
+            if mine:
+                identities = [item.identity for item in items if name in self._uses[item.partition.topic]]
+                batch.works[name] = place.begin(PlaceBatch(mine, identities))
+        works = {
+            topic: {name: work for name, work in batch.works.items() if name in uses}
+            for topic, uses in self._uses.items()
+        }
+        for item in items:
+            tx = self._tx
+            tx.enter(
+                works[item.partition.topic],
+                partition=item.partition,
+                offset=item.record.offset,
+                identity=item.identity,
+            )
+            self._handle(item, batch)
+        batch.prepared = True
+
+    def decide(self, batch: Batch) -> None:
+        """Each place commits its effects: after this the batch has happened there.
+
+        Raises:
+            UndecidedError: one did not, or nobody knows.
+        """
+        for name, work in batch.works.items():
+            tally = work.decide()
+            self._emit(events.BatchDecided(name, tally.executed, tally.replayed))
+            if tally.replayed:
+                self._emit(events.Replayed(name, tally.replayed))
+
+    def _handle(self, item: Item, batch: Batch) -> None:
+        tx = self._tx
+        attempts, last = self._poison.told(item.message)
+        if last is not None and attempts >= item.subscription.on_error.max_attempts:
+            # Its last attempt took the batch with it; now the batch goes on without it.
+            self._reject(item, last, batch)
+            return
+        before = len(batch.staged)
+        try:
+            item.subscription.handler(item.given, tx)
+        except DuplicateEvent:
+            del batch.staged[before:]
+            position = (item.partition.topic, item.partition.number, item.record.offset)
+            batch.duplicates.append(events.DuplicateSuppressed(*position))
+        except BaseException as raised:  # noqa: BLE001 - judged
+            del batch.staged[before:]
+            self._failed(item, tx.failure or raised, batch)
+        else:
+            if tx.failure is not None:
+                # The handler caught it; but the place cannot commit this batch any more.
+                self._failed(item, tx.failure, batch)
+        batch.outputs = len(batch.staged)
+
+    def _failed(self, item: Item, error: BaseException, batch: Batch) -> None:
+        judge(item.subscription, item.message, error)
+        attempt = self._poison.failed(item.message, error)
+        if isinstance(error, ReplayError):
+            # It was decided without this call: its effect was given up then, and is given up now.
+            self._reject(item, error, batch)
+        elif self._tx.ran:
+            # What it executed so far is in the open transaction of its place.
+            raise begin_again(item.message, error) from error
+        elif attempt >= item.subscription.on_error.max_attempts:
+            self._reject(item, error, batch)
+        else:
+            self._handle(item, batch)
+
+    def _reject(self, item: Item, error: BaseException, batch: Batch) -> None:
+        reject(
+            item.subscription,
+            item.message,
+            error,
+            attempt=max(1, self._poison.told(item.message)[0]),
+            batch=batch,
+            send=lambda *arguments: batch.staged.append(arguments),
+        )
+
+    def _item(self, message: Message, batch: Batch) -> Item | None:
+        """A message, decoded; None where it was rejected."""
+        subscription = self._subscriptions[message.topic()]
+        value: Any = message.value()
+        identity = None
+        error: BaseException
+        try:
+            if value is not None and subscription.decode is not None:
+                value = subscription.decode(value)
+        except Exception as raised:  # noqa: BLE001 - whatever a decoder raises
+            error = undecodable(message, raised)
+        else:
+            try:
+                if subscription.identity is not None:
+                    identity = subscription.identity(value)
+            except Exception as raised:  # noqa: BLE001 - the user's own function
+                error = handler_error(message, "its identity cannot be taken, it raised", raised)
+                error.__cause__ = raised
+            else:
+                partition = self._partition(message.topic(), message.partition())
+                return Item(subscription, partition, message, Record(value, message), identity)
+        judge(subscription, message, error)
+        reject(
+            subscription,
+            message,
+            error,
+            attempt=self._poison.failed(message, error),
+            batch=batch,
+            send=lambda *arguments: batch.staged.append(arguments),
+        )
+        return None

@@ -1,0 +1,276 @@
+"""The transactional producer: outputs and offsets in, one transaction at a time; each call steps through `states`.
+
+One thread at a time: the loop's own, except that `commit` may run in another while the loop reads ahead. The loop does
+not touch the producer until that has ended.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from oncewhere.effects.place import UndecidedError
+from oncewhere.errors import ConfigurationError, FencedError, NoProgressError, UnreachableError
+from oncewhere.runtime import events
+from oncewhere.runtime.failures import Failure, Treatment, outcome
+from oncewhere.runtime.kafka.answers import failure_of, quietly, refused
+from oncewhere.runtime.kafka.client_log import logger
+from oncewhere.runtime.states import Call, Outcome, State, step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from oncewhere.runtime.settings import Complete
+
+CONNECT_LIMIT_S = 15.0  # for the first answer of the cluster
+REQUEST_LIMIT_S = 10.0  # for one InitProducerId that is repeated within a longer limit
+FLUSH_LIMIT_S = 10.0  # for outputs to leave before an abort
+CLOSE_LIMIT_S = 5.0  # for an abort while closing
+PAUSE_S = 0.02  # between two tries of one call
+ROOM_PAUSE_S = 0.01  # for the producer's queue to drain, before the next try to add to it
+MAX_REPLACEMENTS = 3  # producers in a row without a committed transaction
+
+_RECORDS_OWN_FAULT = frozenset({"MSG_SIZE_TOO_LARGE", "_INVALID_ARG", "_UNKNOWN_PARTITION"})
+
+
+class Writer:
+    """One producer, and its successors, walked through Kafka's transactions.
+
+    Args:
+        settings: for the client.
+        emit: takes events.
+        stopping: True when waiting should end early.
+    """
+
+    def __init__(self, settings: Complete, *, emit: events.Listener, stopping: Callable[[], bool]) -> None:
+        self._settings = settings
+        self._emit = emit
+        self._stopping = stopping
+        self._state = State.NEW
+        self._producer: Any = None
+        self._known_outputs: set[str] = set()
+        self._replacements = 0
+        self._failure: Failure | None = None
+
+    @property
+    def state(self) -> State:
+        """Where it stands."""
+        return self._state
+
+    @property
+    def failure(self) -> Failure | None:
+        """What made the open transaction fail while outputs were sent, if anything did."""
+        return self._failure
+
+    def open(self) -> None:
+        """Takes the transactional identity.
+
+        Raises:
+            UnreachableError: no broker gives it.
+            ConfigurationError: a setting is refused.
+            FencedError: a newer producer has the identity.
+        """
+        self._new_producer(Call.INIT)
+
+    def begin(self) -> Failure | None:
+        """Opens a transaction; nothing is sent yet."""
+        self._failure = None
+        return self._attempt(Call.BEGIN, self._producer.begin_transaction)
+
+    @property
+    def send(self) -> Callable[..., Any]:
+        """Librdkafka's own produce; valid until the transaction ends."""
+        produce: Callable[..., Any] = self._producer.produce
+        return produce
+
+    def mend(self, error: Exception, arguments: tuple[Any, ...]) -> None:
+        """Deals with what `send` raised: waits while the queue is full, and sends after all.
+
+        Raises:
+            UndecidedError: the transaction cannot go on.
+            Exception: the error itself, where it is the output's own fault.
+        """
+        while isinstance(error, BufferError):
+            # The queue is full: let it drain. librdkafka ends this by message.timeout.ms.
+            self._producer.poll(ROOM_PAUSE_S)
+            try:
+                self._producer.produce(*arguments)
+            except (BufferError, KafkaException) as again:
+                error = again
+            else:
+                return
+        if not isinstance(error, KafkaException):
+            raise error
+        failure = failure_of(error)
+        if failure.code in _RECORDS_OWN_FAULT and failure.treatment is not Treatment.FATAL:
+            raise error
+        if self._state is State.OPEN:
+            self._failure = failure
+            self._settle(Call.PRODUCE, failure)
+        raise UndecidedError(str(self._failure or failure))
+
+    def drained(self, wait_s: float = 0.0) -> bool:
+        """True when the broker has all outputs so far (or librdkafka has given up on them: `commit` will tell).
+
+        Asked again and again instead of one `flush`, which would wait for Python's lock while a handler computes.
+
+        Args:
+            wait_s: how long to serve the producer first, in seconds.
+        """
+        self._producer.poll(wait_s)
+        return len(self._producer) == 0
+
+    def commit(self, offsets: Sequence[Any], metadata: Any) -> Failure | None:
+        """Offsets, and the end of the transaction: all or nothing.
+
+        Args:
+            offsets: `TopicPartition`s, each with the next offset to consume.
+            metadata: the group's, of the generation in which the records were consumed (KIP-447).
+
+        Returns:
+            None when it is committed. Otherwise why not, and a recovery must follow; in state `spent` nobody knows
+            whether it was committed, and the committed offsets will tell.
+
+        Raises:
+            FencedError: a newer producer has the identity.
+            ConfigurationError: Kafka refuses something that only a person can change.
+        """
+        producer = self._producer
+        failure = self._attempt(
+            Call.SEND_OFFSETS,
+            lambda: producer.send_offsets_to_transaction(offsets, metadata),
+        ) or self._attempt(Call.COMMIT, producer.commit_transaction)
+        if failure is None:
+            self._replacements = 0
+        return failure
+
+    def fail(self) -> None:
+        """The open transaction is not to be committed, by no fault of Kafka's."""
+        if self._state in {State.READY, State.OPEN}:
+            self._move(Call.GIVE_UP, Outcome.OK)
+
+    def abort(self) -> None:
+        """Ends a failed transaction; where that fails too, the producer is spent."""
+        if self._state is State.FAILED:
+            # An abort that overtakes outputs in flight finds no transaction at the coordinator (librdkafka issue 4849).
+            quietly(lambda: self._producer.flush(FLUSH_LIMIT_S))
+            self._attempt(Call.ABORT, self._producer.abort_transaction)
+
+    def restore(self, reason: str) -> bool:
+        """Replaces the producer until one is of use; False when the run is stopping.
+
+        Args:
+            reason: why, for events.
+
+        Raises:
+            FencedError: a newer producer has the identity.
+            NoProgressError: producer after producer was of no use.
+        """
+        while self._state is State.SPENT:
+            if self._stopping():
+                return False
+            self._replace(reason)
+        return True
+
+    def rewound(self) -> None:
+        """The positions follow the committed offsets again."""
+        self._move(Call.REWIND, Outcome.OK)
+
+    def close(self) -> None:
+        """Ends an open transaction by an abort. Never raises: it must not hide why the run ends."""
+        if self._state is State.CLOSED:
+            return
+        if self._state in {State.OPEN, State.OFFSETS, State.FAILED}:
+            quietly(lambda: self._producer.flush(CLOSE_LIMIT_S))
+            quietly(lambda: self._producer.abort_transaction(CLOSE_LIMIT_S))
+        self._producer = None
+        self._move(Call.CLOSE, Outcome.OK)
+
+    def expect(self, topic: str) -> None:
+        """Makes sure that outputs have somewhere to go, before anything is decided; each topic is asked for once.
+
+        (librdkafka would find out too, by `topic.metadata.propagation.max.ms`: after half a minute, and after the
+        effects.)
+
+        Raises:
+            ConfigurationError: the topic does not exist.
+        """
+        if topic in self._known_outputs:
+            return
+        try:
+            error = self._producer.list_topics(topic, timeout=CONNECT_LIMIT_S).topics[topic].error
+        except KafkaException:
+            return  # no answer now: the transaction itself will tell
+        if error is not None and error.code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}:  # noqa: SLF001 - its public name
+            raise ConfigurationError(f"The output topic {topic!r} does not exist.", hint="Create it first.")
+        if error is None:
+            self._known_outputs.add(topic)
+
+    def _attempt(self, call: Call, function: Callable[[], object]) -> Failure | None:
+        """Makes one call, repeats it while it is retriable and within its limit, and steps."""
+        deadline = time.monotonic() + self._settings.transaction_timeout_s
+        while True:
+            try:
+                function()
+            except KafkaException as error:
+                failure = failure_of(error)
+            else:
+                self._move(call, Outcome.OK)
+                return None
+            repeat = failure.treatment is Treatment.RETRIABLE and call is not Call.COMMIT
+            if not repeat or time.monotonic() > deadline or self._stopping():
+                break
+            time.sleep(PAUSE_S)
+        self._settle(call, failure)
+        return failure
+
+    def _settle(self, call: Call, failure: Failure) -> None:
+        """A call has failed for good."""
+        logger.info("%s: %s (%s)", call, failure, failure.said)
+        if failure.treatment is Treatment.CONFIGURATION:
+            raise ConfigurationError(f"Kafka refuses to go on ({call}): {failure}.", detail=failure.said)
+        self._move(call, outcome(call, failure))
+        if self._state is State.FENCED:
+            self._emit(events.Fenced(str(failure)))
+            raise self._fenced(failure)
+
+    def _move(self, call: Call, outcome: Outcome) -> None:
+        self._state = step(self._state, call, outcome)
+
+    def _new_producer(self, call: Call) -> None:
+        try:
+            self._producer = Producer(self._settings.producer, logger=logger)
+        except KafkaException as error:
+            raise refused(error) from error
+        failure = self._attempt(call, lambda: self._producer.init_transactions(REQUEST_LIMIT_S))
+        if failure is not None and call is Call.INIT and not self._stopping():
+            raise UnreachableError(
+                f"Kafka does not give out transactional.id {self._settings.producer['transactional.id']!r}: {failure}.",
+                detail=failure.said,
+            )
+
+    def _replace(self, reason: str) -> None:
+        """A new producer with the same identity. Its init ends whatever the old one left open, and bumps the epoch."""
+        self._replacements += 1
+        if self._replacements > MAX_REPLACEMENTS:
+            raise NoProgressError(
+                f"{MAX_REPLACEMENTS + 1} producers in a row did not commit a transaction. The last reason: {reason}.",
+            )
+        old, self._producer = self._producer, None
+        quietly(old.purge)
+        del old
+        self._new_producer(Call.REPLACE)
+        self._emit(events.ProducerReplaced(reason))
+
+    def _fenced(self, failure: Failure) -> FencedError:
+        name = self._settings.producer["transactional.id"]
+        timeout_ms = round(self._settings.transaction_timeout_s * 1000)
+        return FencedError(
+            f"The producer with transactional.id {name!r} was fenced ({failure.code}).",
+            hint=f"Either another instance runs with the same transactional.id (give each its own), or this one's "
+            f"transaction was open for longer than transaction.timeout.ms={timeout_ms} (raise it, or make batches "
+            "smaller).",
+            detail=failure.said,
+        )

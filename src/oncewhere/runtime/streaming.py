@@ -1,0 +1,228 @@
+"""Handlers without effects outside Kafka: messages in, outputs straight into the open Kafka transaction.
+
+The hot loop of the runtime is `_each`. What it does for each record is what it costs: take the bytes, decode them, make
+a `Record`, call the handler. Everything else happens once per chunk. A chunk grows while handlers are quick and shrinks
+when they are slow, so that the clock is read rarely and a commit is never late by much.
+"""
+
+from __future__ import annotations
+
+import time
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from oncewhere.records import Record, Records
+from oncewhere.runtime.batch import staging
+from oncewhere.runtime.poison import Poison, begin_again, judge, reject, undecodable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from oncewhere.effects.place import Work
+    from oncewhere.records import Message
+    from oncewhere.runtime.batch import Batch
+    from oncewhere.runtime.subscription import Subscription
+    from oncewhere.runtime.transaction import Transaction
+
+MAX_CHUNK_RECORDS = 64
+MAX_BATCH_CHUNK_RECORDS = 500  # where a handler takes them all at once
+CHUNK_S = 0.005  # how long the handlers of one chunk should take
+_NO_WORKS: Mapping[str, Work] = {}
+
+
+class Streaming:
+    """Handles records as they come.
+
+    Args:
+        subscriptions: by topic.
+        tx: what handlers get.
+        poison: what is known of failing records.
+        max_output_bytes: see `staging`.
+    """
+
+    gathers = False
+
+    def __init__(
+        self,
+        subscriptions: Mapping[str, Subscription],
+        tx: Transaction,
+        poison: Poison,
+        max_output_bytes: int,
+    ) -> None:
+        self._max_output_bytes = max_output_bytes
+        self._subscriptions = subscriptions
+        self._only = next(iter(subscriptions.values())) if len(subscriptions) == 1 else None
+        self._tx = tx
+        self._poison = poison
+        self._chunk = 1
+        batches = all(subscription.batch for subscription in subscriptions.values())
+        self._max_chunk = MAX_BATCH_CHUNK_RECORDS if batches else MAX_CHUNK_RECORDS
+        tx.enter(_NO_WORKS)
+
+    def fill(self, batch: Batch, messages: Sequence[Message], until: float) -> int:
+        """Handles messages until the time is over; at least one.
+
+        Args:
+            batch: what they belong to.
+            messages: in the order of each partition.
+            until: monotonic time, in seconds.
+
+        Returns:
+            How many were handled.
+        """
+        tx = self._tx
+        before = tx.sent
+        done, total = 0, len(messages)
+        started = time.monotonic()
+        if not batch.direct:
+            batch.size += sum(map(len, messages))  # type: ignore[arg-type]
+        while done < total:
+            chunk = messages[done : done + self._chunk]
+            for subscription, some in self._by_topic(chunk):
+                if self._poison.careful:
+                    self._carefully(subscription, some, batch)
+                elif subscription.batch:
+                    self._together(subscription, some, batch)
+                else:
+                    self._each(subscription, some, batch)
+            done += len(chunk)
+            now = time.monotonic()
+            spent, started = now - started, now
+            if spent > CHUNK_S:
+                self._chunk = max(1, int(len(chunk) * CHUNK_S / spent))
+            elif self._chunk < self._max_chunk:
+                self._chunk = min(self._chunk * 2, self._max_chunk)
+            if now >= until:
+                break
+        batch.records += done
+        batch.outputs += tx.sent - before
+        return done
+
+    def prepare(self, batch: Batch) -> None:
+        """Nothing is left to do before the batch is sent."""
+        batch.prepared = True
+        if self._tx.failure is not None:
+            raise self._tx.failure
+
+    def decide(self, batch: Batch) -> None:
+        """Nothing outside Kafka decides."""
+
+    def _by_topic(self, messages: Sequence[Message]) -> Iterator[tuple[Subscription, Sequence[Message]]]:
+        if self._only is not None:
+            yield self._only, messages
+            return
+        for topic, group in groupby(messages, key=_topic):
+            yield self._subscriptions[topic], list(group)
+
+    def _each(self, subscription: Subscription, messages: Sequence[Message], batch: Batch) -> None:
+        decode, handler, tx = subscription.decode, subscription.handler, self._tx
+        rest = iter(messages)
+        sent = tx.sent
+        message = messages[0]
+        while True:
+            try:
+                if decode is None:
+                    for message in rest:
+                        sent = tx.sent
+                        handler(Record(message.value(), message), tx)
+                else:
+                    for message in rest:
+                        sent = tx.sent
+                        value = message.value()
+                        handler(Record(value if value is None else decode(value), message), tx)
+            except BaseException as error:  # noqa: BLE001 - judged
+                self._failed(subscription, message, error, left_something=tx.sent != sent, batch=batch)
+            else:
+                return
+
+    def _together(self, subscription: Subscription, messages: Sequence[Message], batch: Batch) -> None:
+        decode, tx = subscription.decode, self._tx
+        sent = tx.sent
+        try:
+            values = [message.value() for message in messages]
+            if decode is not None:
+                values = [None if value is None else decode(value) for value in values]
+            subscription.handler(Records(values, messages), tx)
+        except BaseException as error:
+            judge(subscription, messages[0], _cause(subscription, messages[0], error))
+            if tx.sent != sent:
+                self._poison.be_careful()
+                raise begin_again(messages[0], error) from error
+            # One of them is poison: find it, one by one.
+            self._carefully(subscription, messages, batch)
+
+    def _failed(
+        self,
+        subscription: Subscription,
+        message: Message,
+        error: BaseException,
+        *,
+        left_something: bool,
+        batch: Batch,
+    ) -> None:
+        error = _cause(subscription, message, error)
+        judge(subscription, message, error)
+        if left_something:
+            self._poison.be_careful()
+            raise begin_again(message, error) from error
+        if self._poison.failed(message, error) >= subscription.on_error.max_attempts:
+            self._reject(subscription, message, error, batch)
+        else:
+            self._carefully(subscription, [message], batch)
+
+    def _carefully(self, subscription: Subscription, messages: Sequence[Message], batch: Batch) -> None:
+        """Each record by itself; its outputs are held back until its handler has returned."""
+        tx = self._tx
+        real = tx.destination
+        for message in messages:
+            while True:
+                held: list[tuple[Any, ...]] = []
+                sent = tx.sent
+                tx.to(staging(held, self._max_output_bytes))
+                try:
+                    value = message.value()
+                    record: Record[Any] = Record(
+                        value if value is None or subscription.decode is None else subscription.decode(value),
+                        message,
+                    )
+                    subscription.handler(Records([record.value], [message]) if subscription.batch else record, tx)
+                except BaseException as raised:  # noqa: BLE001 - judged
+                    tx.to(real)
+                    tx.sent = sent
+                    tx.failure = None
+                    error = _cause(subscription, message, raised)
+                    judge(subscription, message, error)
+                    if self._poison.failed(message, error) >= subscription.on_error.max_attempts:
+                        self._reject(subscription, message, error, batch)
+                        break
+                else:
+                    tx.to(real)
+                    tx.sent = sent
+                    for arguments in held:
+                        tx.send(*arguments)
+                    break
+
+    def _reject(self, subscription: Subscription, message: Message, error: BaseException, batch: Batch) -> None:
+        reject(
+            subscription,
+            message,
+            error,
+            attempt=max(1, self._poison.told(message)[0]),
+            batch=batch,
+            send=self._tx.send,
+        )
+
+
+def _cause(subscription: Subscription, message: Message, error: BaseException) -> BaseException:
+    """The error, as what it is: the decoder's own, if decoding again raises too."""
+    value = message.value()
+    if isinstance(error, Exception) and subscription.decode is not None and value is not None:
+        try:
+            subscription.decode(value)
+        except Exception as again:  # noqa: BLE001 - whatever a decoder raises
+            return undecodable(message, again)
+    return error
+
+
+def _topic(message: Message) -> str:
+    return message.topic()
