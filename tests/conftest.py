@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,12 @@ import pytest
 from oncewhere.cli.places import cache_folder
 from oncewhere.stack import KafkaServer, PostgresServer, Stack
 
+sys.path.insert(0, str(Path(__file__).parent))  # tests are no package: `kafka3` and `soak` are found here
+
+from kafka3 import kafka3  # noqa: F401  # a fixture in a file of its own
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

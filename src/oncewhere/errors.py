@@ -59,7 +59,10 @@ class FencedError(OncewhereError):
     """Another producer took this `transactional.id`, or a transaction outlived its timeout: find out which.
 
     Never answered by starting again blindly: two instances with one identity would fence each other for ever (KIP-98).
+    So it has an exit code of its own, at which a supervisor does not restart.
     """
+
+    exit_code = 6
 
 
 class LedgerRefusedError(OncewhereError):

@@ -195,7 +195,7 @@ def test_a_damaged_aot_cache_does_not_break_a_start(tmp_path: Path, cache: Path)
     probe.launch()
     probe.kill()
     assert probe._aot is not None
-    probe._aot.write_bytes(hashlib.sha256(b"garbage").digest() * 10_000)
+    probe._aot.path.write_bytes(hashlib.sha256(b"garbage").digest() * 10_000)
     probe.stop()
     server = KafkaServer(tmp_path / "second", tmp_path / "cache")
     try:
@@ -223,7 +223,9 @@ def test_the_first_run_leaves_an_aot_cache_for_the_next(tmp_path: Path, cache: P
     assert sorted(path.name for path in store.iterdir() if path.is_dir()) == ["jars"]
     second = KafkaServer(tmp_path / "second", tmp_path / "cache")
     second.start()
-    assert second._uses_aot == made
+    assert second._aot is not None
+    assert second._aot.in_use
+    assert second._aot.path == made
     second.stop()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import struct
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,10 @@ from typing import Any
 import pytest
 from kio.serial import entity_writer
 
+from oncewhere.proxy import Crossing, Decision, LinkName, Unanswered
 from oncewhere.wire import Direction, Link, Message, Segment
+
+LIMIT_S = 20.0
 
 Step = tuple[str, bytes]
 """`>>` and what the processor sends, or `<<` and what the server sends."""
@@ -74,6 +78,22 @@ class Wire:
         for at in range(1, longest):
             cut = self.play(make(), script, split=lambda data, at=at: (part for part in (data[:at], data[at:]) if part))
             assert cut == whole, f"cut at byte {at}"
+
+    def assert_untouched(self, link: Link, script: Sequence[Step]) -> Transcript:
+        """Plays the script and the end of both sides; every byte came out once, in order and unchanged."""
+        transcript = self.play(link, script)
+        for direction in Direction:
+            transcript.take(direction, link.ended(direction))
+        assert transcript.to_server == b"".join(data for arrow, data in script if arrow == ">>")
+        assert transcript.to_processor == b"".join(data for arrow, data in script if arrow == "<<")
+        return transcript
+
+    def mutated(self, data: bytes, edits: Sequence[tuple[int, int]]) -> bytes:
+        """Returns the bytes with single ones of them replaced."""
+        out = bytearray(data)
+        for at, value in edits:
+            out[at % len(out)] = value
+        return bytes(out)
 
     # ---- Kafka
 
@@ -149,3 +169,73 @@ class Wire:
 @pytest.fixture(scope="session")
 def wire() -> Wire:
     return Wire()
+
+
+@dataclass
+class Passage:
+    """What passed between a real client and a real server."""
+
+    messages: list[Message] = field(default_factory=list)
+    unknown_bytes: int = 0
+    unanswered: tuple[Unanswered, ...] = ()
+
+    def replies(self, *names: str) -> list[str]:
+        """One line a reply: its kind and the named fields."""
+        return [
+            " ".join([message.kind, *(str(message.fields.get(name)) for name in names)])
+            for message in self.messages
+            if message.direction is Direction.REPLY
+        ]
+
+
+PHASES: dict[str, tuple[Direction, Decision]] = {
+    "before": (Direction.REQUEST, Decision.FREEZE_BEFORE),
+    "delivered": (Direction.REQUEST, Decision.FREEZE_AFTER),
+    "replied": (Direction.REPLY, Decision.FREEZE_BEFORE),
+}
+
+
+def _through(
+    server_port: int, link: Callable[[], Link], work: Callable[[int], Any], *, at: tuple[str, str] | None = None
+) -> Passage:
+    """Runs a client's work on a port that leads through the real proxy to a server.
+
+    Args:
+        server_port: the server's, on this machine.
+        link: makes the wire layer's state of one connection.
+        work: what the client does; takes the port that it is to use.
+        at: the kind of message and the phase at which everything freezes; the work then sees its connections end.
+    """
+    passage = Passage()
+    freeze = (at[0], *PHASES[at[1]]) if at else None
+
+    def observer(_: LinkName, message: Message) -> Decision:
+        passage.messages.append(message)
+        return freeze[2] if freeze and (message.kind, message.direction) == freeze[:2] else Decision.FORWARD
+
+    async def main() -> None:
+        async with Crossing(observer) as crossing:
+            _, port = await crossing.open("place", "127.0.0.1", server_port, link)
+            client = asyncio.create_task(asyncio.to_thread(work, port))
+            if freeze:
+                while not crossing.frozen and not client.done():  # noqa: ASYNC110 - the observer freezes it
+                    await asyncio.sleep(0.001)
+                assert crossing.frozen, "the message was never seen"
+                passage.unanswered = await crossing.reset()
+            await client
+            assert crossing.failure is None
+            passage.unknown_bytes = crossing.counters["place"].unknown_bytes
+
+    asyncio.run(asyncio.wait_for(main(), LIMIT_S))
+    return passage
+
+
+@pytest.fixture(scope="session", params=list(PHASES))
+def phase(request: pytest.FixtureRequest) -> str:
+    """Every place of a kill around a message."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def through() -> Callable[..., Passage]:
+    return _through

@@ -65,7 +65,7 @@ def _not_installed(name: str, package: str) -> click.Command:
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Exit codes: 0 held · 1 violated · 2 usage or configuration · 3 inconclusive · 4 internal error · "
-    "5 nothing ran · 130 interrupted.",
+    "5 nothing ran · 6 fenced · 130 interrupted.",
 )
 @click.version_option(metadata.version("oncewhere"), prog_name="oncewhere")
 def cli() -> None:

@@ -273,7 +273,8 @@ class Processor:
             stack.enter_context(life.running())
             emit: events.Listener = self._emit
             if health is not None:
-                stack.enter_context(health)
+                health.start(max_poll_interval_s=self._settings.max_poll_interval_s)
+                stack.callback(health.close)
                 emit = _both(self._emit, health)
             opened = {}
             for name, place in places.items():

@@ -122,6 +122,7 @@ class Complete:
         transaction_timeout_s: how long a transaction may stay open, in seconds.
         reset: `auto.offset.reset`: `earliest`, `latest` or `error`.
         max_output_bytes: the largest key and value that the client takes, together.
+        max_poll_interval_s: how long the loop may be away before the group goes on without it, in seconds.
     """
 
     consumer: dict[str, Any]
@@ -131,6 +132,7 @@ class Complete:
     transaction_timeout_s: float
     reset: str
     max_output_bytes: int
+    max_poll_interval_s: float
 
 
 def complete(user: Settings, *, group_id: str, transactional_id: str) -> Complete:
@@ -195,6 +197,7 @@ def complete(user: Settings, *, group_id: str, transactional_id: str) -> Complet
         common=common,
         cooperative="cooperative" in strategy or protocol == "consumer",
         transaction_timeout_s=transaction_ms / 1000,
+        max_poll_interval_s=poll_ms / 1000,
         reset=_reset(str(consumer["auto.offset.reset"])),
         max_output_bytes=int(str(given.get("message.max.bytes", MESSAGE_MAX_BYTES))) - MESSAGE_OVERHEAD_BYTES,
     )

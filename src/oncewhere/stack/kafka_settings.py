@@ -1,7 +1,8 @@
-"""What a single-node broker is told: ports, a folder and a profile in; Kafka settings and JVM options out."""
+"""What a broker is told: its cluster, ports, a folder and a profile in; Kafka settings and JVM options out."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from oncewhere.stack.ports import LOOPBACK
@@ -13,19 +14,10 @@ if TYPE_CHECKING:
 Profile: TypeAlias = Literal["drill", "benchmark"]
 """`drill` starts fast and stays small; `benchmark` has the throughput of a broker in production."""
 
-NODE_ID = 1
+REPLICAS_MAX = 3
+"""Replicas of what matters, where there are as many brokers; Kafka's own default for its internal topics."""
 
-SINGLE_NODE: Mapping[str, str] = {
-    # One replica of everything; the defaults of 3 would wait for brokers that never come.
-    "offsets.topic.replication.factor": "1",
-    "transaction.state.log.replication.factor": "1",
-    "transaction.state.log.min.isr": "1",
-    "share.coordinator.state.topic.replication.factor": "1",
-    "share.coordinator.state.topic.min.isr": "1",
-    # One partition each: creating 50 costs a second, and one coordinator serves all.
-    "offsets.topic.num.partitions": "1",
-    "transaction.state.log.num.partitions": "1",
-    "share.coordinator.state.topic.num.partitions": "1",
+SMALL: Mapping[str, str] = {
     # A group of a drill has one or two members: no waiting for more.
     "group.initial.rebalance.delay.ms": "0",
     # Tests of zombies need sessions that expire soon; a client still chooses its own timeout.
@@ -47,6 +39,25 @@ SINGLE_NODE: Mapping[str, str] = {
     "background.threads": "2",
 }
 
+
+@dataclass(frozen=True, slots=True)
+class Quorum:
+    """The brokers of one cluster; each is a controller too, and knows the others before any of them starts.
+
+    Attributes:
+        cluster_id: the cluster's identity: 16 bytes as base64url without padding.
+        controller_ports: where each talks to the others; node ids count from 1 in this order.
+    """
+
+    cluster_id: str
+    controller_ports: tuple[int, ...]
+
+    @property
+    def voters(self) -> str:
+        """For `controller.quorum.voters`."""
+        return ",".join(f"{number}@{LOOPBACK}:{port}" for number, port in enumerate(self.controller_ports, 1))
+
+
 _JVM: Mapping[Profile, tuple[str, ...]] = {
     # Half the throughput of G1 and C2 under load, but 0.5 s sooner and 100 MiB smaller.
     "drill": ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
@@ -54,27 +65,54 @@ _JVM: Mapping[Profile, tuple[str, ...]] = {
 }
 
 
-def broker_settings(*, port: int, controller_port: int, data: Path, overrides: Mapping[str, str]) -> dict[str, str]:
-    """The settings of a broker that is its own controller (KRaft, combined mode), on loopback only.
+def broker_settings(
+    *, port: int, quorum: Quorum, node_id: int, data: Path, overrides: Mapping[str, str]
+) -> dict[str, str]:
+    """The settings of a broker that is a controller too (KRaft, combined mode), on loopback only.
 
     Args:
         port: where clients connect.
-        controller_port: where it talks to itself.
+        quorum: the cluster that it belongs to.
+        node_id: which of its brokers it is, from 1.
         data: its log folder.
         overrides: win over everything else.
     """
     return {
         "process.roles": "broker,controller",
-        "node.id": str(NODE_ID),
-        "controller.quorum.voters": f"{NODE_ID}@{LOOPBACK}:{controller_port}",
-        "listeners": f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
+        "node.id": str(node_id),
+        "controller.quorum.voters": quorum.voters,
+        "listeners": f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{quorum.controller_ports[node_id - 1]}",
         "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
         "controller.listener.names": "CONTROLLER",
         "log.dirs": str(data),
-        **SINGLE_NODE,
+        **replication(len(quorum.controller_ports)),
+        **SMALL,
         **overrides,
+    }
+
+
+def replication(brokers: int) -> dict[str, str]:
+    """As many replicas as a cluster of this size can have; a default of 3 would wait for brokers that never come.
+
+    One partition of each internal topic for each broker: the 50 of the defaults cost a second to create, and with one
+    for each, coordinators are spread over the brokers.
+    """
+    replicas = str(min(brokers, REPLICAS_MAX))
+    in_sync = "2" if brokers >= REPLICAS_MAX else "1"  # so that one of three may be missing
+    partitions = str(brokers)
+    return {
+        "default.replication.factor": replicas,
+        "min.insync.replicas": in_sync,
+        "offsets.topic.replication.factor": replicas,
+        "offsets.topic.num.partitions": partitions,
+        "transaction.state.log.replication.factor": replicas,
+        "transaction.state.log.min.isr": in_sync,
+        "transaction.state.log.num.partitions": partitions,
+        "share.coordinator.state.topic.replication.factor": replicas,
+        "share.coordinator.state.topic.min.isr": in_sync,
+        "share.coordinator.state.topic.num.partitions": partitions,
     }
 
 

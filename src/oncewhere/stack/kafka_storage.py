@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from oncewhere.errors import StackError
 from oncewhere.processes import spawn
 from oncewhere.stack.folders import ClaimedFolder, disk_full, one_at_a_time, writing_to
-from oncewhere.stack.kafka_settings import NODE_ID, broker_settings, properties
+from oncewhere.stack.kafka_settings import Quorum, broker_settings, properties
 from oncewhere.stack.server_log import NO_SPACE, tail
 
 if TYPE_CHECKING:
@@ -30,22 +30,19 @@ _ANY_CLUSTER_ID = "b25jZXdoZXJlLXN0YWNrMQ"  # 16 bytes; the checkpoint does not 
 META_PROPERTIES = "meta.properties"
 
 
-def format_folder(data: Path, checkpoint: Path) -> None:
+def new_cluster_id() -> str:
+    """An identity that tells a cluster of ours from any other that might answer at the same port."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
+
+
+def format_folder(data: Path, checkpoint: Path, *, cluster_id: str, node_id: int) -> None:
     """Make `data` the log folder of a new broker; nothing happens when it is one already."""
     if (data / META_PROPERTIES).exists():
         return
-    # A cluster id of its own tells this broker from any other that might answer at the same port.
-    identity = base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")
     with writing_to(data):
         data.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(checkpoint, data / CHECKPOINT)
-        (data / META_PROPERTIES).write_text(f"version=1\ncluster.id={identity}\nnode.id={NODE_ID}\n")
-
-
-def cluster_id(data: Path) -> str:
-    """The `cluster.id` of a formatted folder."""
-    lines = (data / META_PROPERTIES).read_text().splitlines()
-    return next(line.partition("=")[2] for line in lines if line.startswith("cluster.id="))
+        (data / META_PROPERTIES).write_text(f"version=1\ncluster.id={cluster_id}\nnode.id={node_id}\n")
 
 
 def bootstrap_checkpoint(store: Path, java: Sequence[str], env: Mapping[str, str]) -> Path:
@@ -67,7 +64,8 @@ def bootstrap_checkpoint(store: Path, java: Sequence[str], env: Mapping[str, str
             return kept
         config, log, data = (folder.path / name for name in ("server.properties", "log.txt", "data"))
         with writing_to(store):
-            config.write_text(properties(broker_settings(port=1, controller_port=2, data=data, overrides={})))
+            settings = broker_settings(port=1, quorum=Quorum(_ANY_CLUSTER_ID, (2,)), node_id=1, data=data, overrides={})
+            config.write_text(properties(settings))
         tool = spawn(
             [*java, "kafka.tools.StorageTool", "format", "-t", _ANY_CLUSTER_ID, "-c", str(config)],
             env=env,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
 from oncewhere.errors import ConfigurationError
@@ -9,12 +10,24 @@ from oncewhere.errors import ConfigurationError
 LOOPBACK = "127.0.0.1"
 
 
+class PortInUseError(ConfigurationError):
+    """Somebody else listens on the port; where we chose it ourselves, another will do."""
+
+
 def free_port() -> int:
     """A port that nobody listens on; it may be lost again before it is used, and then the start is tried again."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(1)[0]
+
+
+def free_ports(count: int) -> list[int]:
+    """So many different ports that nobody listens on."""
+    with contextlib.ExitStack() as probes:
+        found: list[int] = []
+        for _ in range(count):
+            probe = probes.enter_context(socket.socket())
+            probe.bind((LOOPBACK, 0))
+            found.append(probe.getsockname()[1])
+        return found
 
 
 def claim(port: int, server: str) -> int:
@@ -39,9 +52,9 @@ def claim(port: int, server: str) -> int:
     return port
 
 
-def port_in_use(port: int, server: str, reason: str | None = None) -> ConfigurationError:
+def port_in_use(port: int, server: str, reason: str | None = None) -> PortInUseError:
     """The error for a port that cannot be had."""
-    return ConfigurationError(
+    return PortInUseError(
         f"{server} cannot listen on port {port}: {(reason or 'address already in use').lower()}.",
         hint="Stop what listens there, or ask for another port (without a wish, a free one is taken).",
     )

@@ -21,7 +21,7 @@ import msgspec
 
 from oncewhere.errors import ConfigurationError, OncewhereError, StackError
 from oncewhere.stack.folders import writing_to
-from oncewhere.stack.kafka import TRAINING_GRACE_S
+from oncewhere.stack.kafka_aot import TRAINING_GRACE_S
 from oncewhere.stack.local import Stack
 from oncewhere.stack.progress import Fetching, Progress, Ready, Step, silent
 from oncewhere.stack.server_log import tail

@@ -1,0 +1,293 @@
+"""Faults at random for minutes, and a reader that never looks away: settings in, figures and an exit code out.
+
+    make soak                                      # ten minutes, three brokers
+    make soak SOAK_ARGS="--seconds 60 --seed 7"    # a minute, the same faults each time
+
+Three instances of one processor share a group. Every few seconds one of them is killed, or stopped for longer than its
+session, or a broker is restarted. A feeder numbers the events; a read_committed reader beside it all must see each
+number once, in order, and no record of an aborted transaction. Exit codes: 0 held, 1 violated, 3 unknown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from oncewhere.cli.places import cache_folder
+from oncewhere.errors import OncewhereError
+from oncewhere.stack.kafka_cluster import KafkaCluster
+from soak import reader as reading
+from soak.checks import Checker, Kind
+from soak.event import POISON
+from soak.faults import SESSION_TIMEOUT_S, Faults
+from soak.feeder import Feeder
+from soak.fleet import Instance
+from soak.instance import BUGS, Work
+from soak.poisoner import Poisoner
+from soak.reader import Reader
+from soak.recovery import Recoveries
+from soak.standing import Place, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+HELD, VIOLATED, UNKNOWN = 0, 1, 3
+
+INPUT, OUTPUT, GROUP = "soak-input", "soak-output", "soak"
+TRANSACTION_TIMEOUT_S = 6.0
+TICK_S = 0.05
+TOLD_EVERY_S = 5.0
+DRAIN_LIMIT_S = 60.0
+"""How long the drain may go without a single new record; a transaction of a zombie must time out meanwhile."""
+READ_UNCOMMITTED = "read-uncommitted"
+
+SETTINGS = {
+    "session.timeout.ms": round(SESSION_TIMEOUT_S * 1000),
+    "heartbeat.interval.ms": 500,
+    "transaction.timeout.ms": round(TRANSACTION_TIMEOUT_S * 1000),
+    "reconnect.backoff.max.ms": 500,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is told; see `main`."""
+
+    seconds: float
+    seed: int
+    brokers: int = 1
+    instances: int = 3
+    partitions: int = 6
+    keys: int = 24
+    rate: float = 400.0
+    bug: str = ""
+
+    @property
+    def replay(self) -> str:
+        """The command that runs the same faults again."""
+        bug = f" --bug {self.bug}" if self.bug else ""
+        told = f"--seconds {self.seconds:g} --seed {self.seed} --brokers {self.brokers} --rate {self.rate:g}{bug}"
+        return f'make soak SOAK_ARGS="{told}"'
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a run.
+
+    Attributes:
+        violations: sentences.
+        unknown: why something could not be seen, as sentences.
+        figures: by name.
+    """
+
+    violations: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    figures: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def code(self) -> int:
+        """The exit code: a violation stands even where something else is unknown."""
+        return VIOLATED if self.violations else UNKNOWN if self.unknown else HELD
+
+
+class Soak:
+    """One run.
+
+    Args:
+        plan: what to do.
+        cluster: where; it is running.
+        folder: where the instances write.
+    """
+
+    def __init__(self, plan: Plan, cluster: KafkaCluster, folder: Path) -> None:
+        address = cluster.bootstrap_servers
+        self._plan = plan
+        self._place = Place(address, INPUT, OUTPUT, GROUP, plan.partitions, plan.brokers)
+        self._keys = [f"k{number}" for number in range(plan.keys)]
+        self._make_topics(3 if plan.brokers >= 3 else 1)
+        settings = {"bootstrap.servers": address, **SETTINGS}
+        bug = plan.bug if plan.bug in BUGS else ""
+        self._instances = [
+            Instance(Work(settings, INPUT, OUTPUT, GROUP, f"soak-{number}", "", bug), folder)
+            for number in range(1, plan.instances + 1)
+        ]
+        isolation: reading.Isolation = "read_uncommitted" if plan.bug == READ_UNCOMMITTED else "read_committed"
+        self._feeder = Feeder(address, INPUT, self._keys, plan.partitions, plan.rate)
+        self._reader = Reader(address, OUTPUT, plan.partitions, self._keys, isolation)
+        self._poisoner = Poisoner(address, OUTPUT, plan.partitions, "soak-poisoner")
+        self._faults = Faults(plan.seed, self._instances, cluster)
+        self._recoveries = Recoveries()
+        self._told_at = 0.0
+
+    def run(self) -> Result:
+        """Runs it to its end, or to the first violation."""
+        result = Result()
+        began = time.monotonic()
+        with ExitStack() as ends:
+            for part in (self._reader, self._poisoner, self._feeder):
+                part.start()
+                ends.callback(part.stop)
+            for instance in self._instances:
+                ends.callback(instance.kill, 0.0)
+            while time.monotonic() < began + self._plan.seconds and self._goes_on():
+                fault = self._faults.tick(time.monotonic())
+                if fault is not None:
+                    self._recoveries.began(fault, dict(self._feeder.sent))
+                self._tick(began)
+            self._faults.settle()
+            if not self._feeder.stop():
+                result.unknown.append(f"not every event arrived in the input topic: {self._feeder.failed[:3]}")
+            self._drain(began)
+            if self._goes_on():
+                self._tick(began)
+                for instance in self._instances:
+                    instance.stop()
+        self._judge(result)
+        result.figures = self._figures(time.monotonic() - began)
+        return result
+
+    # ---- while it runs
+
+    def _goes_on(self) -> bool:
+        """Whether nothing is lost yet: the first violation ends the run, with its evidence fresh."""
+        with self._reader.lock:
+            clean = self._reader.checker.is_clean
+        crashed = any(instance.crashes for instance in self._instances)
+        return clean and not crashed and self._reader.error is None and self._faults.broker_error is None
+
+    def _tick(self, began: float) -> None:
+        now = time.monotonic()
+        for instance in self._instances:
+            instance.tick(now)
+        self._recoveries.look(now, self._reader.progress())
+        if now - self._told_at > TOLD_EVERY_S:
+            self._told_at = now
+            sys.stderr.write(
+                f"{now - began:5.0f} s: {self._feeder.total} sent, {self._reader.checker.records} read, "
+                + ", ".join(f"{self._faults.count(kind)} {kind}s" for kind in ("kill", "stop", "broker"))
+                + f", {self._recoveries.open} recovering\n"
+            )
+        time.sleep(TICK_S)
+
+    def _drain(self, began: float) -> None:
+        last, deadline = -1, 0.0
+        while self._goes_on() and self._missing():
+            if last != self._reader.checker.records:
+                last, deadline = self._reader.checker.records, time.monotonic() + DRAIN_LIMIT_S
+            if time.monotonic() > deadline:
+                break
+            self._tick(began)
+
+    def _missing(self) -> int:
+        with self._reader.lock:
+            return self._reader.checker.missing(self._feeder.sent)
+
+    # ---- afterwards
+
+    def _judge(self, result: Result) -> None:
+        for instance in self._instances:
+            result.violations += instance.crashes
+        for error in (self._reader.error, self._faults.broker_error):
+            if error is not None:
+                result.unknown.append(f"the soak itself failed: {error!r}")
+        online = self._reader.checker
+        if not online.is_clean:
+            result.violations += [str(violation) for violation in online.violations()]
+            return
+        if result.unknown or result.violations:
+            return
+        try:
+            result.unknown += unknown(self._place)
+            complete = not result.unknown
+            second = self._check(reading.everything(self._place.bootstrap, OUTPUT, self._plan.partitions), complete)
+            source = self._check(reading.inputs(self._place.bootstrap, INPUT, self._plan.partitions), complete=True)
+        except (TimeoutError, OncewhereError) as error:
+            result.unknown.append(str(error))
+            return
+        if not source.is_clean:
+            result.unknown += [f"the input itself is wrong: {violation}" for violation in source.violations()]
+            return
+        result.violations += [str(violation) for violation in second.violations()]
+        if complete and second.records != online.records:
+            result.violations.append(f"{online.records} were read while it ran, and {second.records} afterwards")
+
+    def _check(self, seen: Iterable[reading.Seen], complete: bool) -> Checker:
+        checker = Checker(frozenset(self._keys), POISON)
+        for record in seen:
+            checker.see(record)
+        checker.end(self._feeder.sent, complete=complete)
+        return checker
+
+    def _figures(self, took_s: float) -> dict[str, object]:
+        told: dict[str, int] = {}
+        ended: dict[str, int] = {}
+        for instance in self._instances:
+            for name in instance.told():
+                told[name] = told.get(name, 0) + 1
+            for name, count in instance.exits.items():
+                ended[name] = ended.get(name, 0) + count
+        counts = self._reader.checker.counts
+        return {
+            "seconds": round(took_s, 1),
+            "records": self._reader.checker.records,
+            "kills": self._faults.count("kill"),
+            "stops": self._faults.count("stop"),
+            "broker_restarts": self._faults.count("broker"),
+            "recoveries": len(self._recoveries.closed),
+            "slowest_recovery": self._recoveries.slowest(),
+            "transactions": told.get("TransactionCommitted", 0),
+            "rewinds": told.get("Rewound", 0),
+            "producers_replaced": told.get("ProducerReplaced", 0),
+            "ended_by_themselves": ended,
+            "aborted_on_purpose": self._poisoner.aborted,
+            "lost": counts[Kind.LOST],
+            "duplicates": counts[Kind.DUPLICATE],
+            "aborted_reads": counts[Kind.ABORTED_READ],
+        }
+
+    def _make_topics(self, replicas: int) -> None:
+        admin = AdminClient({"bootstrap.servers": self._place.bootstrap})
+        new = [NewTopic(name, self._plan.partitions, replicas) for name in (INPUT, OUTPUT)]
+        for made in admin.create_topics(new).values():
+            made.result(30)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a soak; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="soak", description="Faults at random, and a reader that never looks away.")
+    parser.add_argument("--seconds", type=float, default=600.0, help="how long faults happen; draining comes on top")
+    parser.add_argument("--seed", type=int, default=None, help="of the faults; random if not given")
+    parser.add_argument("--brokers", type=int, choices=(1, 3), default=3)
+    parser.add_argument("--rate", type=float, default=400.0, help="events per second")
+    parser.add_argument("--bug", choices=(*BUGS, READ_UNCOMMITTED), default="", help="plant a mistake: must exit 1")
+    told = parser.parse_args(argv)
+    seed = told.seed if told.seed is not None else random.SystemRandom().randrange(1_000_000)
+    plan = Plan(told.seconds, seed, brokers=told.brokers, rate=told.rate, bug=told.bug)
+    folder = Path(tempfile.mkdtemp(prefix="oncewhere-soak-"))
+    with KafkaCluster(folder, cache_folder(), brokers=plan.brokers) as cluster:
+        result = Soak(plan, cluster, folder).run()
+    for name, value in result.figures.items():
+        sys.stdout.write(f"{name.replace('_', ' '):20} {value}\n")
+    for sentence in (*result.violations, *result.unknown):
+        sys.stdout.write(f"{sentence}\n")
+    verdict = {HELD: "held", VIOLATED: "VIOLATED", UNKNOWN: "UNKNOWN"}[result.code]
+    sys.stdout.write(f"{verdict}; again with: {plan.replay}\n")
+    if result.code == HELD:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        sys.stdout.write(f"what the instances said: {folder}\n")
+    return result.code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
