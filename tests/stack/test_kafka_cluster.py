@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,10 @@ def admin(cluster: KafkaCluster) -> AdminClient:
 
 def test_every_topic_has_three_replicas_and_needs_two(kafka3: KafkaCluster, topic: str) -> None:
     client = admin(kafka3)
-    topics = client.list_topics(timeout=TIMEOUT_S).topics
+    deadline = time.monotonic() + TIMEOUT_S
+    while topic not in (topics := client.list_topics(timeout=TIMEOUT_S).topics):
+        assert time.monotonic() < deadline, "a broker that is asked may not know a new topic yet; by now it should"
+        time.sleep(0.05)
     for name in (topic, "__transaction_state", "__consumer_offsets"):
         assert [len(partition.replicas) for partition in topics[name].partitions.values()] == [3, 3, 3]
         described = ConfigResource(ResourceType.TOPIC, name)
