@@ -6,16 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncewhere.wire.postgres.dialect import POSTGRES
-from oncewhere.wire.sql.classify import classify
-from oncewhere.wire.sql.lexer import MAX_TOKENS, Kind, words
-from oncewhere.wire.sql.statement import Control, Effect, Statement
+from oncewhere.wire.postgres.lexer import MAX_TOKENS, Kind, words
+from oncewhere.wire.postgres.statements import Control, Effect, Statement, classify
 
 READS, MAYBE, WRITES = Effect.READS, Effect.MAYBE, Effect.WRITES
 
 
 def one(sql: str) -> Statement:
-    (statement,) = classify(sql, POSTGRES)
+    (statement,) = classify(sql)
     return statement
 
 
@@ -117,12 +115,8 @@ def test_what_a_statement_does_to_the_transaction(sql: str, verb: str, control: 
 
 
 def test_several_statements_are_told_apart() -> None:
-    assert [s.verb for s in classify(";begin; insert into t values (';'); ; commit;", POSTGRES)] == [
-        "BEGIN",
-        "INSERT",
-        "COMMIT",
-    ]
-    assert classify("", POSTGRES) == classify(" ; -- nothing\n", POSTGRES) == ()
+    assert [s.verb for s in classify(";begin; insert into t values (';'); ; commit;")] == ["BEGIN", "INSERT", "COMMIT"]
+    assert classify("") == classify(" ; -- nothing\n") == ()
 
 
 def test_sqls_own_prepare_keeps_what_it_prepares() -> None:
@@ -140,19 +134,19 @@ def test_copy_from_stdin_waits_for_rows() -> None:
 
 def test_what_stands_behind_too_many_tokens_may_write() -> None:
     long = "insert into t values " + ",".join(["(1)"] * MAX_TOKENS) + "; delete from u"
-    assert [s.verb for s in classify(long, POSTGRES)] == ["INSERT", "UNKNOWN"]
-    assert classify(long, POSTGRES)[1].effect is MAYBE
+    assert [s.verb for s in classify(long)] == ["INSERT", "UNKNOWN"]
+    assert classify(long)[1].effect is MAYBE
 
 
 def test_no_literal_survives_the_lexer() -> None:
     text = "insert into t values ('secret', e'secret', $$secret$$, 4711, b'1', U&'secret') -- secret"
-    kept = " ".join(word.text for word in words(text, POSTGRES.tokens))
+    kept = " ".join(word.text for word in words(text))
     assert "secret" not in kept.lower()
     assert "4711" not in kept
-    assert {word.kind for word in words(text, POSTGRES.tokens)} == {Kind.WORD, Kind.MARK, Kind.LITERAL}
+    assert {word.kind for word in words(text)} == {Kind.WORD, Kind.MARK, Kind.LITERAL}
 
 
 @given(st.text(max_size=200))
 def test_any_text_is_classified(text: str) -> None:
-    for statement in classify(text, POSTGRES):
+    for statement in classify(text):
         assert statement.verb

@@ -6,15 +6,47 @@ Of an error only its code and the names in it are kept: message, detail and hint
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Final
 
 from oncewhere.wire.message import JSON
 from oncewhere.wire.postgres.framing import HEAD_BYTES
-from oncewhere.wire.sql.outcome import Outcome, error_class
-from oncewhere.wire.sql.statement import Control, Statement
+from oncewhere.wire.postgres.statements import Control, Statement
 
 _ERROR_FIELDS: Final = {"C": "sqlstate", "V": "severity", "s": "schema", "t": "table", "n": "constraint"}
+_CLASSES: Final = {
+    "08": "connection exception",
+    "0A": "feature not supported",
+    "21": "cardinality violation",
+    "22": "data exception",
+    "23": "integrity constraint violation",
+    "25": "invalid transaction state",
+    "26": "invalid SQL statement name",
+    "28": "invalid authorization specification",
+    "34": "invalid cursor name",
+    "3D": "invalid catalog name",
+    "40": "transaction rollback",
+    "42": "syntax error or access rule violation",
+    "53": "insufficient resources",
+    "54": "program limit exceeded",
+    "55": "object not in prerequisite state",
+    "57": "operator intervention",
+    "58": "system error",
+    "P0": "PL/pgSQL error",
+    "XX": "internal error",
+}  # PostgreSQL documentation, appendix A
 _COMMITTING_TAGS: Final = frozenset({"COMMIT", "COMMIT PREPARED", "PREPARE TRANSACTION"})
+
+
+class Outcome(StrEnum):
+    """How a writing unit ended, as far as the server has said."""
+
+    COMMITTED = "committed"
+    OPEN = "open"
+    ROLLED_BACK = "rolled back"
+    FAILED = "failed"
+    COPYING = "copying"
+    UNKNOWN = "unknown"
 
 
 def tag_of(frame: bytes) -> str:
@@ -31,7 +63,7 @@ def error_fields(frame: bytes) -> dict[str, JSON]:
             fields.setdefault(name, text[1:])
     state = fields.get("sqlstate")
     if isinstance(state, str):
-        fields["error"] = error_class(state)
+        fields["error"] = _CLASSES.get(state[:2], "error")
     return fields
 
 

@@ -1,7 +1,7 @@
 """Foresees the transaction: statements go in as they are sent; what they mean to the transaction comes out.
 
 With pipelining the next unit is sent before the reply to the last one has told the transaction's status. So the status
-is predicted from what was sent, on the assumption that it succeeds, and corrected by each reply that tells it.
+is predicted from what was sent, on the assumption that it succeeds, and corrected by each ReadyForQuery.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from oncewhere.wire.sql.statement import Control, Effect, Statement
+from oncewhere.wire.postgres.statements import Control, Effect, Statement
 
 
 class Meaning(IntEnum):
@@ -38,13 +38,11 @@ class Transaction:
     """The transaction of one connection once everything that was sent has run.
 
     Attributes:
-        open: a transaction block is open (BEGIN was seen), or every statement opens one.
-        autocommit: False where every statement opens one (MySQL, `SET autocommit = 0`).
+        open: a transaction block is open (BEGIN was seen).
         effect: the strongest effect that is not settled yet; without a block it is settled at the end of the unit.
     """
 
     open: bool = False
-    autocommit: bool = True
     effect: Effect = Effect.READS
 
     def run(self, statement: Statement) -> Meaning:
@@ -52,8 +50,6 @@ class Transaction:
         self.effect = strongest(self.effect, statement.effect)
         match statement.control:
             case Control.BEGIN:
-                if statement.commits_first and self._settle(Meaning.COMMIT, chain=True) is Meaning.COMMIT:
-                    return Meaning.COMMIT
                 self.open = True  # what the same unit wrote before it joins the block
                 return Meaning.BEGIN
             case Control.COMMIT:
@@ -69,7 +65,7 @@ class Transaction:
 
     def _settle(self, meaning: Meaning, *, chain: bool) -> Meaning:
         written = self.effect is not Effect.READS
-        self.open = chain or not self.autocommit
+        self.open = chain
         self.effect = Effect.READS
         return meaning if written or meaning is not Meaning.COMMIT else Meaning.QUERY
 

@@ -1,7 +1,7 @@
 """Cuts SQL into words: a text goes in, its words, names and marks come out, without comments and literals.
 
-Comments, literals and quoted names are recognised as the server's own lexer does, so that no word in them counts.
-Nothing of a literal is kept; one that is not closed (a text that was cut) extends to the end.
+Comments, literals, quoted names and dollar-quoted bodies are recognised as PostgreSQL's lexer does, so that no word in
+them counts. Nothing of a literal is kept; one that is not closed (a text that was cut) extends to the end.
 """
 
 from __future__ import annotations
@@ -15,6 +15,21 @@ from typing import Final
 MAX_TOKENS: Final = 50_000
 """Tokens of one text that are looked at; a bulk INSERT has its meaning at its front."""
 
+_TOKEN: Final = re.compile(
+    r"""
+      (?P<space>\s+|--[^\n]*)
+    | (?P<comment>/\*)
+    | (?P<escaped>[eE]'[^'\\]*(?:(?:\\.|'')[^'\\]*)*(?:'|\Z))
+    | (?P<literal>(?:[bBxXnN]|[uU]&)?'[^']*(?:''[^']*)*(?:'|\Z))
+    | (?P<dollar>\$(?:[A-Za-z_\x80-\U0010ffff][\w\x80-\U0010ffff]*)?\$)
+    | (?P<name>(?:[uU]&)?"[^"]*(?:""[^"]*)*(?:"|\Z))
+    | (?P<word>[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*)
+    | (?P<number>\$?\d[\w.]*)
+    | (?P<mark>.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
 
 class Kind(StrEnum):
     """What a word is."""
@@ -24,21 +39,6 @@ class Kind(StrEnum):
     LITERAL = "literal"
     MARK = "mark"
     CUT = "cut"
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """How one kind of server cuts SQL.
-
-    Attributes:
-        pattern: one token, by the name of its group: `space` and `comment` (where one begins) are dropped; `escaped`,
-            `literal`, `number` and `dollar` (the tag that quotes a body) are literals; `name` is a quoted name, `word`
-            a bare one, and `mark` must take any other character.
-        nested_comments: whether comments nest.
-    """
-
-    pattern: re.Pattern[str]
-    nested_comments: bool
 
 
 _KINDS: Final = {
@@ -66,18 +66,18 @@ class Word:
     depth: int
 
 
-def words(text: str, tokens: Tokens) -> Iterator[Word]:
+def words(text: str) -> Iterator[Word]:
     """Returns the words of an SQL text in order."""
     at = depth = count = 0
     while at < len(text):
-        match = tokens.pattern.match(text, at)
+        match = _TOKEN.match(text, at)
         if match is None or match.lastgroup is None:  # cannot be: `mark` takes any character
             return
         group, found, at = match.lastgroup, match.group(), match.end()
         if group == "space":
             continue
         if group == "comment":
-            at = _end_of_comment(text, at, nested=tokens.nested_comments)
+            at = _end_of_comment(text, at)
             continue
         count += 1
         if count > MAX_TOKENS:
@@ -98,21 +98,21 @@ def _kept(found: str, kind: Kind) -> str:
         case Kind.WORD:
             return found.upper()
         case Kind.NAME:
-            quote = "`" if found.startswith("`") else '"'
-            return found[found.index(quote) + 1 :].removesuffix(quote).replace(quote * 2, quote)
+            return found[found.index('"') + 1 :].removesuffix('"').replace('""', '"')
         case Kind.LITERAL:
             return ""
         case _:
             return found
 
 
-def _end_of_comment(text: str, at: int, *, nested: bool) -> int:
+def _end_of_comment(text: str, at: int) -> int:
+    """Comments nest in PostgreSQL."""
     depth = 1
     while depth:
         opened, closed = text.find("/*", at), text.find("*/", at)
         if closed < 0:
             return len(text)
-        if nested and 0 <= opened < closed:
+        if 0 <= opened < closed:
             depth, at = depth + 1, opened + 2
         else:
             depth, at = depth - 1, closed + 2
