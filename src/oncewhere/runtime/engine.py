@@ -169,11 +169,25 @@ class Engine:
             if ending is not None:
                 self._reap(STEP_S)
             return []
+        room = self._room()
+        if room <= 0:
+            self._reap(STEP_S)
+            return []
         if self._leftover:
-            leftover, self._leftover = self._leftover, []
+            leftover, self._leftover = self._leftover[:room], self._leftover[room:]
             return leftover
-        room = self._limits.max_batch_records - (0 if batch is None else batch.records)
         return self._session.take(min(SLICE_RECORDS, room), self._patience())
+
+    def _room(self) -> int:
+        """How many more records may be handled now.
+
+        Places hold what a crash leaves behind. What a handler does elsewhere, undeclared, is done again for whatever
+        is not committed: so without places the limit of a batch holds for both batches in hand together.
+        """
+        room = self._limits.max_batch_records - (0 if self._growing is None else self._growing.records)
+        if self._ending is not None and not self._hands.gathers:
+            room -= self._ending.records
+        return room
 
     def _patience(self) -> float:
         """How long to wait for a record when none is there."""
@@ -196,7 +210,7 @@ class Engine:
         done = self._hands.fill(batch, messages, until)
         batch.handled_at = time.monotonic()
         if done < len(messages):
-            self._leftover = messages[done:]
+            self._leftover = [*messages[done:], *self._leftover]
 
     def _advance(self, *, force: bool = False) -> None:
         """Moves both batches on as far as they go without waiting."""
