@@ -30,6 +30,7 @@ from oncewhere.runtime import events
 from oncewhere.runtime.batch import Batch, Limits, staging
 from oncewhere.runtime.committer import Committer
 from oncewhere.runtime.gathering import Gathering
+from oncewhere.runtime.pace import Pace
 from oncewhere.runtime.poison import Poison
 from oncewhere.runtime.states import State
 from oncewhere.runtime.streaming import Streaming
@@ -54,6 +55,7 @@ REVOKE_LIMIT_S = 10.0  # for finishing what is open when partitions are taken
 IDLE_S = 0.1  # how long an idle loop waits before it looks whether it should stop
 STEP_S = 0.001  # how long it waits at a time while a transaction is ending
 AT_LEAST_S = 0.005  # for the records of a batch that is due already when the first of them comes
+HANDS_S = 1.0  # of work, at most, is taken from the consumer before it is asked again
 SLICE_RECORDS = 500  # taken at once: 447k records/s against 405k with 10,000
 
 
@@ -108,6 +110,7 @@ class Engine:
         self._expired = life.expired
         self._beat = beat
         self._poison = Poison()
+        self._pace = Pace(HANDS_S)
         self._hands = (
             Gathering(
                 plan.subscriptions,
@@ -158,14 +161,14 @@ class Engine:
         if self._astray is not None:
             astray, self._astray = self._astray, None
             raise astray
-        self._follow_group()
-        if messages:
+        rewound = self._follow_group()
+        if messages and not rewound:
             self._fill(messages)
         self._advance()
 
     def _take(self) -> Sequence[Message]:
         batch, ending = self._growing, self._ending
-        if batch is not None and (batch.prepared or batch.full(self._limits)):
+        if batch is not None and (batch.prepared or self._full(batch)):
             if ending is not None:
                 self._reap(STEP_S)
             return []
@@ -176,7 +179,11 @@ class Engine:
         if self._leftover:
             leftover, self._leftover = self._leftover[:room], self._leftover[room:]
             return leftover
-        return self._session.take(min(SLICE_RECORDS, room), self._patience())
+        return self._session.take(min(SLICE_RECORDS, room, self._pace.allowed), self._patience())
+
+    def _full(self, batch: Batch) -> bool:
+        """True when it takes no more records."""
+        return batch.full(self._limits) or (self._hands.gathers and batch.records >= self._pace.allowed)
 
     def _room(self) -> int:
         """How many more records may be handled now.
@@ -185,9 +192,9 @@ class Engine:
         is not committed: so without places the limit of a batch holds for both batches in hand together.
         """
         room = self._limits.max_batch_records - (0 if self._growing is None else self._growing.records)
-        if self._ending is not None and not self._hands.gathers:
-            room -= self._ending.records
-        return room
+        if not self._hands.gathers:
+            return room - (0 if self._ending is None else self._ending.records)
+        return min(room, self._pace.allowed - (0 if self._growing is None else self._growing.records))
 
     def _patience(self) -> float:
         """How long to wait for a record when none is there."""
@@ -207,8 +214,11 @@ class Engine:
                 self._tx.to(staging(batch.staged, self._max_output_bytes))
         # While the previous transaction is ending there is nothing to be late for.
         until = max(self._due_at, time.monotonic() + AT_LEAST_S) if self._ending is None else float("inf")
+        started = time.monotonic()
         done = self._hands.fill(batch, messages, until)
         batch.handled_at = time.monotonic()
+        if not self._hands.gathers:
+            self._pace.handled(done, batch.handled_at - started)
         if done < len(messages):
             self._leftover = [*messages[done:], *self._leftover]
 
@@ -218,11 +228,14 @@ class Engine:
         batch = self._growing
         if batch is None:
             return
-        if force or batch.full(self._limits) or time.monotonic() >= self._due_at:
+        if force or self._full(batch) or time.monotonic() >= self._due_at:
             if not batch.prepared:
                 self._seal(batch)
+                started = time.monotonic()
                 self._hands.prepare(batch)
                 batch.handled_at = time.monotonic()
+                if self._hands.gathers:
+                    self._pace.handled(batch.records, batch.handled_at - started)
             if self._ending is None:
                 self._end(batch)
         elif self._ending is None and not self._hands.gathers and not batch.direct:
@@ -347,8 +360,8 @@ class Engine:
         for partition in partitions:
             self._starts.pop(partition, None)
 
-    def _follow_group(self) -> None:
-        """Tells the places which partitions went and came."""
+    def _follow_group(self) -> bool:
+        """Tells the places which partitions went and came; True when what was taken before is not to be handled."""
         departed = self._reader.departed()
         if departed:
             for place in self._places.values():
@@ -357,12 +370,14 @@ class Engine:
         if arrived:
             if self._places:
                 self._finish(REVOKE_LIMIT_S)  # a ledger that is refused leads to a rewind of all partitions
-            self._stand(arrived)
+            return self._stand(arrived)
+        return False
 
     def _recover(self, error: UndecidedError) -> None:
         """The way back, until each place and Kafka agree where to go on; bounded."""
         self._emit(events.TransactionAborted(error.reason, error.unknown))
         reason = error.reason
+        self._give_up()  # when the run is stopping too: what failed must not be finished
         while not self._stopping():
             self._attempts += 1
             if self._attempts > MAX_ATTEMPTS:
@@ -390,8 +405,8 @@ class Engine:
             except UndecidedError as error:
                 self._emit(events.TransactionAborted(error.reason, error.unknown))
 
-    def _stand(self, starts: Mapping[Partition, Start]) -> None:
-        """Asks each place what it has done of these partitions.
+    def _stand(self, starts: Mapping[Partition, Start]) -> bool:
+        """Asks each place what it has done of these partitions; True when all partitions were rewound for it.
 
         The ledger and the committed offset cannot be read in one moment: an instance that has lost a partition
         without knowing it yet may see its successor's progress in one and not in the other. So a refusal counts only
@@ -399,18 +414,21 @@ class Engine:
         same when the ledger was read. (The mistake `refuse-at-once` of `tests/model`.)
         """
         reason = ""
-        for _ in range(MAX_REFUSAL_CHECKS):
+        for nth in range(MAX_REFUSAL_CHECKS):
             self._starts.update((partition, start.offset) for partition, start in starts.items())
             try:
                 for name, place in self._places.items():
                     place.assigned({p: s for p, s in starts.items() if name in self._uses[p.topic]})
             except LedgerRefusedError as error:
                 before, starts = starts, self._session.recover("a ledger is refused only after a second reading")
-                if self._stopping() or all(starts.get(p) == s for p, s in before.items()):
+                if starts and all(starts.get(p) == s for p, s in before.items()):
                     raise
                 reason = str(error)
+                if self._stopping():
+                    break  # nobody will read on; that it was refused once accuses nobody
             else:
-                return
+                return nth > 0
+            self._leftover = []
             time.sleep(REFUSAL_PAUSE_S)
         raise UndecidedError(f"other instances move the ledger: {reason}")
 

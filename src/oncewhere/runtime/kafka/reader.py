@@ -127,8 +127,12 @@ class Reader:
             if got and max_records > 1:
                 got = [*got, *self._consume(max_records - 1, 0)]  # it did not come alone
         if self._gone:
-            # What the same call brought of partitions that went meanwhile belongs to somebody else now.
+            # What the same call brought of partitions that went meanwhile belongs to somebody else now. Where they
+            # have come back already, it may be old or new, and librdkafka counts it as read: begin again.
             got = [message for message in got if (message.topic(), message.partition()) not in self._gone]
+            for name in self._gone & self._owned.keys():
+                partition = self._owned[name]
+                self._seek(partition, self._arrived[partition].offset)
         return got
 
     def departed(self) -> list[Partition]:
@@ -296,7 +300,6 @@ class Reader:
             self._owned[partition.topic, partition.number] = partition
             self._origins[partition] = start
             self._arrived[partition] = start
-            self._gone.discard((partition.topic, partition.number))
         self._emit(events.Assigned({p: s.offset for p, s in starts.items()}))
 
     def _on_revoke(self, consumer: Any, revoked: list[Any]) -> None:

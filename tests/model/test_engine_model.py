@@ -1,0 +1,77 @@
+"""The runtime keeps its promises whatever faults do to it, and the exploration finds each planted mistake."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # tests are no package
+
+from engine_model import Mistake, Size, explore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STREAMING = Size(effects=False)
+EFFECTS = Size(effects=True)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    logging.disable()  # ten thousand processors fail here, as they should
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.parametrize("effects", [False, True], ids=["kafka only", "with effects"])
+@pytest.mark.parametrize("cooperative", [False, True], ids=["eager", "cooperative"])
+def test_nothing_is_lost_or_done_twice_whatever_one_fault_does(*, effects: bool, cooperative: bool) -> None:
+    verdict = explore(Size(effects=effects, cooperative=cooperative, faults=1))
+    assert verdict.violation is None, "\n".join(verdict.trace)
+    assert verdict.runs > 150, "a model in which little can happen proves little"
+
+
+@pytest.mark.parametrize("effects", [False, True], ids=["kafka only", "with effects"])
+def test_nothing_is_lost_or_done_twice_whatever_two_faults_do(*, effects: bool) -> None:
+    verdict = explore(Size(effects=effects, faults=2))
+    assert verdict.violation is None, "\n".join(verdict.trace)
+    assert verdict.runs > 10_000
+
+
+@pytest.mark.parametrize("effects", [False, True], ids=["kafka only", "with effects"])
+@pytest.mark.parametrize("cooperative", [False, True], ids=["eager", "cooperative"])
+def test_nothing_is_lost_or_done_twice_when_many_things_go_wrong(*, effects: bool, cooperative: bool) -> None:
+    verdict = explore(Size(effects=effects, cooperative=cooperative, throws=1_000), seed=20261124)
+    assert verdict.violation is None, "\n".join(verdict.trace)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "size", "violation"),
+    [
+        (Mistake.NO_REWIND, STREAMING, "StuckError"),
+        (Mistake.REUSE_PRODUCER, STREAMING, "output without its offset"),
+        (Mistake.NO_GENERATION, STREAMING, "output twice"),
+        (Mistake.UNSTABLE, STREAMING, "output twice"),
+        (Mistake.KEEP_GROWING, STREAMING, "AssertionError"),
+        (Mistake.KEEP_LEFTOVER, Size(throws=20_000), "output"),  # it takes three faults to show
+        (Mistake.READ_AHEAD_OF_REVOKE, STREAMING, "output twice"),
+        (Mistake.LATE_POSITIONS, STREAMING, "output lost"),
+        (Mistake.DRAIN_WHAT_FAILED, EFFECTS, "effect twice"),
+        (Mistake.HANDLE_BEFORE_REWIND, EFFECTS, "ConfigurationError"),
+        (Mistake.NO_CAS, EFFECTS, "effect twice"),
+    ],
+)
+def test_a_planted_mistake_is_found(mistake: Mistake, size: Size, violation: str) -> None:
+    found = explore(replace(size, faults=2), {mistake}).violation
+    assert found is not None
+    assert violation in found
+
+
+def test_every_mistake_is_planted_somewhere() -> None:
+    planted = {case[0] for mark in test_a_planted_mistake_is_found.pytestmark for case in mark.args[1]}  # type: ignore[attr-defined]
+    assert planted == set(Mistake)
