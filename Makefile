@@ -8,7 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: drill test check unit fix lock bench clean
+.PHONY: drill test check unit fix lock bench soak clean
 
 drill: $(READY)
 	@$(BIN)/oncewhere drill examples/payments
@@ -23,6 +23,12 @@ check: $(READY)
 
 unit: $(READY)
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+bench: $(READY)
+	$(BIN)/python benchmarks/throughput.py $(BENCH_ARGS)
+
+soak: $(READY)
+	$(BIN)/python tests/soak/soak.py $(SOAK_ARGS)
 
 fix: $(READY)
 	$(BIN)/ruff check --fix

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
         ReplayError,
         UnreachableError,
     )
-    from oncewhere.records import Record
+    from oncewhere.records import Record, Records
     from oncewhere.runtime.identity import RandomIdentity, StableOrdinal
     from oncewhere.runtime.processor import Processor
     from oncewhere.runtime.rejection import DeadLetter, Skip, Stop
@@ -58,6 +58,7 @@ _HOMES = {
     "Processor": "oncewhere.runtime.processor",
     "RandomIdentity": "oncewhere.runtime.identity",
     "Record": "oncewhere.records",
+    "Records": "oncewhere.records",
     "StableOrdinal": "oncewhere.runtime.identity",
     "DeadLetter": "oncewhere.runtime.rejection",
     "Skip": "oncewhere.runtime.rejection",
@@ -95,6 +96,7 @@ __all__ = [
     "RandomIdentity",
     "Record",
     "RecordError",
+    "Records",
     "ReplayError",
     "Skip",
     "StableOrdinal",

@@ -234,6 +234,7 @@ class Bank:
 
     name, system = "bank", "memory"
     policy: Policy = OffsetLedger()
+    idle_limit_s = 0.5
 
     def __init__(self, world: World) -> None:
         self.world = world

@@ -60,6 +60,12 @@ class Topics:
         for future in self._admin.create_topics(new).values():
             future.result(20)
 
+    def another(self, kind: str) -> str:
+        """One more topic of one partition; gives its name."""
+        name = f"{kind}-{uuid.uuid4().hex[:8]}"
+        self._admin.create_topics([NewTopic(name, 1, 1)])[name].result(20)
+        return name
+
     def send(self, *payments: Payment | bytes | None, partition: int = 0) -> None:
         producer = Producer({"bootstrap.servers": self.address, "linger.ms": 0})
         for payment in payments:
@@ -80,22 +86,27 @@ class Topics:
         return [msgspec.json.decode(m.value(), type=Settled) for m in self.messages()]
 
     def messages(self) -> list[Any]:
-        settings = {
-            "bootstrap.servers": self.address,
-            "group.id": uuid.uuid4().hex,
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-        }
-        found: list[Any] = []
-        with closing(Consumer(settings)) as consumer:
-            consumer.assign([TopicPartition(self.output, 0, 0)])
-            while True:
-                message = consumer.poll(20)
-                assert message is not None
-                if message.error() is not None:
-                    return found
-                found.append(message)
+        return read_committed(self.address, self.output)
+
+
+def read_committed(address: str, topic: str) -> list[Any]:
+    """All messages of a topic's first partition that a read_committed reader sees."""
+    settings = {
+        "bootstrap.servers": address,
+        "group.id": uuid.uuid4().hex,
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+    }
+    found: list[Any] = []
+    with closing(Consumer(settings)) as consumer:
+        consumer.assign([TopicPartition(topic, 0, 0)])
+        while True:
+            message = consumer.poll(20)
+            assert message is not None
+            if message.error() is not None:
+                return found
+            found.append(message)
 
 
 class Bank:

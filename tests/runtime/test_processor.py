@@ -246,3 +246,21 @@ def test_postgres_without_psycopg_says_what_to_install() -> None:
         "else: raise SystemExit('no error')"
     )
     subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_a_place_that_waits_longer_than_kafka_is_refused() -> None:
+    bank = Postgres(
+        "postgresql://localhost/x", name="bank", policy=OffsetLedger(), idle_in_transaction_timeout_ms=9_000
+    )
+
+    @effect(bank)
+    def settle(db: psycopg.Connection[Any]) -> None: ...
+
+    app = Processor(
+        {"bootstrap.servers": "127.0.0.1:1", "transaction.timeout.ms": 9_000},
+        group_id="g",
+        transactional_id="t",
+    )
+    app.consume("payments", bytes, effects=[settle])(lambda record, tx: None)
+    with pytest.raises(ConfigurationError, match=r"'bank' .* not below transaction\.timeout\.ms=9000"):
+        app.run()

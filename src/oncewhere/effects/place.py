@@ -168,6 +168,10 @@ class Place(Protocol[C_co]):
     def policy(self) -> Policy:
         """How duplicates are prevented there."""
 
+    @property
+    def idle_limit_s(self) -> float:
+        """After how many seconds the system itself ends a transaction of ours that stands still; infinity for never."""
+
     def open(self, group_id: str) -> OpenPlace:
         """Connects, and checks or creates the tables that the policy needs.
 

@@ -57,7 +57,8 @@ class Postgres(Place["psycopg.Connection[Any]"]):
         policy: how duplicates are prevented: `OffsetLedger()` or `DedupeTable("processed_event")`. There is no default.
         idle_in_transaction_timeout_ms: the server ends our transaction when it stands idle that long, in
             milliseconds, so that a zombie (a stopped process, a lost network) cannot hold its locks against its
-            successor. Longer than the slowest handler takes between two statements.
+            successor. Longer than the slowest handler takes between two statements, shorter than Kafka's
+            `transaction.timeout.ms`.
 
     Raises:
         ConfigurationError: the DSN cannot be read, the name is empty, or the policy is none that PostgreSQL can honour.
@@ -98,6 +99,11 @@ class Postgres(Place["psycopg.Connection[Any]"]):
     def policy(self) -> Policy:
         """How duplicates are prevented here."""
         return self._policy
+
+    @property
+    def idle_limit_s(self) -> float:
+        """`idle_in_transaction_session_timeout`, in seconds."""
+        return self._idle_ms / 1000
 
     def connection_type(self) -> type[psycopg.Connection[Any]]:
         """What an effect gets as its first argument."""

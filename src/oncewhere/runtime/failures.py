@@ -204,14 +204,16 @@ def classify(
 def outcome(call: Call, failure: Failure) -> Outcome:
     """How a call ended that did not end well. A retriable error comes here when its time limit is over.
 
-    A retriable error of COMMIT is the answer that was lost: EndTxn may have been carried out, or may still be.
+    A retriable error of COMMIT or ABORT is the answer that was lost: EndTxn may have been carried out, or may still
+    be. One of SEND_OFFSETS costs the producer too: a late TxnOffsetCommit of the same epoch would overwrite the
+    offsets of its next transaction.
     """
     match failure.treatment:
         case Treatment.FENCED:
             return Outcome.FENCED
         case Treatment.ABORTABLE if call in {Call.PRODUCE, Call.SEND_OFFSETS, Call.COMMIT}:
             return Outcome.ABORTABLE
-        case Treatment.RETRIABLE if call in {Call.PRODUCE, Call.SEND_OFFSETS}:
+        case Treatment.RETRIABLE if call is Call.PRODUCE:
             return Outcome.ABORTABLE
         case Treatment.RETRIABLE if call in {Call.COMMIT, Call.ABORT}:
             return Outcome.UNKNOWN

@@ -320,8 +320,20 @@ class Processor:
                 _ = effect.codec
                 if places.setdefault(effect.place.name, effect.place) is not effect.place:
                     raise ConfigurationError(f"Two places are called {effect.place.name!r}.", hint="Name each its own.")
+                self._check_order(effect.place)
             uses[sub.topic] = frozenset(sub.places())
         return uses, places
+
+    def _check_order(self, place: Place[Any]) -> None:
+        """What a zombie left open must be gone at a place before Kafka lets its successor read on."""
+        limit_ms, transaction_ms = place.idle_limit_s * 1000, self._settings.transaction_timeout_s * 1000
+        if limit_ms >= transaction_ms:
+            raise ConfigurationError(
+                f"{place.name!r} ends a transaction that stands still after {limit_ms:.0f} ms, which is not below "
+                f"transaction.timeout.ms={transaction_ms:.0f}: a stopped instance would hold its locks there while its "
+                "successor works.",
+                hint="Lower the place's limit, or raise transaction.timeout.ms.",
+            )
 
     def _emit(self, event: events.Event) -> None:
         for listener in self._listeners:

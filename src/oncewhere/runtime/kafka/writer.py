@@ -219,7 +219,8 @@ class Writer:
             else:
                 self._move(call, Outcome.OK)
                 return None
-            repeat = failure.treatment is Treatment.RETRIABLE and call is not Call.COMMIT
+            # An EndTxn without an answer is never sent again: the first may still come, to the next transaction.
+            repeat = failure.treatment is Treatment.RETRIABLE and call not in {Call.COMMIT, Call.ABORT}
             if not repeat or time.monotonic() > deadline or self._stopping():
                 break
             time.sleep(PAUSE_S)

@@ -1,0 +1,108 @@
+# ruff: noqa: INP001  # a script, not a package
+"""Write `docs/reference/`: the runtime's own tables in, pages for people out. A test holds them together.
+
+.venv/bin/python tools/reference.py            writes the pages
+.venv/bin/python tools/reference.py --check    exits 1 where a page is not what the tables say
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+from oncewhere.runtime.failures import CONSUMER_HEALS, FAILURES, Treatment
+from oncewhere.runtime.states import TABLE, Call, Outcome, State
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
+MARK = "<!-- Made by tools/reference.py from the code; edit that instead. -->\n\n"
+
+MEANING = {
+    Treatment.RETRIABLE: "The same call is repeated, within the transaction timeout.",
+    Treatment.ABORTABLE: "The transaction is aborted, positions go back to the committed offsets; the producer lives.",
+    Treatment.FATAL: "The producer is replaced by a new one of the same identity; positions go back.",
+    Treatment.FENCED: "The run ends with `FencedError`: another producer has the identity.",
+    Treatment.CONFIGURATION: "The run ends with `ConfigurationError`: a person must change something.",
+}
+
+
+def states() -> str:
+    """The state machine as a Mermaid diagram, and as a table."""
+    arrows: dict[tuple[State, State], list[str]] = defaultdict(list)
+    for (state, call, outcome), after in TABLE.items():
+        if call is not Call.CLOSE:
+            arrows[state, after].append(call if outcome is Outcome.OK else f"{call} ({outcome})")
+    lines = [f"    {before} --> {after}: {' | '.join(calls)}" for (before, after), calls in arrows.items()]
+    rows = [
+        f"| {state} | {call} | {outcome} | {after} |"
+        for (state, call, outcome), after in TABLE.items()
+        if call is not Call.CLOSE
+    ]
+    return "\n".join(
+        [
+            "# The states of a transaction session",
+            "",
+            "The runtime walks its producer through Kafka's transaction protocol along this table and no other way; a",
+            "step that is not in it ends the run. `close` leads from every state to `closed`.",
+            "",
+            "```mermaid",
+            "stateDiagram-v2",
+            "    [*] --> new",
+            *lines,
+            "    fenced --> [*]",
+            "```",
+            "",
+            "Two rules are drawn into it. A producer whose EndTxn has an unknown outcome is never used again",
+            "(`spent`): in the transaction protocol that librdkafka speaks, a late EndTxn could end the next",
+            "transaction of the same producer (KIP-890). And whatever did not end well leads through `rewind`:",
+            "positions follow the committed offsets, and nothing else.",
+            "",
+            "| state | call | outcome | next state |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ],
+    )
+
+
+def failures() -> str:
+    """Kafka's errors, as the runtime treats them."""
+    parts = [
+        "# Kafka's errors, and what becomes of them",
+        "",
+        "Codes are named as librdkafka names them; its own begin with an underscore. Where librdkafka marks an error",
+        "as fatal, abortable or retriable, its word counts more than this table, except for fencing. A code that is",
+        "in no table is fatal.",
+        "",
+    ]
+    for treatment in Treatment:
+        parts += [f"## {treatment}", "", MEANING[treatment], "", "| code | reason |", "|---|---|"]
+        parts += [f"| `{code}` | {reason} |" for code, (found, reason) in FAILURES.items() if found is treatment]
+        parts.append("")
+    parts += ["## What a consumer mends by itself", "", "Reported as a message; the runtime waits.", ""]
+    parts += ["| code | reason |", "|---|---|"]
+    parts += [f"| `{code}` | {reason} |" for code, reason in CONSUMER_HEALS.items()]
+    return "\n".join([*parts, ""])
+
+
+PAGES = {"states.md": states, "failures.md": failures}
+
+
+def main(arguments: list[str]) -> int:
+    """Writes or checks the pages."""
+    stale = []
+    for name, page in PAGES.items():
+        path, text = FOLDER / name, MARK + page()
+        if "--check" in arguments:
+            if not path.exists() or path.read_text() != text:
+                stale.append(name)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    if stale:
+        sys.stderr.write(f"docs/reference: {', '.join(stale)} is not what the code says; run tools/reference.py\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
