@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import at_least_once
 from job import Job, job, option
 from payment import Payment
 
@@ -87,8 +88,8 @@ def main() -> None:
     times = CommitTimes()
     if option("STATS"):
         more["on_event"] = times
-    if option("GUARANTEE"):
-        more["guarantee"] = option("GUARANTEE")
+    if option("GUARANTEE") == "at-least-once":
+        at_least_once.install()
     settings: dict[str, Any] = {"bootstrap.servers": work.bootstrap_servers}
     for name, setting in (
         ("INSTANCE_ID", "group.instance.id"),

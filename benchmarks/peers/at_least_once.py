@@ -1,0 +1,61 @@
+"""Our runtime with the transactions taken out: what exactly-once costs is the difference. For benchmarks only.
+
+The loop stays as it is. Its producer is an idempotent one without a transactional.id; where the loop commits a
+transaction, outputs are flushed, and the offsets committed by the consumer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import confluent_kafka
+
+from oncewhere.runtime.kafka import reader, writer
+
+
+class Clients:
+    """The consumer and the producer of the one processor in this process."""
+
+    consumer: Any = None
+
+    @classmethod
+    def make_consumer(cls, *arguments: Any, **options: Any) -> Any:
+        cls.consumer = confluent_kafka.Consumer(*arguments, **options)
+        return cls.consumer
+
+
+class WithoutTransactions:
+    """A producer, in the form of a transactional one."""
+
+    def __init__(self, settings: dict[str, Any], **options: Any) -> None:
+        plain = {name: value for name, value in settings.items() if not name.startswith("transaction")}
+        self._producer = confluent_kafka.Producer(plain, **options)
+        self._offsets: list[Any] = []
+        self.produce = self._producer.produce
+        self.poll = self._producer.poll
+        self.flush = self._producer.flush
+        self.purge = self._producer.purge
+        self.list_topics = self._producer.list_topics
+
+    def __len__(self) -> int:
+        return len(self._producer)
+
+    def init_transactions(self, timeout: float) -> None: ...
+
+    def begin_transaction(self) -> None: ...
+
+    def abort_transaction(self, timeout: float = -1) -> None: ...
+
+    def send_offsets_to_transaction(self, offsets: list[Any], metadata: bytes) -> None:
+        del metadata
+        self._offsets = offsets
+
+    def commit_transaction(self) -> None:
+        self._producer.flush()
+        Clients.consumer.commit(offsets=self._offsets, asynchronous=False)
+
+
+def install() -> None:
+    """From here on, processors of this process have no transactions."""
+    reader.Consumer = Clients.make_consumer  # type: ignore[assignment,misc]
+    writer.Producer = WithoutTransactions  # type: ignore[assignment,misc]
