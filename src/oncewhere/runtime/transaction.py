@@ -181,22 +181,26 @@ class Transaction:
             keys: one for each value.
 
         Raises:
-            ValueError: there are more values than keys, or the reverse; what came before has been produced.
-            TypeError: see `produce`.
+            ValueError: there are more values than keys, or the reverse; nothing has been produced.
+            TypeError: a value cannot be encoded; nothing has been produced. Or a key is neither bytes nor text.
             ConfigurationError: see `produce`.
         """
         encode, send = self._encoders[topic], self._send
-        count = 0
-        try:
-            for value, key in zip(values, keys, strict=True):
-                raw = value if value.__class__ is bytes or value is None else encode(value)
-                try:
+        raws = [value if value.__class__ is bytes or value is None else encode(value) for value in values]
+        names = keys if isinstance(keys, list) else list(keys)
+        if len(raws) != len(names):
+            raise ValueError(f"there are {len(raws)} values and {len(names)} keys")
+        self.sent += len(raws)
+        pairs = zip(raws, names, strict=True)
+        raw = key = None
+        while True:
+            try:
+                for raw, key in pairs:
                     send(topic, raw, key)
-                except Exception as error:  # noqa: BLE001 - it is raised again, or was mended
-                    self._trouble(error, (topic, raw, key))
-                count += 1
-        finally:
-            self.sent += count
+            except Exception as error:  # noqa: BLE001 - it is raised again, or was mended
+                self._trouble(error, (topic, raw, key))
+            else:
+                return
 
     def _send_all(self, arguments: tuple[Any, ...]) -> None:
         try:
