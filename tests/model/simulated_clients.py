@@ -201,7 +201,8 @@ class Producer:
         self._broker.begin(self._process.name).outputs.append(value)
         self._process.after(chosen)
 
-    def send_offsets_to_transaction(self, offsets: Sequence[Any], group: bytes) -> None:
+    def send_offsets_to_transaction(self, offsets: Sequence[Any], group: bytes, timeout: float = -1) -> None:
+        del timeout
         chosen = self._process.call("send_offsets", "no answer", "not taken", "fatal")
         self._alive()
         self._fatal_if(chosen)
@@ -216,7 +217,8 @@ class Producer:
             raise error(KafkaError._TIMED_OUT, retriable=True)
         self._process.after(chosen)
 
-    def commit_transaction(self) -> None:
+    def commit_transaction(self, timeout: float = -1) -> None:
+        del timeout
         late = {f"arrives {calls} calls late": calls for calls in (0, 1, 2, 4, 8, 16)}
         chosen = self._process.call("commit", "answer lost", "request lost", "not taken", "fatal", *late)
         self._alive()

@@ -10,17 +10,20 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    NewTopic,
     ResourceType,
 )
-from scene import Recorder, Running, Topics, eventually
+from scene import Bank, Payment, Recorder, Running, Settled, Topics, apply, eventually
 
-from oncewhere import NoProgressError, Processor, Record, Transaction
+from oncewhere import NoProgressError, OffsetLedger, Postgres, Processor, Record, Skip, Transaction, effect
+from oncewhere.effects.place import UndecidedError
 from oncewhere.processes import spawn
 from oncewhere.runtime import engine, events
 
@@ -230,3 +233,164 @@ def test_the_group_can_be_read_from_where_it_was_left(topics: Topics) -> None:
     eventually(lambda: topics.committed() == 3)
     assert again.stop() is None
     assert values(topics) == numbered(0, 1, 2, 1, 2)
+
+
+class Positions(Recorder):
+    """Compares each rewind with the committed offsets of that moment."""
+
+    def __init__(self, topics: Topics) -> None:
+        super().__init__()
+        self._topics = topics
+        self.wrong: list[object] = []
+
+    def __call__(self, event: events.Event) -> None:
+        super().__call__(event)
+        if isinstance(event, events.Rewound):
+            for partition, start in event.starts.items():
+                if start != (committed := max(0, self._topics.committed(partition.number))):
+                    self.wrong.append((partition, start, committed))
+
+
+def settling(topics: Topics, bank: Bank, within: Callable[[Payment], object], listener: Recorder) -> Processor:
+    """With an effect; `within` runs in the middle of it."""
+    app = Processor(
+        {"bootstrap.servers": topics.address},
+        group_id=topics.group,
+        transactional_id=topics.group,
+        on_event=listener,
+    )
+
+    @effect(Postgres(bank.dsn, name="bank", policy=OffsetLedger()))
+    def settle(db: psycopg.Connection[Any], payment: Payment) -> Settled:
+        settled = apply(db, payment)
+        within(payment)
+        return settled
+
+    @app.consume(topics.input, Payment, on_error=Skip(max_attempts=3))
+    def on_payment(record: Record[Payment], tx: Transaction) -> None:
+        tx.produce(topics.output, tx.run(settle, record.value))
+
+    return app
+
+
+def payments(*numbers: int) -> list[Payment]:
+    return [Payment(f"e{number}", f"account-{number % 3}", 1) for number in numbers]
+
+
+@pytest.mark.parametrize("hangs", [False, True], ids=["it ends in time", "it hangs in the database"])
+def test_sigterm_in_the_middle_of_an_effect(topics: Topics, bank: Bank, tmp_path: Path, hangs: bool) -> None:
+    program = tmp_path / "settling.py"
+    program.write_text(
+        textwrap.dedent(f"""
+            from oncewhere import OffsetLedger, Postgres, Processor, effect
+
+            app = Processor(
+                {{"bootstrap.servers": {topics.address!r}}},
+                group_id={topics.group!r}, transactional_id="{topics.group}-settle-0",
+                drain_timeout_s={0.5 if hangs else 20.0},
+            )
+
+            @effect(Postgres({bank.dsn!r}, name="bank", policy=OffsetLedger()))
+            def settle(db, raw: bytes) -> int:
+                db.execute("insert into balance values (%s, 1, 1)", [raw.decode()])
+                print("begun", flush=True)
+                db.execute("select pg_sleep({600 if hangs else 1})")
+                return 1
+
+            @app.consume({topics.input!r}, bytes)
+            def on_payment(record, tx):
+                tx.produce({topics.output!r}, record.value + b"%d" % tx.run(settle, record.value))
+
+            app.run()
+        """),
+    )
+    topics.send(b"v")
+    out = tmp_path / "out.txt"
+    child = spawn(
+        [sys.executable, str(program)], env=dict(os.environ), cwd=tmp_path, stdout=out, stderr=tmp_path / "err.txt"
+    )
+    try:
+        eventually(lambda: out.exists() and "begun" in out.read_text())
+        os.kill(child.pid, signal.SIGTERM)
+        assert child.wait(60) == 0
+    finally:
+        child.stop(1)
+    assert members(topics) == 0
+    done = 0 if hangs else 1
+    assert len(values(topics)) == done
+    assert max(0, topics.committed()) == done
+    assert len(bank.balances()) == done
+
+
+def test_what_cannot_be_finished_before_partitions_go_is_aborted_and_redelivered(
+    two_partitions: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topics = two_partitions
+
+    def refuse(self: engine.Engine, limit_s: float) -> None:
+        raise UndecidedError(f"not within {limit_s} s")
+
+    monkeypatch.setattr(engine.Engine, "_finish", refuse)
+    handled: list[None] = []
+    seen = Positions(topics)
+    long: dict[str, Any] = {"before": lambda: handled.append(None), "commit_interval_ms": 50_000}
+    first = Running(copying(topics, listener=seen, **long))
+    topics.send(*numbered(0), partition=0)
+    eventually(lambda: topics.committed(0) == 1)
+    topics.send(*numbered(1, 2), partition=0)
+    topics.send(*numbered(3, 4), partition=1)
+    eventually(lambda: len(handled) == 5)  # in the open transaction
+    second = Running(copying(topics, "copy-1"))
+    eventually(lambda: seen.of(events.Released) and (seen.of(events.Rewound) or first.error))
+    assert "not within" in seen.of(events.TransactionAborted)[0].reason  # type: ignore[attr-defined]
+    assert first.stop() is None
+    eventually(lambda: second.error or (topics.committed(0), topics.committed(1)) == (3, 2))
+    assert second.stop() is None
+    assert sorted(values(topics)) == numbered(*range(5))
+    assert seen.wrong == []
+
+
+def test_a_failing_effect_rewinds_to_the_committed_offset(topics: Topics, bank: Bank) -> None:
+    calls: list[str] = []
+
+    def fail_twice(payment: Payment) -> None:
+        calls.append(payment.event_id)
+        if payment.event_id == "e7" and calls.count("e7") < 3:
+            raise ZeroDivisionError
+
+    seen = Positions(topics)
+    running = Running(settling(topics, bank, fail_twice, seen))
+    topics.send(*payments(0, 1, 2))
+    eventually(lambda: topics.committed() == 3)
+    topics.send(*payments(*range(3, 10)))
+    eventually(lambda: running.error is not None or topics.committed() == 10)
+    assert running.stop() is None
+    assert len(seen.of(events.Rewound)) == 2
+    assert seen.wrong == []
+    assert sorted(out.event_id for out in topics.outputs()) == [f"e{number}" for number in range(10)]
+    assert sum(settled for _, settled in bank.balances().values()) == 10
+
+
+def test_an_output_topic_that_is_deleted_and_made_again_loses_nothing(topics: Topics) -> None:
+    seen = Positions(topics)
+    settings = {"message.timeout.ms": 2000}  # by default it is transaction.timeout.ms, a minute
+    running = Running(copying(topics, listener=seen, settings=settings))
+    topics.send(*numbered(0))
+    eventually(lambda: topics.committed() == 1)
+    topics._admin.delete_topics([topics.output])[topics.output].result(20)
+    topics.send(*numbered(1, 2))
+    eventually(lambda: seen.of(events.Rewound) or running.error)
+    topics._admin.create_topics([NewTopic(topics.output, 1, 1)])[topics.output].result(20)
+    eventually(lambda: running.error is not None or topics.committed() == 3)
+    assert running.stop() is None
+    assert values(topics) == numbered(1, 2)
+    assert seen.wrong == []
+
+
+def test_a_handler_may_stop_the_run_that_it_is_called_from(topics: Topics) -> None:
+    topics.send(*numbered(0, 1))
+    app = copying(topics, before=lambda: app.stop(), max_batch_records=1)  # noqa: PLW0108 - app is not made yet
+    assert Running(app).wait() is None
+    assert topics.committed() == 1
+    assert Running(app).wait() is None, "and it can be run again, from where it stands"
+    assert values(topics) == numbered(0, 1)

@@ -77,10 +77,12 @@ def test_every_failure_of_every_call_has_a_next_state(state: State, call: Call, 
     step(state, call, outcome(call, Failure("X", treatment, "")))
 
 
-def test_a_lost_answer_to_commit_is_unknown_and_no_other_call_is() -> None:
+def test_a_lost_answer_costs_the_producer_that_still_may_be_obeyed() -> None:
     lost = classify("_TIMED_OUT", retriable=True)
     assert outcome(Call.COMMIT, lost) is Outcome.UNKNOWN
-    assert outcome(Call.SEND_OFFSETS, lost) is Outcome.ABORTABLE
+    assert outcome(Call.ABORT, lost) is Outcome.UNKNOWN
+    assert outcome(Call.SEND_OFFSETS, lost) is Outcome.FATAL, "a late TxnOffsetCommit would be the next transaction's"
+    assert outcome(Call.PRODUCE, lost) is Outcome.ABORTABLE, "sequence numbers guard what comes late"
     assert outcome(Call.INIT, lost) is Outcome.FATAL
 
 

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, `soak` is to be the folder, not this file
+
 from oncewhere.cli.places import cache_folder
 from oncewhere.errors import OncewhereError
 from oncewhere.stack.kafka_cluster import KafkaCluster
@@ -43,7 +45,6 @@ if TYPE_CHECKING:
 
 HELD, VIOLATED, UNKNOWN = 0, 1, 3
 
-INPUT, OUTPUT, GROUP = "soak-input", "soak-output", "soak"
 TRANSACTION_TIMEOUT_S = 6.0
 TICK_S = 0.05
 TOLD_EVERY_S = 5.0
@@ -71,6 +72,7 @@ class Plan:
     keys: int = 24
     rate: float = 400.0
     bug: str = ""
+    name: str = "soak"
 
     @property
     def replay(self) -> str:
@@ -112,19 +114,20 @@ class Soak:
     def __init__(self, plan: Plan, cluster: KafkaCluster, folder: Path) -> None:
         address = cluster.bootstrap_servers
         self._plan = plan
-        self._place = Place(address, INPUT, OUTPUT, GROUP, plan.partitions, plan.brokers)
+        name = plan.name
+        self._place = place = Place(address, f"{name}-in", f"{name}-out", name, plan.partitions, plan.brokers)
         self._keys = [f"k{number}" for number in range(plan.keys)]
         self._make_topics(3 if plan.brokers >= 3 else 1)
         settings = {"bootstrap.servers": address, **SETTINGS}
         bug = plan.bug if plan.bug in BUGS else ""
         self._instances = [
-            Instance(Work(settings, INPUT, OUTPUT, GROUP, f"soak-{number}", "", bug), folder)
+            Instance(Work(settings, place.input, place.output, place.group, f"{name}-{number}", "", bug), folder)
             for number in range(1, plan.instances + 1)
         ]
         isolation: reading.Isolation = "read_uncommitted" if plan.bug == READ_UNCOMMITTED else "read_committed"
-        self._feeder = Feeder(address, INPUT, self._keys, plan.partitions, plan.rate)
-        self._reader = Reader(address, OUTPUT, plan.partitions, self._keys, isolation)
-        self._poisoner = Poisoner(address, OUTPUT, plan.partitions, "soak-poisoner")
+        self._feeder = Feeder(address, place.input, self._keys, plan.partitions, plan.rate)
+        self._reader = Reader(address, place.output, plan.partitions, self._keys, isolation)
+        self._poisoner = Poisoner(address, place.output, plan.partitions, f"{name}-poisoner")
         self._faults = Faults(plan.seed, self._instances, cluster)
         self._recoveries = Recoveries()
         self._told_at = 0.0
@@ -206,11 +209,12 @@ class Soak:
             return
         if result.unknown or result.violations:
             return
+        place = self._place
         try:
-            result.unknown += unknown(self._place)
+            result.unknown += unknown(place)
             complete = not result.unknown
-            second = self._check(reading.everything(self._place.bootstrap, OUTPUT, self._plan.partitions), complete)
-            source = self._check(reading.inputs(self._place.bootstrap, INPUT, self._plan.partitions), complete=True)
+            second = self._check(reading.everything(place.bootstrap, place.output, place.partitions), complete)
+            source = self._check(reading.inputs(place.bootstrap, place.input, place.partitions), complete=True)
         except (TimeoutError, OncewhereError) as error:
             result.unknown.append(str(error))
             return
@@ -239,6 +243,7 @@ class Soak:
         counts = self._reader.checker.counts
         return {
             "seconds": round(took_s, 1),
+            "sent": self._feeder.total,
             "records": self._reader.checker.records,
             "kills": self._faults.count("kill"),
             "stops": self._faults.count("stop"),
@@ -257,7 +262,7 @@ class Soak:
 
     def _make_topics(self, replicas: int) -> None:
         admin = AdminClient({"bootstrap.servers": self._place.bootstrap})
-        new = [NewTopic(name, self._plan.partitions, replicas) for name in (INPUT, OUTPUT)]
+        new = [NewTopic(name, self._plan.partitions, replicas) for name in (self._place.input, self._place.output)]
         for made in admin.create_topics(new).values():
             made.result(30)
 

@@ -31,7 +31,7 @@ from oncewhere.runtime.batch import Batch, Limits, staging
 from oncewhere.runtime.committer import Committer
 from oncewhere.runtime.gathering import Gathering
 from oncewhere.runtime.pace import Pace
-from oncewhere.runtime.poison import Poison
+from oncewhere.runtime.poison import Poison, PoisonError
 from oncewhere.runtime.states import State
 from oncewhere.runtime.streaming import Streaming
 
@@ -377,6 +377,8 @@ class Engine:
         """The way back, until each place and Kafka agree where to go on; bounded."""
         self._emit(events.TransactionAborted(error.reason, error.unknown))
         reason = error.reason
+        if isinstance(error, PoisonError):
+            self._attempts = 0  # each record fails max_attempts times at most, so this ends by itself
         self._give_up()  # when the run is stopping too: what failed must not be finished
         while not self._stopping():
             self._attempts += 1

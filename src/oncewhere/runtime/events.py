@@ -122,7 +122,7 @@ class Fenced(Event):
 
 @dataclass(frozen=True, slots=True)
 class RecordRejected(Event):
-    """A handler or a decoder failed for one record, and the batch went on without it, or the run stops.
+    """A handler or a decoder failed for one record, and the batch went on without it.
 
     Attributes:
         topic: the record's topic.
@@ -130,7 +130,7 @@ class RecordRejected(Event):
         offset: its offset.
         error: the error's class and nothing else: what it says may show the payload.
         attempt: how often it was tried.
-        action: `dead-letter`, `skip` or `stop`.
+        action: `dead-letter` or `skip`.
     """
 
     topic: str

@@ -133,8 +133,10 @@ class Gathering:
     def _handle(self, item: Item, batch: Batch) -> None:
         tx = self._tx
         attempts, last = self._poison.told(item.message)
-        if last is not None and attempts >= item.subscription.on_error.max_attempts:
-            # Its last attempt took the batch with it; now the batch goes on without it.
+        spent = attempts >= item.subscription.on_error.max_attempts
+        if last is not None and (spent or isinstance(last, ReplayError)):
+            # Its last attempt took the batch with it; now the batch goes on without it. (ReplayError: it was decided
+            # without this call, so its effect was given up then, and is given up now.)
             self._reject(item, last, batch)
             return
         before = len(batch.staged)
@@ -156,13 +158,10 @@ class Gathering:
     def _failed(self, item: Item, error: BaseException, batch: Batch) -> None:
         judge(item.subscription, item.message, error)
         attempt = self._poison.failed(item.message, error)
-        if isinstance(error, ReplayError):
-            # It was decided without this call: its effect was given up then, and is given up now.
-            self._reject(item, error, batch)
-        elif self._tx.ran:
-            # What it executed so far is in the open transaction of its place.
+        if self._tx.ran:
+            # What it executed so far is in the open transaction of its place, which may not be able to commit.
             raise begin_again(item.message, error) from error
-        elif attempt >= item.subscription.on_error.max_attempts:
+        if attempt >= item.subscription.on_error.max_attempts:
             self._reject(item, error, batch)
         else:
             self._handle(item, batch)

@@ -54,7 +54,7 @@ class StableOrdinal:
                 f"{self.variable} is not set, and the transactional.id {self.prefix}-… is to be taken from it.",
                 hint=f"Set it to this instance's number, such as {self.variable}=0.",
             )
-        found = _ORDINAL.search(value)
+        found = None if _looks_like_pod(value) else _ORDINAL.search(value)
         if found is None:
             raise ConfigurationError(
                 f"{self.variable}={value!r} does not end in an ordinal, such as settlement-3.",
@@ -68,7 +68,7 @@ class RandomIdentity:
     """A new name at each start, for those who know what it costs.
 
     Attributes:
-        acknowledged: why that is acceptable here; it is written into the declaration.
+        acknowledged: why that is acceptable here, for whoever reads the code.
     """
 
     acknowledged: str

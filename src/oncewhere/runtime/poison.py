@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from oncewhere.effects.place import UndecidedError
-from oncewhere.errors import DeserializationError, HandlerError, OncewhereError, ReplayError
+from oncewhere.errors import DeserializationError, HandlerError, OncewhereError, RecordError
 from oncewhere.runtime.events import RecordRejected
 from oncewhere.runtime.rejection import DeadLetter, Stop, letter
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from oncewhere.runtime.transaction import Send
 
 CAREFUL_BATCHES = 20  # after a batch had to begin again: where there is one poison record there are more
+
+
+class PoisonError(UndecidedError):
+    """One record took its batch with it. More is known of that record now, so the next attempt is not the same one."""
 
 
 class Poison:
@@ -64,10 +68,10 @@ def _at(message: Message) -> tuple[str, int, int]:
     return (message.topic(), message.partition(), message.offset())
 
 
-def begin_again(message: Message, error: BaseException) -> UndecidedError:
+def begin_again(message: Message, error: BaseException) -> PoisonError:
     """The batch of a record that left something behind."""
     where = f"{message.topic()}[{message.partition()}]@{message.offset()}"
-    return UndecidedError(f"{where} failed ({type(error).__name__}), and its batch begins again without what it left")
+    return PoisonError(f"{where} failed ({type(error).__name__}), and its batch begins again without what it left")
 
 
 def judge(subscription: Subscription, message: Message, error: BaseException) -> None:
@@ -81,7 +85,7 @@ def judge(subscription: Subscription, message: Message, error: BaseException) ->
     """
     if not isinstance(error, Exception) or isinstance(error, UndecidedError):
         raise error
-    if isinstance(error, OncewhereError) and not isinstance(error, ReplayError | DeserializationError):
+    if isinstance(error, OncewhereError) and not isinstance(error, RecordError):
         raise error
     if isinstance(subscription.on_error, Stop):
         if isinstance(error, OncewhereError):
@@ -100,14 +104,16 @@ def reject(
 ) -> None:
     """Lets the batch go on without the record."""
     policy = subscription.on_error
+    if isinstance(error, RecordError) and error.__cause__ is not None:
+        error = error.__cause__  # our own sentence about it; a handler's `raise X from Y` stays X
     if isinstance(policy, DeadLetter):
-        send(*letter(policy.topic, message, error.__cause__ or error, attempt))
+        send(*letter(policy.topic, message, error, attempt))
     batch.rejected.append(
         RecordRejected(
             topic=message.topic(),
             partition=message.partition(),
             offset=message.offset(),
-            error=type(error.__cause__ or error).__name__,
+            error=type(error).__name__,
             attempt=attempt,
             action=policy.action,
         ),

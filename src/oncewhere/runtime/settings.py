@@ -16,8 +16,8 @@ Settings = Mapping[str, Any]
 
 TRANSACTION_TIMEOUT_MS = 60_000
 MAX_POLL_INTERVAL_MS = 300_000  # librdkafka's own default
-REQUEST_MARGIN_MS = 100  # by which a request of the producer outlives the call that sent it; librdkafka takes no more
-SOCKET_TIMEOUT_MAX_MS = 300_000  # librdkafka takes no more
+ANSWER_TIMEOUT_MS = 10_000  # for an answer to the producer; librdkafka's own is that of the transaction
+SOCKET_TIMEOUT_MIN_MS = 900  # of a transactional producer, as librdkafka chooses it
 MESSAGE_MAX_BYTES = 1_000_000  # librdkafka's own default
 MESSAGE_OVERHEAD_BYTES = 128  # more than what the record format adds to a key and a value
 
@@ -185,7 +185,8 @@ def complete(user: Settings, *, group_id: str, transactional_id: str) -> Complet
             "give the partitions to another instance while the transaction is still open."
         )
         raise ConfigurationError(msg, hint="Lower the first or raise the second.")
-    producer["socket.timeout.ms"] = _request_ms(given, transaction_ms)
+    # How long the end of a transaction may be without an answer is what a dead coordinator costs; see `writer`.
+    producer.setdefault("socket.timeout.ms", max(SOCKET_TIMEOUT_MIN_MS, min(ANSWER_TIMEOUT_MS, transaction_ms - 100)))
     protocol = str(consumer.get("group.protocol", "classic")).lower()
     if "group.instance.id" not in given and protocol == "classic":
         # Static membership (KIP-345): a restart with the same name takes the dead one's place at once, instead of after
@@ -204,30 +205,6 @@ def complete(user: Settings, *, group_id: str, transactional_id: str) -> Complet
         reset=_reset(str(consumer["auto.offset.reset"])),
         max_output_bytes=int(str(given.get("message.max.bytes", MESSAGE_MAX_BYTES))) - MESSAGE_OVERHEAD_BYTES,
     )
-
-
-def _request_ms(given: Settings, transaction_ms: int) -> int:
-    """How long the producer waits for an answer: longer than a call may take, which is `transaction.timeout.ms`.
-
-    librdkafka sends a request again whose answer does not come within `socket.timeout.ms`, on another connection and
-    with the same epoch. If EndTxn's second copy is answered while the first one is still on its way, that one ends the
-    *next* transaction (KIP-890, librdkafka issue 5423). So the call must give up first: then the outcome is unknown,
-    and the producer is replaced. (librdkafka's own choice, 100 ms less than the transaction, does send it twice.)
-
-    Raises:
-        ConfigurationError: a shorter time was asked for.
-    """
-    needed_ms = min(transaction_ms + REQUEST_MARGIN_MS, SOCKET_TIMEOUT_MAX_MS)
-    if "socket.timeout.ms" not in given:
-        return needed_ms
-    request_ms = _milliseconds("socket.timeout.ms", given["socket.timeout.ms"])
-    if request_ms < needed_ms:
-        raise ConfigurationError(
-            f"socket.timeout.ms={request_ms} is below {needed_ms}: librdkafka would send the end of a transaction a "
-            "second time, and the first one, if it is only late, could end the next transaction.",
-            hint=f"Leave it out, or lower transaction.timeout.ms={transaction_ms}: it needs {REQUEST_MARGIN_MS} more.",
-        )
-    return request_ms
 
 
 def _canonical(user: Settings) -> dict[str, Any]:

@@ -144,7 +144,7 @@ class Streaming:
                 values = [None if value is None else decode(value) for value in values]
             subscription.handler(Records(values, messages), tx)
         except BaseException as error:
-            judge(subscription, messages[0], _cause(subscription, messages[0], error))
+            judge(subscription, *_blamed(subscription, messages, error))
             if tx.sent != sent:
                 self._poison.be_careful()
                 raise begin_again(messages[0], error) from error
@@ -162,10 +162,11 @@ class Streaming:
     ) -> None:
         error = _cause(subscription, message, error)
         judge(subscription, message, error)
+        attempt = self._poison.failed(message, error)
         if left_something:
             self._poison.be_careful()
             raise begin_again(message, error) from error
-        if self._poison.failed(message, error) >= subscription.on_error.max_attempts:
+        if attempt >= subscription.on_error.max_attempts:
             self._reject(subscription, message, error, batch)
         else:
             self._carefully(subscription, [message], batch)
@@ -175,6 +176,11 @@ class Streaming:
         tx = self._tx
         real = tx.destination
         for message in messages:
+            attempts, last = self._poison.told(message)
+            if last is not None and attempts >= subscription.on_error.max_attempts:
+                # Its last attempt took the batch with it; now the batch goes on without it.
+                self._reject(subscription, message, last, batch)
+                continue
             while True:
                 held: list[tuple[Any, ...]] = []
                 sent = tx.sent
@@ -211,6 +217,14 @@ class Streaming:
             batch=batch,
             send=self._tx.send,
         )
+
+
+def _blamed(
+    subscription: Subscription, messages: Sequence[Message], error: BaseException
+) -> tuple[Message, BaseException]:
+    """The record of a batch handler that cannot be decoded, and why; else the first one, since nobody knows which."""
+    causes = ((message, _cause(subscription, message, error)) for message in messages)
+    return next((found for found in causes if found[1] is not error), (messages[0], error))
 
 
 def _cause(subscription: Subscription, message: Message, error: BaseException) -> BaseException:

@@ -2,6 +2,12 @@
 
 One thread at a time: the loop's own, except that `commit` may run in another while the loop reads ahead. The loop does
 not touch the producer until that has ended.
+
+A request whose answer does not come is sent again by librdkafka, with the same epoch, for as long as the call may
+take; without a limit, for ever. Once the second copy is answered all looks well, while the first may still be on its
+way: a late EndTxn ends the *next* transaction of that epoch, a late TxnOffsetCommit overwrites its offsets (KIP-890,
+librdkafka issue 5423). So a call that ends a transaction gives up before the first copy can have been sent again; then
+its outcome is unknown, and a new producer's epoch fences whatever is still on its way.
 """
 
 from __future__ import annotations
@@ -14,6 +20,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from oncewhere.effects.place import UndecidedError
 from oncewhere.errors import ConfigurationError, FencedError, NoProgressError, UnreachableError
 from oncewhere.runtime import events
+from oncewhere.runtime.committer import Committer
 from oncewhere.runtime.failures import Failure, Treatment, outcome
 from oncewhere.runtime.kafka.answers import failure_of, quietly, refused
 from oncewhere.runtime.kafka.client_log import logger
@@ -30,6 +37,8 @@ FLUSH_LIMIT_S = 10.0  # for outputs to leave before an abort
 CLOSE_LIMIT_S = 5.0  # for an abort while closing
 PAUSE_S = 0.02  # between two tries of one call
 ROOM_PAUSE_S = 0.01  # for the producer's queue to drain, before the next try to add to it
+RETURN_MARGIN_S = 1.0  # beyond its limit, for a call to return; then it never will
+ANSWER_SHARE = 0.9  # of the time that librdkafka waits for an answer before it sends the request again
 MAX_REPLACEMENTS = 3  # producers in a row without a committed transaction
 
 _RECORDS_OWN_FAULT = frozenset({"MSG_SIZE_TOO_LARGE", "_INVALID_ARG", "_UNKNOWN_PARTITION"})
@@ -53,6 +62,7 @@ class Writer:
         self._known_outputs: set[str] = set()
         self._replacements = 0
         self._failure: Failure | None = None
+        self._answer_limit_s = answer_limit_s(settings)
 
     @property
     def state(self) -> State:
@@ -140,8 +150,10 @@ class Writer:
         producer = self._producer
         failure = self._attempt(
             Call.SEND_OFFSETS,
-            lambda: producer.send_offsets_to_transaction(offsets, metadata),
-        ) or self._attempt(Call.COMMIT, producer.commit_transaction)
+            lambda: self._returning(
+                lambda: producer.send_offsets_to_transaction(offsets, metadata, self._answer_limit_s),
+            ),
+        ) or self._attempt(Call.COMMIT, lambda: producer.commit_transaction(self._answer_limit_s))
         if failure is None:
             self._replacements = 0
         return failure
@@ -156,7 +168,7 @@ class Writer:
         if self._state is State.FAILED:
             # An abort that overtakes outputs in flight finds no transaction at the coordinator (librdkafka issue 4849).
             quietly(lambda: self._producer.flush(FLUSH_LIMIT_S))
-            self._attempt(Call.ABORT, self._producer.abort_transaction)
+            self._attempt(Call.ABORT, lambda: self._producer.abort_transaction(self._answer_limit_s))
 
     def restore(self, reason: str) -> bool:
         """Replaces the producer until one is of use; False when the run is stopping.
@@ -210,7 +222,8 @@ class Writer:
 
     def _attempt(self, call: Call, function: Callable[[], object]) -> Failure | None:
         """Makes one call, repeats it while it is retriable and within its limit, and steps."""
-        deadline = time.monotonic() + self._settings.transaction_timeout_s
+        ends = call in {Call.SEND_OFFSETS, Call.COMMIT, Call.ABORT}
+        deadline = time.monotonic() + (self._answer_limit_s if ends else self._settings.transaction_timeout_s)
         while True:
             try:
                 function()
@@ -219,13 +232,29 @@ class Writer:
             else:
                 self._move(call, Outcome.OK)
                 return None
-            # An EndTxn without an answer is never sent again: the first may still come, to the next transaction.
-            repeat = failure.treatment is Treatment.RETRIABLE and call not in {Call.COMMIT, Call.ABORT}
+            repeat = failure.treatment is Treatment.RETRIABLE and call is not Call.COMMIT
             if not repeat or time.monotonic() > deadline or self._stopping():
                 break
             time.sleep(PAUSE_S)
         self._settle(call, failure)
         return failure
+
+    def _returning(self, function: Callable[[], object]) -> None:
+        """Makes a call that librdkafka may never return from, and leaves it alone then.
+
+        `send_offsets_to_transaction` waits for its answer without any limit of its own, and where the group's
+        coordinator dies at the wrong moment that answer never comes (librdkafka 2.16). Its thread and its producer are
+        abandoned together; the new producer's epoch fences them.
+
+        Raises:
+            KafkaException: what the call raised, or `_TIMED_OUT`.
+        """
+        caller: Committer[object] = Committer()
+        caller.submit(function)
+        caller.close()  # once it has returned
+        ended, _ = caller.outcome(self._answer_limit_s + RETURN_MARGIN_S)
+        if not ended:
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "librdkafka does not return", retriable=True))  # noqa: SLF001 - its public name
 
     def _settle(self, call: Call, failure: Failure) -> None:
         """A call has failed for good."""
@@ -275,3 +304,11 @@ class Writer:
             "smaller).",
             detail=failure.said,
         )
+
+
+def answer_limit_s(settings: Complete) -> float:
+    """How long the end of a transaction may go without an answer, in seconds: less than until it would be sent again.
+
+    librdkafka sends a request again after `socket.timeout.ms`.
+    """
+    return ANSWER_SHARE * float(settings.producer["socket.timeout.ms"]) / 1000

@@ -34,7 +34,7 @@ KEYS = [f"k{number}" for number in range(6)]
 SETTINGS = {
     "session.timeout.ms": 6000,
     "heartbeat.interval.ms": 500,
-    "transaction.timeout.ms": 10_000,
+    "transaction.timeout.ms": 6000,
     "reconnect.backoff.max.ms": 500,
     "log_level": 0,
 }

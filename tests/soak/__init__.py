@@ -1,0 +1,1 @@
+"""Faults at random, and a reader that never looks away; each noun is a file, `soak` puts them together."""
