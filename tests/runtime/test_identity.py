@@ -54,7 +54,9 @@ def test_two_instances_have_two_names() -> None:
     assert len(names) == 10
 
 
-@pytest.mark.parametrize("value", ["", "settlement", "settlement-7f9c6d5b8-x2x4z", "settlement-7f9c6d5b8-24678", "3-settlement"])
+@pytest.mark.parametrize(
+    "value", ["", "settlement", "settlement-7f9c6d5b8-x2x4z", "settlement-7f9c6d5b8-24678", "3-settlement"]
+)
 def test_what_ends_in_no_ordinal_is_refused_with_what_to_do(value: str) -> None:
     with pytest.raises(ConfigurationError, match="POD") as refused:
         resolve(StableOrdinal("pay", variable="POD"), group_id="g", environment={"POD": value})
