@@ -43,7 +43,7 @@ from oncewhere.effects.place import Tally, UndecidedError
 from oncewhere.effects.policy import OffsetLedger, Policy
 from oncewhere.effects.recorded import CallKey
 from oncewhere.errors import FencedError, NoProgressError, UnreachableError
-from oncewhere.runtime import engine, events, pace, streaming
+from oncewhere.runtime import agreement, engine, events, pace, streaming
 from oncewhere.runtime.failures import Treatment, outcome
 from oncewhere.runtime.kafka import reader, writer
 from oncewhere.runtime.states import Call as KafkaCall
@@ -380,7 +380,7 @@ def simulated(world: World) -> Iterator[None]:
     """confluent_kafka, the clock and the committing thread are this world's."""
     with ExitStack() as stack:
         stack.enter_context(patch.object(pace, "FIRST_RECORDS", 1))  # so that few records make several batches
-        for module in (reader, writer, engine, streaming):
+        for module in (reader, writer, engine, agreement, streaming):
             stack.enter_context(patch.object(module, "time", world.broker.clock))
         clients = {
             (reader, "Consumer"): lambda *_, **__: Consumer(world.process, cooperative=world.size.cooperative),

@@ -25,8 +25,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oncewhere.effects.place import Span, UndecidedError
-from oncewhere.errors import LedgerRefusedError, NoProgressError
+from oncewhere.errors import NoProgressError
 from oncewhere.runtime import events
+from oncewhere.runtime.agreement import agree
 from oncewhere.runtime.batch import Batch, Limits, staging
 from oncewhere.runtime.committer import Committer
 from oncewhere.runtime.gathering import Gathering
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
 MAX_ATTEMPTS = 20  # of one batch in a row; with the pauses between them about half a minute
 FIRST_PAUSE_S = 0.05  # before the second attempt; doubled each time
 LONGEST_PAUSE_S = 2.0
-MAX_REFUSAL_CHECKS = 20  # readings of the committed offsets until two agree
-REFUSAL_PAUSE_S = 0.2
 REVOKE_LIMIT_S = 10.0  # for finishing what is open when partitions are taken
 IDLE_S = 0.1  # how long an idle loop waits before it looks whether it should stop
 STEP_S = 0.001  # how long it waits at a time while a transaction is ending
@@ -408,31 +407,12 @@ class Engine:
                 self._emit(events.TransactionAborted(error.reason, error.unknown))
 
     def _stand(self, starts: Mapping[Partition, Start]) -> bool:
-        """Asks each place what it has done of these partitions; True when all partitions were rewound for it.
-
-        The ledger and the committed offset cannot be read in one moment: an instance that has lost a partition
-        without knowing it yet may see its successor's progress in one and not in the other. So a refusal counts only
-        when the committed offsets are read again and are still the same: then, since they only grow, they were the
-        same when the ledger was read. (The mistake `refuse-at-once` of `tests/model`.)
-        """
-        reason = ""
-        for nth in range(MAX_REFUSAL_CHECKS):
-            self._starts.update((partition, start.offset) for partition, start in starts.items())
-            try:
-                for name, place in self._places.items():
-                    place.assigned({p: s for p, s in starts.items() if name in self._uses[p.topic]})
-            except LedgerRefusedError as error:
-                before, starts = starts, self._session.recover("a ledger is refused only after a second reading")
-                if starts and all(starts.get(p) == s for p, s in before.items()):
-                    raise
-                reason = str(error)
-                if self._stopping():
-                    break  # nobody will read on; that it was refused once accuses nobody
-            else:
-                return nth > 0
+        """Asks each place what it has done of these partitions; True when all partitions were rewound for it."""
+        starts, rewound = agree(self._session, self._places, self._uses, starts, stopping=self._stopping)
+        self._starts.update((partition, start.offset) for partition, start in starts.items())
+        if rewound:
             self._leftover = []
-            time.sleep(REFUSAL_PAUSE_S)
-        raise UndecidedError(f"other instances move the ledger: {reason}")
+        return rewound
 
 
 def _nowhere(*arguments: object) -> None:
