@@ -1,8 +1,7 @@
-"""The soak, for CI: half a minute of faults at random holds, and a planted mistake is found."""
+"""The soak, for CI: a minute of faults holds (`make soak` throws others), and a planted mistake is found."""
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
 
     from oncewhere.stack.kafka_cluster import KafkaCluster
 
-SECONDS = 30.0
+SECONDS = 60.0
+SEED = 20261124
 BUG_LIMIT_S = 60.0  # a run with a mistake in it ends at the first violation
 
 
@@ -24,7 +24,7 @@ BUG_LIMIT_S = 60.0  # a run with a mistake in it ends at the first violation
 def test_nothing_is_lost_doubled_or_read_too_early_whatever_is_killed_or_stopped(
     kafka3: KafkaCluster, tmp_path: Path
 ) -> None:
-    plan = Plan(SECONDS, secrets.randbelow(1_000_000), brokers=3, name="soak-ci")
+    plan = Plan(SECONDS, SEED, brokers=3, name="soak-ci")
     result = Soak(plan, kafka3, tmp_path).run()
     told = (plan.replay, result.violations, result.unknown, result.figures)
     assert result.code == HELD, told
