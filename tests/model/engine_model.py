@@ -43,7 +43,7 @@ from oncewhere.effects.place import Tally, UndecidedError
 from oncewhere.effects.policy import OffsetLedger, Policy
 from oncewhere.effects.recorded import CallKey
 from oncewhere.errors import FencedError, NoProgressError, UnreachableError
-from oncewhere.runtime import agreement, engine, events, pace, streaming
+from oncewhere.runtime import agreement, engine, events, pace, processor, streaming
 from oncewhere.runtime.failures import Treatment, outcome
 from oncewhere.runtime.kafka import reader, writer
 from oncewhere.runtime.states import Call as KafkaCall
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from oncewhere.records import Partition
 
 MAX_LIVES = 100  # of one processor; each fault can end one
+MAX_BATCH_RECORDS = 3
 LONG_S = 0.3  # for a handler: below the transaction timeout, beyond all else
 CHANCE = 0.15  # of a fault at each point, where they are thrown
 
@@ -97,6 +98,7 @@ class Size:
         cooperative: True where partitions go one by one.
         faults: how many in one run.
         throws: so many runs with faults thrown by chance instead, any number of them; 0 for all combinations.
+        ahead: False where handlers wait for the commit before.
         inputs: records of each partition.
     """
 
@@ -104,6 +106,7 @@ class Size:
     cooperative: bool = True
     faults: int = 1
     throws: int = 0
+    ahead: bool = True
     inputs: tuple[int, ...] = (3, 2)
 
 
@@ -141,11 +144,17 @@ class World:
         self.rows: dict[Partition, LedgerRow] = {}
         self.compare_and_set = True
         self.running: list[Process] = []
+        self.commits: dict[Process, bool] = {}
 
     @property
     def process(self) -> Process:
         """The one whose calls are made now."""
         return self.running[-1]
+
+    @property
+    def committing(self) -> bool:
+        """True while a commit of the running process is under way."""
+        return self.commits.get(self.process, False)
 
     def life(self, process: Process) -> None:
         """One processor, from its start to its end."""
@@ -200,13 +209,15 @@ def _processor(world: World, name: str) -> Processor:
         group_id="group",
         transactional_id=name,
         commit_interval_ms=0,
-        max_batch_records=3,
+        max_batch_records=None if world.size.ahead else MAX_BATCH_RECORDS,
         on_event=look,
     )
     uses = [_effect(world)] if world.size.effects else []
 
     @app.consume(INPUT, bytes, effects=uses, on_error=DeadLetter(OUTPUT, max_attempts=1000))
     def handle(record: Record[bytes], tx: Transaction) -> None:
+        if not (world.size.ahead or uses) and world.committing:
+            raise ViolationError("a handler runs before the commit before it has ended")
         chosen = world.process.chooser.choose("handler", ["", "fails", "fails after its output", "takes long"])
         if chosen == "fails":
             raise RuntimeError
@@ -332,11 +343,12 @@ class Committer:
     """Stands in for the thread that commits: the call runs when it is chosen to.
 
     Args:
-        process: whose it is.
+        world: where its process runs.
     """
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._process = world.process
         self._call: Callable[[], Any] | None = None
         self._looks = 0
         self._result: tuple[Any, ...] = ()
@@ -346,6 +358,7 @@ class Committer:
         looks = {"": 1, "at once": 0, "later": 5}
         self._looks = looks[self._process.chooser.choose(f"{self._process.name} commit runs", list(looks))]
         self._call = call
+        self._world.commits[self._process] = True
 
     def outcome(self, wait_s: float) -> tuple[bool, Any]:
         call = self._call
@@ -355,6 +368,7 @@ class Committer:
         if self._looks >= 0 and not wait_s:
             return False, None
         self._call = None
+        self._world.commits[self._process] = False
         return True, call()
 
     def close(self) -> None:
@@ -379,6 +393,8 @@ class Caller:
 def simulated(world: World) -> Iterator[None]:
     """confluent_kafka, the clock and the committing thread are this world's."""
     with ExitStack() as stack:
+        for limit in ("MAX_BATCH_RECORDS", "MAX_STREAM_RECORDS"):
+            stack.enter_context(patch.object(processor, limit, MAX_BATCH_RECORDS))
         stack.enter_context(patch.object(pace, "FIRST_RECORDS", 1))  # so that few records make several batches
         for module in (reader, writer, engine, agreement, streaming):
             stack.enter_context(patch.object(module, "time", world.broker.clock))
@@ -386,7 +402,7 @@ def simulated(world: World) -> Iterator[None]:
             (reader, "Consumer"): lambda *_, **__: Consumer(world.process, cooperative=world.size.cooperative),
             (reader, "AdminClient"): lambda *_, **__: AdminClient(),
             (writer, "Producer"): lambda *_, **__: Producer(world.process),
-            (engine, "Committer"): lambda: Committer(world.process),
+            (engine, "Committer"): lambda: Committer(world),
             (writer, "Committer"): Caller,
         }
         for (module, name), made in clients.items():

@@ -36,6 +36,12 @@ def test_nothing_is_lost_or_done_twice_whatever_one_fault_does(*, effects: bool,
     assert verdict.runs > 150, "a model in which little can happen proves little"
 
 
+def test_handlers_wait_for_the_commit_before_where_a_batch_has_a_limit() -> None:
+    verdict = explore(Size(ahead=False, faults=1))
+    assert verdict.violation is None, "\n".join(verdict.trace)
+    assert verdict.runs > 100
+
+
 @pytest.mark.parametrize("effects", [False, True], ids=["kafka only", "with effects"])
 def test_nothing_is_lost_or_done_twice_whatever_two_faults_do(*, effects: bool) -> None:
     verdict = explore(Size(effects=effects, faults=2))
@@ -46,7 +52,7 @@ def test_nothing_is_lost_or_done_twice_whatever_two_faults_do(*, effects: bool) 
 @pytest.mark.parametrize("effects", [False, True], ids=["kafka only", "with effects"])
 @pytest.mark.parametrize("cooperative", [False, True], ids=["eager", "cooperative"])
 def test_nothing_is_lost_or_done_twice_when_many_things_go_wrong(*, effects: bool, cooperative: bool) -> None:
-    verdict = explore(Size(effects=effects, cooperative=cooperative, throws=1_000), seed=20261124)
+    verdict = explore(Size(effects=effects, cooperative=cooperative, throws=1_000, inputs=(4, 4)), seed=20261124)
     assert verdict.violation is None, "\n".join(verdict.trace)
 
 
@@ -58,7 +64,7 @@ def test_nothing_is_lost_or_done_twice_when_many_things_go_wrong(*, effects: boo
         (Mistake.NO_GENERATION, STREAMING, "output twice"),
         (Mistake.UNSTABLE, STREAMING, "output twice"),
         (Mistake.KEEP_GROWING, STREAMING, "AssertionError"),
-        (Mistake.KEEP_LEFTOVER, Size(throws=20_000), "output"),  # it takes three faults to show
+        (Mistake.KEEP_LEFTOVER, Size(throws=20_000, inputs=(4, 4)), "output"),  # it takes three faults to show
         (Mistake.READ_AHEAD_OF_REVOKE, STREAMING, "output twice"),
         (Mistake.LATE_POSITIONS, STREAMING, "output lost"),
         (Mistake.DRAIN_WHAT_FAILED, EFFECTS, "effect twice"),

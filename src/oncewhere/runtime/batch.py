@@ -21,11 +21,13 @@ class Limits:
         max_batch_records: at most so many records.
         max_batch_bytes: no more records once their values have this size together.
         commit_interval_s: seconds between the end of one transaction and that of the next, unless a batch is full.
+        ahead: whether handlers without effects run while the batch before is being committed.
     """
 
     max_batch_records: int
     max_batch_bytes: int
     commit_interval_s: float
+    ahead: bool = True
 
 
 @dataclass(slots=True, eq=False)

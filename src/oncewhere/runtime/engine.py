@@ -188,12 +188,15 @@ class Engine:
         """How many more records may be handled now.
 
         Places hold what a crash leaves behind. What a handler does elsewhere, undeclared, is done again for whatever
-        is not committed: so without places the limit of a batch holds for both batches in hand together.
+        is not committed: so where the user has named the most of it, handlers wait for the commit before.
         """
-        room = self._limits.max_batch_records - (0 if self._growing is None else self._growing.records)
-        if not self._hands.gathers:
-            return room - (0 if self._ending is None else self._ending.records)
-        return min(room, self._pace.allowed - (0 if self._growing is None else self._growing.records))
+        if self._hands.gathers:
+            most = min(self._limits.max_batch_records, self._pace.allowed)
+        elif self._ending is None or self._limits.ahead:
+            most = self._limits.max_batch_records
+        else:
+            return 0
+        return most - (0 if self._growing is None else self._growing.records)
 
     def _patience(self) -> float:
         """How long to wait for a record when none is there."""

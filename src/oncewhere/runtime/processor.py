@@ -52,8 +52,8 @@ class Processor:
         commit_interval_ms: how long after one commit the next one follows, in milliseconds; 0 commits after each slice
             that was there. A record that comes after a pause is not kept waiting.
         max_batch_records: how many records one transaction takes at most; by default 1,000 where effects run, and
-            100,000 otherwise. Without effects it is also how many records may be in hand at once, those of a commit
-            under way included: so no more handlers run again after a crash.
+            100,000 otherwise. Where it is given and there are no effects, handlers also wait for the commit before:
+            so no more than so many run again after a crash.
         max_batch_bytes: a batch takes no more records once their values have this size together, in bytes.
         drain_timeout_s: how long finishing may take after SIGTERM, in seconds; what is open then is aborted.
         serializers: by output topic, confluent-kafka's form of one: `(value, SerializationContext) -> bytes`.
@@ -300,7 +300,12 @@ class Processor:
                     trouble=session.writer.mend,
                     encoders=self._encoders,
                 ),
-                limits=Limits(self._max_batch_records or most, self._max_batch_bytes, self._commit_interval_s),
+                limits=Limits(
+                    self._max_batch_records or most,
+                    self._max_batch_bytes,
+                    self._commit_interval_s,
+                    ahead=self._max_batch_records is None,
+                ),
                 emit=emit,
                 life=life,
                 beat=bool if health is None else health.beat,
