@@ -47,11 +47,12 @@ class WithoutTransactions:
 
     def abort_transaction(self, timeout: float = -1) -> None: ...
 
-    def send_offsets_to_transaction(self, offsets: list[Any], metadata: bytes) -> None:
-        del metadata
+    def send_offsets_to_transaction(self, offsets: list[Any], metadata: bytes, timeout: float = -1) -> None:
+        del metadata, timeout
         self._offsets = offsets
 
-    def commit_transaction(self) -> None:
+    def commit_transaction(self, timeout: float = -1) -> None:
+        del timeout
         Clients.consumer.commit(offsets=self._offsets, asynchronous=True)
 
 
