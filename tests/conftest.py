@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -28,7 +29,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_unconfigure() -> None:
     """The summary is the last line: clients that crashed processors left behind go on complaining of their brokers."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    silent = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 2)
+    atexit.register(os.dup2, silent, 2)  # pytest gives the real one back after this
 
 
 @pytest.fixture(scope="session")
