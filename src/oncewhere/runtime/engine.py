@@ -21,7 +21,6 @@ When the group takes partitions, the batches that hold their records are finishe
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oncewhere.effects.place import Span, UndecidedError
@@ -39,12 +38,12 @@ from oncewhere.runtime.streaming import Streaming
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from oncewhere.effects.place import OpenPlace, Start
+    from oncewhere.effects.place import Start
     from oncewhere.records import Message, Partition
     from oncewhere.runtime.failures import Failure
     from oncewhere.runtime.kafka.session import TransactSession
     from oncewhere.runtime.lifecycle import Lifecycle
-    from oncewhere.runtime.subscription import Subscription
+    from oncewhere.runtime.subscription import Plan
     from oncewhere.runtime.transaction import Transaction
 
 MAX_ATTEMPTS = 20  # of one batch in a row; with the pauses between them about half a minute
@@ -56,21 +55,6 @@ STEP_S = 0.001  # how long it waits at a time while a transaction is ending
 AT_LEAST_S = 0.005  # for the records of a batch that is due already when the first of them comes
 HANDS_S = 1.0  # of work, at most, is taken from the consumer before it is asked again
 SLICE_RECORDS = 500  # taken at once: 447k records/s against 405k with 10,000
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be done.
-
-    Attributes:
-        subscriptions: by topic.
-        uses: the names of the places that each topic's handler uses.
-        places: by name.
-    """
-
-    subscriptions: Mapping[str, Subscription]
-    uses: Mapping[str, frozenset[str]]
-    places: Mapping[str, OpenPlace]
 
 
 class Engine:
@@ -105,8 +89,7 @@ class Engine:
         self._tx = tx
         self._limits = limits
         self._emit = emit
-        self._stopping = life.stopping
-        self._expired = life.expired
+        self._stopping, self._expired = life.stopping, life.expired
         self._beat = beat
         self._poison = Poison()
         self._pace = Pace(HANDS_S)

@@ -9,14 +9,14 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.runtime import events
 from oncewhere.runtime.batch import Limits
 from oncewhere.runtime.declaration import Declaration, EffectDeclaration, TopicDeclaration
-from oncewhere.runtime.engine import Engine, Plan
+from oncewhere.runtime.engine import Engine
 from oncewhere.runtime.identity import TransactionalId, resolve
 from oncewhere.runtime.kafka.serialization import decode_with, encode_with
 from oncewhere.runtime.kafka.session import TransactSession
 from oncewhere.runtime.lifecycle import Lifecycle
 from oncewhere.runtime.rejection import DeadLetter, OnError
 from oncewhere.runtime.settings import Settings, complete
-from oncewhere.runtime.subscription import Identity, Subscription, subscription
+from oncewhere.runtime.subscription import Identity, Plan, Subscription, subscription
 from oncewhere.runtime.transaction import Transaction
 
 if TYPE_CHECKING:
