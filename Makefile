@@ -52,7 +52,7 @@ $(READY): requirements.lock pyproject.toml
 # The lock carries versions and hashes and no address; needs uv.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --all-extras --group dev -o requirements.lock pyproject.toml
+	  --no-emit-index-url --no-emit-find-links --no-strip-extras --all-extras --group dev -o requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) .oncewhere .mypy_cache .ruff_cache .pytest_cache
