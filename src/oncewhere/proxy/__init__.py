@@ -5,6 +5,7 @@ The nouns, in the order in which data flows through them:
 - A `Crossing` owns every listener and every connection of one processor (the *victim* of a drill).
 - Each connection has a `LinkName` and a wire layer's link, which turns its bytes into segments.
 - Before a segment with a message is forwarded, the `Observer` is asked; its `Decision` forwards, or freezes.
+- A *cut* ends one connection alone; a *held* message waits, with all behind it in its direction, until its release.
 - A *frozen* crossing forwards nothing, on any link, in either direction. It goes on reading what servers answer, so
   that the fate of what had already left is known, until `reset` closes everything for the victim's next life.
 

@@ -6,11 +6,15 @@ import asyncio
 from typing import Final, Protocol
 
 from oncewhere.proxy.decision import Counters, Decision, LinkName
+from oncewhere.proxy.holding import Held
 from oncewhere.proxy.sockets import Side
 from oncewhere.wire import Direction, Link, Message, Segment
 
 HALF_CLOSED_LIMIT_S: Final = 30.0
 """Seconds that a connection may live on after the processor has said that it will send no more."""
+
+HEARING_LIMIT_S: Final = 5.0
+"""Seconds that a server has to answer what had been forwarded before its processor's side was gone."""
 
 
 class Gate(Protocol):
@@ -68,6 +72,13 @@ class Connection:
         self._unknown_bytes = 0
         self._early: list[bytes] = []
         self._lingering: asyncio.TimerHandle | None = None
+        self._held = {direction: Held() for direction in Direction}
+        self._is_deserted = False
+
+    @property
+    def holds(self) -> bool:
+        """True while something of it waits for its release."""
+        return any(self._held.values())
 
     @property
     def awaits_answer(self) -> bool:
@@ -123,7 +134,7 @@ class Connection:
     def received(self, direction: Direction, data: bytes) -> None:
         """One side sent bytes."""
         if direction is Direction.REQUEST:
-            if self._gate.frozen:
+            if self._gate.frozen or self._is_deserted:
                 self._counters.bytes_dropped += len(data)
                 return
             if not self.server.is_open:
@@ -143,17 +154,22 @@ class Connection:
         if self._gate.frozen or not self._other(direction).is_open:
             return  # not connected yet: `connect` comes back to it
         self._pass(direction, self._link.ended(direction))
-        self._end(direction)
+        if self._held[direction]:
+            self._held[direction].ended = True
+        else:
+            self._end(direction)
 
     def lost(self, direction: Direction, error: Exception | None) -> None:
-        """One side is closed. On a frozen crossing the server's stays until it was heard out."""
+        """One side is closed. On a frozen crossing, and when it was cut, the server's stays until it was heard out."""
         self._gate.changed()
         if self.is_closed:
             if self._lingering is not None:
                 self._lingering.cancel()
             self._gate.ended(self)
-        elif direction is Direction.REQUEST and self._gate.frozen:
+        elif direction is Direction.REQUEST and (self._gate.frozen or self._is_deserted):
             return
+        elif self._held[direction]:
+            self._held[direction].ended = True
         elif error is not None:
             self._other(direction).abort()
         else:
@@ -167,35 +183,98 @@ class Connection:
         else:
             source.read_on()
 
+    def release(self) -> None:
+        """Forwards what is held, in order; what stands behind the first is decided as if it came now."""
+        for direction, held in self._held.items():
+            if not held:
+                continue
+            first, *rest = held.take()
+            if direction is Direction.REQUEST and first.message is not None:
+                self._expect_answer(first.message)
+            self._forward(direction, first)
+            self._pass(direction, rest)
+            if held:  # one of the rest is held in its turn
+                continue
+            if held.ended:
+                self._ended_meanwhile(direction)
+            elif not self._gate.frozen:
+                self._side(direction).read_on()
+
     # ---- passing on
 
     def _pass(self, direction: Direction, segments: list[Segment]) -> None:
+        held = self._held[direction]
         for segment in segments:
-            decision = self._decide(direction, segment.message) if segment.message else Decision.FORWARD
-            if decision is Decision.FREEZE_BEFORE:
-                self._gate.freeze()
-            if self._gate.frozen:
-                self._counters.bytes_dropped += len(segment.data)
+            if held:
+                self._hold(direction, segment)
                 continue
+            decision = self._decide(direction, segment.message) if segment.message else Decision.FORWARD
+            match decision:
+                case Decision.HOLD if not self._is_deserted:
+                    self._hold(direction, segment)
+                    continue
+                case Decision.FREEZE_BEFORE:
+                    self._gate.freeze()
+                case Decision.CUT_BEFORE:
+                    self._desert()
+            self._forward(direction, segment)
+            match decision:
+                case Decision.FREEZE_AFTER:
+                    self._gate.freeze()
+                case Decision.CUT_AFTER:
+                    self._desert()
+
+    def _forward(self, direction: Direction, segment: Segment) -> None:
+        if self._gate.frozen or self._is_deserted:
+            self._counters.bytes_dropped += len(segment.data)
+        else:
             self._write(direction, segment)
-            if decision is Decision.FREEZE_AFTER:
-                self._gate.freeze()
+
+    def _hold(self, direction: Direction, segment: Segment) -> None:
+        held = self._held[direction]
+        held.keep(segment)
+        if held.is_full:
+            self._side(direction).pause()
+
+    def _desert(self) -> None:
+        """The processor's side ends; the server's is heard out and then ends too. Nothing more is forwarded."""
+        self._is_deserted = True
+        for held in self._held.values():
+            self._counters.bytes_dropped += sum(len(segment.data) for segment in held.take())
+        self.processor.close()
+        self._linger(HEARING_LIMIT_S)
+        self._heard()
+
+    def _heard(self) -> None:
+        """Ends a deserted connection once its server has answered everything."""
+        if self._is_deserted and not self.unanswered:
+            self.server.close()
+
+    def _ended_meanwhile(self, direction: Direction) -> None:
+        """The side whose segments were held ended while they were: now the connection does."""
+        if direction is Direction.REQUEST:
+            self._desert()
+        else:
+            self.close()
 
     def _decide(self, direction: Direction, message: Message) -> Decision:
         if direction is Direction.REPLY:
             decision = self._gate.decide(self.name, message)
             if self.unanswered.pop(message.sequence, None) is not None:
                 self._gate.changed()
+                self._heard()
             return decision
-        if self._gate.frozen:
-            return (
-                Decision.FREEZE_BEFORE
-            )  # behind a frozen message in the same chunk: it never left, so nobody is asked
+        if self._gate.frozen or self._is_deserted:
+            return Decision.FORWARD  # behind a stopped message in the same chunk: it never leaves, so nobody is asked
         decision = self._gate.decide(self.name, message)
-        leaves = decision is not Decision.FREEZE_BEFORE and not self._gate.frozen
-        if leaves and message.expects_reply and (message.boundary or decision is Decision.FREEZE_AFTER):
-            self.unanswered[message.sequence] = message
+        leaves = decision not in {Decision.FREEZE_BEFORE, Decision.CUT_BEFORE, Decision.HOLD} and not self._gate.frozen
+        if leaves and (message.boundary or decision in {Decision.FREEZE_AFTER, Decision.CUT_AFTER}):
+            self._expect_answer(message)
         return decision
+
+    def _expect_answer(self, message: Message) -> None:
+        if message.expects_reply:
+            self.unanswered[message.sequence] = message
 
     def _write(self, direction: Direction, segment: Segment) -> None:
         if segment.answer:
@@ -214,8 +293,12 @@ class Connection:
             self.close()
             return
         self.server.finish()
-        loop = asyncio.get_running_loop()
-        self._lingering = loop.call_later(HALF_CLOSED_LIMIT_S, self.close)
+        self._linger(HALF_CLOSED_LIMIT_S)
+
+    def _linger(self, limit_s: float) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+        self._lingering = asyncio.get_running_loop().call_later(limit_s, self.close)
 
     def _side(self, direction: Direction) -> Side:
         return self.processor if direction is Direction.REQUEST else self.server

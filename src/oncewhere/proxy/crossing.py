@@ -153,6 +153,27 @@ class Crossing:
         for connection in self._connections:
             connection.server.read_on()
 
+    @property
+    def held(self) -> tuple[LinkName, ...]:
+        """The links on which something waits for `release`, by place and number."""
+        names = [connection.name for connection in self._connections if connection.holds]
+        return tuple(sorted(names, key=lambda name: (name.place, name.number)))
+
+    def release(self, link: LinkName) -> bool:
+        """Forwards what was held on a link (`Decision.HOLD`), even where the processor has closed it since.
+
+        Args:
+            link: its name, as the observer was given it.
+
+        Returns:
+            False when nothing is held there any more: the connection was cut, reset, or closed by the server.
+        """
+        found = next((entry for entry in self._connections if entry.name == link and entry.holds), None)
+        if found is None or self._frozen:
+            return False
+        found.release()
+        return True
+
     async def reset(self, *, answer_limit_s: float = ANSWER_LIMIT_S) -> tuple[Unanswered, ...]:
         """Closes every connection and thaws; to be called when the victim is dead and before its next life.
 

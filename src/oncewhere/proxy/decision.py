@@ -13,12 +13,17 @@ class Decision(StrEnum):
     """What becomes of the segment that carries a message.
 
     The three kinds of crash point in these terms: *before* is `FREEZE_BEFORE` on the request; *delivered* is
-    `FREEZE_AFTER` on the request; *replied* is `FREEZE_BEFORE` on the reply.
+    `FREEZE_AFTER` on the request; *replied* is `FREEZE_BEFORE` on the reply. A connection that breaks while the
+    processor lives is the same three with `CUT_…`: only that connection ends, and its server is still heard out.
     """
 
     FORWARD = "forward"
     FREEZE_BEFORE = "freeze before"
     FREEZE_AFTER = "freeze after"
+    CUT_BEFORE = "cut before"
+    CUT_AFTER = "cut after"
+    HOLD = "hold"
+    """It waits, and so does all behind it in its direction, until `Crossing.release`; everything else goes on."""
 
 
 @dataclass(frozen=True, slots=True)
