@@ -416,9 +416,9 @@ def test_what_is_sent_before_the_server_has_accepted_is_not_lost(
         accepting = asyncio.Event()
         connect = sockets.Side.connect
 
-        async def late(side: sockets.Side, host: str, port: int) -> bool:
+        async def late(side: sockets.Side, *where: Any) -> bool:
             await accepting.wait()
-            return await connect(side, host, port)
+            return await connect(side, *where)
 
         monkeypatch.setattr(sockets.Side, "connect", late)
         reader, writer = await world.connect()
@@ -439,9 +439,9 @@ def test_a_freeze_while_the_server_has_not_accepted_closes_the_connection(
         accepting = asyncio.Event()
         connect = sockets.Side.connect
 
-        async def late(side: sockets.Side, host: str, port: int) -> bool:
+        async def late(side: sockets.Side, *where: Any) -> bool:
             await accepting.wait()
-            return await connect(side, host, port)
+            return await connect(side, *where)
 
         monkeypatch.setattr(sockets.Side, "connect", late)
         reader, writer = await world.connect()

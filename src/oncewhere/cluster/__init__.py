@@ -3,11 +3,13 @@
 confluent-kafka's clients answer some of these questions, and hide others behind retries and caches; a drill asks
 about a processor that was killed a moment ago, and wants the broker's own words.
 
+- `access` is how a broker is spoken to: plainly or under TLS, anonymously or by SASL.
 - `questions` are the requests; `broker` sends one over the package's only socket and reads its reply.
 - `client` finds who is responsible, asks, and asks again within a limit where an error passes.
 - `answers` is what comes out: plain data, and its reading from replies.
 """
 
+from oncewhere.cluster.access import Access
 from oncewhere.cluster.answers import (
     NOT_FOUND,
     UNSTABLE,
@@ -22,6 +24,7 @@ from oncewhere.cluster.client import ClusterClient
 __all__ = [
     "NOT_FOUND",
     "UNSTABLE",
+    "Access",
     "ClusterClient",
     "Member",
     "Offset",

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Final, Literal, Self, TypeVar
 
 from oncewhere.cluster import questions
+from oncewhere.cluster.access import Access
 from oncewhere.cluster.answers import (
     Member,
     Offset,
@@ -57,8 +58,9 @@ class ClusterClient:
     Coordinators and leaders are looked up anew for each question, so a broker may die and come back meanwhile.
     """
 
-    def __init__(self, bootstrap: Sequence[Address]) -> None:
+    def __init__(self, bootstrap: Sequence[Address], access: Access) -> None:
         self._bootstrap = tuple(bootstrap)
+        self._access = access
         self._brokers: dict[Address, Broker] = {}
         self._known: frozenset[int] = frozenset()
 
@@ -67,16 +69,17 @@ class ClusterClient:
         return f"<ClusterClient {servers} connections={len(self._brokers)}>"
 
     @classmethod
-    async def connect(cls, bootstrap_servers: str) -> Self:
+    async def connect(cls, bootstrap_servers: str, *, access: Access | None = None) -> Self:
         """Connects to a cluster.
 
         Args:
             bootstrap_servers: `host:port`, several separated by commas; one that answers is enough.
+            access: how the brokers are spoken to; plainly and anonymously when None.
 
         Raises:
             ConfigurationError: none of them can be reached, or an address is malformed.
         """
-        client = cls([_address(text) for text in bootstrap_servers.split(",")])
+        client = cls([_address(text) for text in bootstrap_servers.split(",")], access or Access())
         try:
             reply = await asyncio.wait_for(client._ask_any(questions.versions()), CONNECT_LIMIT_S)
         except (OSError, UnreadableError) as error:  # TimeoutError is an OSError
@@ -313,7 +316,7 @@ class ClusterClient:
     async def _ask(self, address: Address, request: Request) -> Values:
         broker = self._brokers.get(address)
         if broker is None or broker.is_lost:
-            broker = self._brokers[address] = Broker(address)
+            broker = self._brokers[address] = Broker(address, self._access)
         return await broker.ask(request)
 
 

@@ -22,6 +22,8 @@ from kio.schema.list_offsets.v6.request import ListOffsetsPartition, ListOffsets
 from kio.schema.list_transactions.v0.request import ListTransactionsRequest
 from kio.schema.metadata.v9.request import MetadataRequest, MetadataRequestTopic
 from kio.schema.offset_fetch.v8.request import OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopics
+from kio.schema.sasl_authenticate.v2.request import SaslAuthenticateRequest
+from kio.schema.sasl_handshake.v1.request import SaslHandshakeRequest
 from kio.schema.streams_group_describe.v0.request import StreamsGroupDescribeRequest
 from kio.schema.streams_group_heartbeat.v0.request import StreamsGroupHeartbeatRequest
 from kio.serial import entity_writer
@@ -51,6 +53,16 @@ _STREAMS_STATE: Final = (
 def versions() -> Request:
     """Asks which APIs a broker speaks."""
     return ApiVersionsRequest()
+
+
+def mechanism(name: str) -> Request:
+    """Says which SASL mechanism follows."""
+    return SaslHandshakeRequest(mechanism=name)
+
+
+def words(said: bytes) -> Request:
+    """Says the client's next words of an authentication."""
+    return SaslAuthenticateRequest(auth_bytes=said)
 
 
 def coordinator(key: str, key_type: int) -> Request:

@@ -9,10 +9,12 @@ The nouns, in the order in which data flows through them:
 - A *frozen* crossing forwards nothing, on any link, in either direction. It goes on reading what servers answer, so
   that the fate of what had already left is known, until `reset` closes everything for the victim's next life.
 
-`decision` is the vocabulary, `crossing` the life of the whole, `connection` what passes; only `sockets` has sockets.
+`decision` is the vocabulary, `crossing` the life of the whole, `connection` what passes, `tls` how a server is spoken
+to; only `sockets` has sockets.
 """
 
 from oncewhere.proxy.crossing import Crossing
 from oncewhere.proxy.decision import Counters, Decision, LinkName, Observer, Unanswered
+from oncewhere.proxy.tls import POSTGRES, Tls
 
-__all__ = ["Counters", "Crossing", "Decision", "LinkName", "Observer", "Unanswered"]
+__all__ = ["POSTGRES", "Counters", "Crossing", "Decision", "LinkName", "Observer", "Tls", "Unanswered"]

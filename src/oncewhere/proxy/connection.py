@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from oncewhere.proxy.decision import Counters, Decision, LinkName
 from oncewhere.proxy.holding import Held
 from oncewhere.proxy.sockets import Side
+from oncewhere.proxy.tls import Tls
 from oncewhere.wire import Direction, Link, Message, Segment
 
 HALF_CLOSED_LIMIT_S: Final = 30.0
@@ -52,6 +53,7 @@ class Connection:
         server: host and port of the server.
         link: the wire layer's state for this connection.
         counters: the place's.
+        tls: how the server is spoken to; None for plainly.
 
     Attributes:
         name: the link's name, once the processor has connected.
@@ -60,7 +62,15 @@ class Connection:
         unanswered: by sequence, the requests that were forwarded and that matter, until their replies come.
     """
 
-    def __init__(self, gate: Gate, place: str, server: tuple[str, int], link: Link, counters: Counters) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        place: str,
+        server: tuple[str, int],
+        link: Link,
+        counters: Counters,
+        tls: Tls | None = None,
+    ) -> None:
         self.name = LinkName(place, 0, 0, f"{server[0]}:{server[1]}")
         self.processor = Side(self, Direction.REQUEST)
         self.server = Side(self, Direction.REPLY)
@@ -69,6 +79,7 @@ class Connection:
         self._address = server
         self._link = link
         self._counters = counters
+        self._tls = tls
         self._unknown_bytes = 0
         self._early: list[bytes] = []
         self._lingering: asyncio.TimerHandle | None = None
@@ -92,7 +103,7 @@ class Connection:
 
     async def connect(self) -> None:
         """Connects to the server; what the processor has sent meanwhile follows."""
-        if not await self.server.connect(*self._address):
+        if not await self.server.connect(*self._address, self._tls):
             self._counters.refused += 1
             self.close()
             return
@@ -292,8 +303,7 @@ class Connection:
         if direction is Direction.REPLY or self.server.is_finished:
             self.close()
             return
-        self.server.finish()
-        self._linger(HALF_CLOSED_LIMIT_S)
+        self._linger(HALF_CLOSED_LIMIT_S if self.server.finish() else HEARING_LIMIT_S)
 
     def _linger(self, limit_s: float) -> None:
         if self._lingering is not None:

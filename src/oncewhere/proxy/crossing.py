@@ -22,6 +22,7 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.proxy.connection import Connection
 from oncewhere.proxy.decision import Counters, Decision, LinkName, Observer, Unanswered
 from oncewhere.proxy.sockets import LOOPBACK, Listener, Side
+from oncewhere.proxy.tls import Tls
 from oncewhere.wire import Link, Message
 from oncewhere.wire.kafka import KafkaLink
 from oncewhere.wire.kafka.fields import Topics
@@ -72,12 +73,13 @@ class Crossing:
 
     # ---- opening
 
-    async def open_kafka(self, bootstrap: str, *, name: str = "kafka") -> str:
+    async def open_kafka(self, bootstrap: str, *, name: str = "kafka", tls: Tls | None = None) -> str:
         """Opens the way to a Kafka cluster; brokers that it names later are opened on demand.
 
         Args:
             bootstrap: `host:port`, several separated by commas.
             name: the place's name in messages and counters.
+            tls: how the brokers are spoken to; None for plainly.
 
         Returns:
             The bootstrap servers for the processor, as many as were given.
@@ -88,7 +90,7 @@ class Crossing:
         topics: Topics = {}
 
         def advertise(host: str, port: int) -> tuple[str, int]:
-            return LOOPBACK, self._listen(name, host, port, link).port
+            return LOOPBACK, self._listen(name, host, port, link, tls).port
 
         def link() -> Link:
             return KafkaLink(advertise, topics=topics)
@@ -96,20 +98,25 @@ class Crossing:
         addresses = [_address(text) for text in bootstrap.split(",")]
         return ",".join("{}:{}".format(*advertise(host, port)) for host, port in addresses)
 
-    async def open_postgres(self, host: str, port: int, *, name: str = "postgresql") -> tuple[str, int]:
+    async def open_postgres(
+        self, host: str, port: int, *, name: str = "postgresql", tls: Tls | None = None
+    ) -> tuple[str, int]:
         """Opens the way to a PostgreSQL server.
 
         Args:
             host: where it listens.
             port: its TCP port.
             name: the place's name in messages and counters, such as the declared effect's.
+            tls: how the server is spoken to, with the preface `POSTGRES`; None for plainly.
 
         Returns:
             Host and port for the processor.
         """
-        return await self.open(name, host, port, PostgresLink)
+        return await self.open(name, host, port, PostgresLink, tls=tls)
 
-    async def open(self, name: str, host: str, port: int, link: Callable[[], Link]) -> tuple[str, int]:
+    async def open(
+        self, name: str, host: str, port: int, link: Callable[[], Link], *, tls: Tls | None = None
+    ) -> tuple[str, int]:
         """Opens the way to a server of any protocol that has a wire layer.
 
         Args:
@@ -117,19 +124,20 @@ class Crossing:
             host: where it listens.
             port: its TCP port.
             link: makes the wire layer's state for one new connection.
+            tls: how the server is spoken to; None for plainly.
 
         Returns:
             Host and port for the processor.
         """
-        return LOOPBACK, self._listen(name, host, port, link).port
+        return LOOPBACK, self._listen(name, host, port, link, tls).port
 
-    def _listen(self, place: str, host: str, port: int, link: Callable[[], Link]) -> Listener:
+    def _listen(self, place: str, host: str, port: int, link: Callable[[], Link], tls: Tls | None = None) -> Listener:
         key = (place, host, port)
         if key not in self._listeners:
             counters = self.counters.setdefault(place, Counters())
 
             def accept() -> Side:
-                return Connection(self, place, (host, port), link(), counters).processor
+                return Connection(self, place, (host, port), link(), counters, tls).processor
 
             self._listeners[key] = listener = Listener(accept)
             self._start(listener.serve())

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from oncewhere.proxy.tls import Tls
 from oncewhere.wire import Direction
 
 LOOPBACK: Final = "127.0.0.1"
@@ -88,11 +89,12 @@ class Side(asyncio.Protocol):
         """True between its opening and its loss."""
         return self._transport is not None
 
-    async def connect(self, host: str, port: int) -> bool:
-        """Connects to a server; False when it does not accept within `CONNECT_LIMIT_S`."""
+    async def connect(self, host: str, port: int, tls: Tls | None = None) -> bool:
+        """Connects to a server; False when it does not accept within `CONNECT_LIMIT_S`, or refuses TLS."""
         loop = asyncio.get_running_loop()
+        connecting = tls.connect(host, port, self) if tls else loop.create_connection(lambda: self, host, port)
         try:
-            await asyncio.wait_for(loop.create_connection(lambda: self, host, port), CONNECT_LIMIT_S)
+            await asyncio.wait_for(connecting, CONNECT_LIMIT_S)
         except (OSError, ValueError, OverflowError):  # TimeoutError is an OSError; the others: no address at all
             return False
         return True
@@ -112,10 +114,12 @@ class Side(asyncio.Protocol):
         if self._transport is not None:
             self._transport.resume_reading()
 
-    def finish(self) -> None:
-        """Says that no more bytes will be sent."""
-        if self._transport is not None and self._transport.can_write_eof():
-            self._transport.write_eof()
+    def finish(self) -> bool:
+        """Says that no more bytes will be sent; False where that cannot be said without closing (TLS)."""
+        if self._transport is None or not self._transport.can_write_eof():
+            return False
+        self._transport.write_eof()
+        return True
 
     def close(self) -> None:
         """Closes once everything that was handed over is sent."""

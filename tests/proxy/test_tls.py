@@ -1,0 +1,288 @@
+"""Plain on loopback, TLS to the server: a broker that wants SASL over TLS, and a PostgreSQL that wants TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import sys
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pytest
+import trustme
+from confluent_kafka.admin import (
+    AdminClient,
+    NewTopic,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from oncewhere.cluster import Access, ClusterClient
+from oncewhere.errors import ConfigurationError
+from oncewhere.proxy import POSTGRES, Crossing, Decision, LinkName, Tls
+from oncewhere.stack import KafkaServer
+from oncewhere.stack.ports import free_ports
+from oncewhere.wire import Direction, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LIMIT_S = 30.0
+PASSWORD = "planted-secret-7"
+
+TRANSFORM = """
+import sys
+from confluent_kafka import Producer
+
+bootstrap, topic, mechanism, password = sys.argv[1:]
+producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": "t", "security.protocol": "sasl_plaintext",
+                     "sasl.mechanism": mechanism, "sasl.username": "alice", "sasl.password": password})
+producer.init_transactions(20)
+producer.begin_transaction()
+producer.produce(topic, b"payment")
+producer.commit_transaction(20)
+"""
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[trustme.CA, Path]:
+    made = trustme.CA()
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    made.cert_pem.write_to_path(str(path))
+    return made, path
+
+
+@pytest.fixture(scope="module")
+def guarded(
+    tmp_path_factory: pytest.TempPathFactory, cache: Path, authority: tuple[trustme.CA, Path]
+) -> Iterator[tuple[KafkaServer, str]]:
+    """A broker with a plain listener for the test's own questions and one that wants SASL over TLS."""
+    folder = tmp_path_factory.mktemp("guarded")
+    plain, controller, secure = free_ports(3)
+    server = authority[0].issue_cert("127.0.0.1")
+    keys = folder / "broker.pem"
+    key = serialization.load_pem_private_key(server.private_key_pem.bytes(), None)
+    chain = b"".join(blob.bytes() for blob in server.cert_chain_pems)
+    keys.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + chain)
+    listener = "listener.name.secure"
+    module = "org.apache.kafka.common.security"
+    broker = KafkaServer(
+        folder / "broker",
+        cache,
+        port=plain,
+        settings={
+            "listeners": f"PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller},SECURE://127.0.0.1:{secure}",
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{plain},SECURE://127.0.0.1:{secure}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(keys),
+            f"{listener}.sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
+            f"{listener}.plain.sasl.jaas.config": f'{module}.plain.PlainLoginModule required user_alice="{PASSWORD}";',
+            f"{listener}.scram-sha-512.sasl.jaas.config": f"{module}.scram.ScramLoginModule required;",
+        },
+    )
+    try:
+        broker.start()
+        admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+        credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+        wanted = UserScramCredentialUpsertion("alice", credential, PASSWORD.encode())
+        for done in admin.alter_user_scram_credentials([wanted]).values():
+            done.result(LIMIT_S)
+        yield broker, f"127.0.0.1:{secure}"
+    finally:
+        broker.stop()
+
+
+def access(authority: Path, mechanism: str, password: str = PASSWORD) -> Access:
+    return Access.from_settings(
+        {
+            "security.protocol": "SASL_SSL",
+            "ssl.ca.location": str(authority),
+            "sasl.mechanism": mechanism,
+            "sasl.username": "alice",
+            "sasl.password": password,
+        }
+    )
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
+def test_sasl_passes_through_and_the_wire_is_read_all_the_same(
+    guarded: tuple[KafkaServer, str], authority: tuple[trustme.CA, Path], mechanism: str
+) -> None:
+    broker, secure = guarded
+    topic = f"settled-{uuid.uuid4().hex[:8]}"
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    admin.create_topics([NewTopic(topic, 1)])[topic].result(LIMIT_S)
+    told: list[Message] = []
+
+    def observer(_: LinkName, message: Message) -> Decision:
+        told.append(message)
+        return Decision.FORWARD
+
+    async def main() -> None:
+        way = access(authority[1], mechanism)
+        assert way.tls is not None
+        async with Crossing(observer) as crossing, await ClusterClient.connect(secure, access=way) as cluster:
+            bootstrap = await crossing.open_kafka(secure, tls=Tls(context=way.tls))
+            command = [sys.executable, "-c", TRANSFORM, bootstrap, topic, mechanism, PASSWORD]
+            child = await asyncio.create_subprocess_exec(*command)
+            assert await asyncio.wait_for(child.wait(), LIMIT_S) == 0
+            assert crossing.counters["kafka"].unknown_bytes == 0
+            assert (await cluster.describe_transactions(["t"]))["t"].state.endswith("Commit")
+
+    asyncio.run(main())
+    answered = [m.kind for m in told if m.direction is Direction.REPLY]
+    assert answered.index("InitProducerId") < answered.index("Produce") < answered.index("EndTxn")
+    assert PASSWORD not in str(told), "secrets are never told"
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
+def test_a_wrong_password_is_one_clear_error(
+    guarded: tuple[KafkaServer, str], authority: tuple[trustme.CA, Path], mechanism: str
+) -> None:
+    async def main() -> None:
+        with pytest.raises(ConfigurationError, match="cannot be reached") as raised:
+            await ClusterClient.connect(guarded[1], access=access(authority[1], mechanism, "wrong"))
+        assert "refused us" in str(raised.value.detail)
+        assert "wrong" not in str(raised.value.detail)
+
+    asyncio.run(main())
+
+
+@pytest.mark.servers
+def test_a_broker_whose_certificate_nobody_trusts_is_not_spoken_to(
+    guarded: tuple[KafkaServer, str], tmp_path: Path
+) -> None:
+    stranger = tmp_path / "stranger.pem"
+    trustme.CA().cert_pem.write_to_path(str(stranger))
+
+    async def main() -> None:
+        with pytest.raises(ConfigurationError) as raised:
+            await ClusterClient.connect(guarded[1], access=access(stranger, "PLAIN"))
+        assert "certificate" in str(raised.value.detail).lower()
+        async with Crossing(lambda *_: Decision.FORWARD) as crossing:
+            way = Tls(context=ssl.create_default_context(cafile=str(stranger)))
+            bootstrap = await crossing.open_kafka(guarded[1], tls=way)
+            reader, writer = await asyncio.open_connection(*bootstrap.split(":"))
+            assert await reader.read() == b""
+            writer.close()
+            assert crossing.counters["kafka"].refused == 1
+
+    asyncio.run(main())
+
+
+class Encrypted:
+    """A PostgreSQL door that wants TLS, in front of a real server that does not know it; one connection at a time."""
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext) -> None:
+        self._where, self._context = (host, port), context
+        self.asked: list[bytes] = []
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.closing(writer):
+            self.asked.append(await reader.readexactly(8))
+            writer.write(b"S")
+            await writer.start_tls(self._context)
+            inner_reader, inner = await asyncio.open_connection(*self._where)
+            with contextlib.closing(inner):
+                await asyncio.gather(_copy(reader, inner), _copy(inner_reader, writer), return_exceptions=True)
+
+
+async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    while data := await source.read(65536):
+        target.write(data)
+        await target.drain()
+    target.close()
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("sslmode", ["prefer", "disable"])
+def test_postgresql_is_asked_for_tls_whatever_the_processor_asks(
+    postgres: Any, authority: tuple[trustme.CA, Path], sslmode: str
+) -> None:
+    dsn = postgres.create_database(f"bank_{uuid.uuid4().hex[:8]}")
+    where = conninfo_to_dict(dsn)
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority[0].issue_cert("127.0.0.1").configure_cert(serving)
+    told: list[str] = []
+
+    def observer(_: LinkName, message: Message) -> Decision:
+        told.append(f"{message.direction} {message.kind}")
+        return Decision.FORWARD
+
+    def work(conninfo: str) -> None:
+        with psycopg.connect(conninfo, sslmode=sslmode) as connection:
+            connection.execute("create table t (a int)")
+            connection.commit()
+
+    async def main() -> None:
+        door = Encrypted(str(where["host"]), int(str(where["port"])), serving)
+        server = await asyncio.start_server(door, "127.0.0.1", 0)
+        async with server, Crossing(observer) as crossing:
+            way = Tls(context=ssl.create_default_context(cafile=str(authority[1])), preface=POSTGRES)
+            host, port = await crossing.open_postgres(*server.sockets[0].getsockname(), tls=way)
+            await asyncio.to_thread(work, make_conninfo(dsn, host=host, port=port))
+            assert door.asked == [bytes.fromhex("0000000804d2162f")]
+            assert crossing.counters["postgresql"].unknown_bytes == 0
+
+    asyncio.run(main())
+    assert "reply commit" in told
+
+
+def test_a_server_that_refuses_tls_is_a_closed_connection(authority: tuple[trustme.CA, Path]) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+        writer.write(b"N")
+        await reader.read()
+        writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+        async with server, Crossing(lambda *_: Decision.FORWARD) as crossing:
+            way = Tls(context=ssl.create_default_context(cafile=str(authority[1])), preface=POSTGRES)
+            reader, writer = await asyncio.open_connection(
+                *await crossing.open_postgres(*server.sockets[0].getsockname(), tls=way)
+            )
+            writer.write(b"anything")
+            assert await asyncio.wait_for(reader.read(), LIMIT_S) == b""
+            writer.close()
+            assert crossing.counters["postgresql"].refused == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"security.protocol": "tls"}, "is unknown"),
+        ({"security.protocol": "sasl_ssl", "sasl.mechanism": "GSSAPI"}, "GSSAPI"),
+        ({"security.protocol": "sasl_plaintext", "sasl.mechanism": "PLAIN", "sasl.username": "a"}, "sasl.password"),
+        ({"security.protocol": "ssl", "ssl.ca.location": "nowhere.pem"}, "certificates"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_named(settings: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        Access.from_settings(settings)
+
+
+def test_a_password_is_never_shown() -> None:
+    way = Access.from_settings(
+        {
+            "security.protocol": "sasl_plaintext",
+            "sasl.mechanism": "PLAIN",
+            "sasl.username": "alice",
+            "sasl.password": PASSWORD,
+        }
+    )
+    assert way.sasl is not None
+    assert PASSWORD not in repr(way)
