@@ -6,6 +6,7 @@ import atexit
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+WORKER_SILENCE_S = 0.5
+"""Seconds after its last test in which pytest has given a worker its real stderr back."""
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts its background jobs so, and children inherit it: every test of Ctrl-C would test nothing.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -32,6 +36,8 @@ def pytest_unconfigure() -> None:
     silent = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silent, 2)
     atexit.register(os.dup2, silent, 2)  # pytest gives the real one back after this
+    if "PYTEST_XDIST_WORKER" in os.environ:  # and a worker then waits for the others, which may take minutes
+        threading.Timer(WORKER_SILENCE_S, os.dup2, (silent, 2)).start()
 
 
 @pytest.fixture(scope="session")

@@ -69,8 +69,8 @@ def test_a_step_that_is_in_no_table_is_our_mistake() -> None:
     ("state", "call", "treatment"),
     [
         (state, call, treatment)
-        for (state, call) in {(at, call) for (at, call, how) in TABLE if how is Outcome.FENCED}
-        for treatment in set(Treatment) - {Treatment.CONFIGURATION}
+        for (state, call) in sorted({(at, call) for (at, call, how) in TABLE if how is Outcome.FENCED})
+        for treatment in sorted(set(Treatment) - {Treatment.CONFIGURATION})
     ],
 )
 def test_every_failure_of_every_call_has_a_next_state(state: State, call: Call, treatment: Treatment) -> None:
