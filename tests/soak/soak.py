@@ -204,22 +204,26 @@ class Soak:
             if error is not None:
                 result.unknown.append(f"the soak itself failed: {error!r}")
         online = self._reader.checker
-        if not online.is_clean:
-            result.violations += [str(violation) for violation in online.violations()]
-            return
-        if result.unknown or result.violations:
+        if online.is_clean and (result.unknown or result.violations):
             return
         place = self._place
         try:
-            result.unknown += unknown(place)
-            complete = not result.unknown
-            second = self._check(reading.everything(place.bootstrap, place.output, place.partitions), complete)
+            # First: an input that is itself wrong says nothing about the outputs.
             source = self._check(reading.inputs(place.bootstrap, place.input, place.partitions), complete=True)
+            if not source.is_clean:
+                result.unknown += [f"the input itself is wrong: {violation}" for violation in source.violations()]
+                return
+            if online.is_clean:
+                result.unknown += unknown(place)
+            complete = online.is_clean and not result.unknown
+            second = self._check(reading.everything(place.bootstrap, place.output, place.partitions), complete)
         except (TimeoutError, OncewhereError) as error:
             result.unknown.append(str(error))
+            result.violations += [str(violation) for violation in online.violations()]
             return
-        if not source.is_clean:
-            result.unknown += [f"the input itself is wrong: {violation}" for violation in source.violations()]
+        if not online.is_clean:
+            again = "found again" if not second.is_clean else "NOT found"
+            result.violations += [f"{violation} ({again} by a second reader)" for violation in online.violations()]
             return
         result.violations += [str(violation) for violation in second.violations()]
         if complete and second.records != online.records:
