@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from oncewhere.drill.history import Happened, History, Wire, read
-from oncewhere.drill.points import CrashPoint, NamedCrash, Phase
+from oncewhere.drill.points import CrashPoint, Phase
+from oncewhere.drill.scenario import Plan, Step
 from oncewhere.drill.trap import Trap
-from oncewhere.proxy import Decision
+from oncewhere.proxy import Decision, LinkName
 from oncewhere.wire.message import Direction, Message
 
 
@@ -19,23 +20,29 @@ def message(
 
 
 def point(system: str, kind: str, phase: Phase, interval: int = 1, nth: int = 1) -> CrashPoint:
-    return CrashPoint(name=NamedCrash.AFTER_EFFECT, system=system, kind=kind, interval=interval, nth=nth, phase=phase)
+    place = "bank" if system == "postgresql" else system
+    return CrashPoint(place=place, system=system, kind=kind, interval=interval, nth=nth, phase=phase)
 
 
-Stage = Callable[["CrashPoint | None"], "Scene"]
+def link(name: str) -> LinkName:
+    place, _, number = name.partition("#")
+    return LinkName(place, int(number), 0, "127.0.0.1:1")
+
+
+Stage = Callable[..., "Scene"]
 
 
 class Scene:
-    def __init__(self, folder: Path, at: CrashPoint | None) -> None:
+    def __init__(self, folder: Path, points: tuple[CrashPoint, ...]) -> None:
         self.history = History(folder / "wire.jsonl")
         self.kills = 0
-        self.trap = Trap(self.history, at, self._kill)
+        self.trap = Trap(self.history, Plan(steps=tuple(Step(point=p) for p in points)), self._kill)
 
-    def _kill(self) -> None:
+    def _kill(self, _step: Step) -> None:
         self.kills += 1
 
-    def see(self, *messages: Message, link: str = "kafka-1") -> list[Decision]:
-        return [self.trap(link, m) for m in messages]
+    def see(self, *messages: Message, on: str = "") -> list[Decision]:
+        return [self.trap(link(on or ("bank#1" if m.system == "postgresql" else "kafka#1")), m) for m in messages]
 
     def outcomes(self) -> list[tuple[str, str]]:
         self.history.close()
@@ -46,8 +53,8 @@ class Scene:
 def stage(tmp_path: Path) -> Iterator[Stage]:
     scenes: list[Scene] = []
 
-    def make(at: CrashPoint | None) -> Scene:
-        scenes.append(Scene(tmp_path, at))
+    def make(*points: CrashPoint) -> Scene:
+        scenes.append(Scene(tmp_path, points))
         return scenes[-1]
 
     yield make
@@ -86,13 +93,15 @@ def test_an_abort_is_not_the_commit_that_was_asked_for(stage: Stage) -> None:
     scene.see(OFFSETS, message("kafka", "EndTxn", transactional_id="t", committed=False, sequence=3))
     assert scene.see(message("kafka", "EndTxn", Direction.REPLY, sequence=3)) == [Decision.FORWARD]
     assert scene.kills == 0
+    scene.see(COMMIT)
+    assert scene.see(COMMITTED) == [Decision.FREEZE_BEFORE], "nor does it count as the first"
 
 
 def test_a_reply_on_another_connection_is_another_reply(stage: Stage) -> None:
     scene = stage(point("kafka", "EndTxn", Phase.REPLIED))
-    scene.see(OFFSETS, COMMIT, link="kafka-1")
-    assert scene.see(COMMITTED, link="kafka-2") == [Decision.FORWARD]
-    assert scene.see(COMMITTED, link="kafka-1") == [Decision.FREEZE_BEFORE]
+    scene.see(OFFSETS, COMMIT, on="kafka#1")
+    assert scene.see(COMMITTED, on="kafka#2") == [Decision.FORWARD]
+    assert scene.see(COMMITTED, on="kafka#1") == [Decision.FREEZE_BEFORE]
 
 
 def test_the_nth_message_of_the_named_interval_springs_the_trap(stage: Stage) -> None:
@@ -100,6 +109,37 @@ def test_the_nth_message_of_the_named_interval_springs_the_trap(stage: Stage) ->
     write = message("postgresql", "commit")
     assert scene.see(write, write, write, OFFSETS, COMMIT, COMMITTED, write) == [Decision.FORWARD] * 7
     assert scene.see(write) == [Decision.FREEZE_BEFORE]
+
+
+def test_every_kind_of_boundary_request_is_counted_at_its_own_place(stage: Stage) -> None:
+    scene = stage(point("kafka", "Produce", Phase.BEFORE, nth=2))
+    produce = message("kafka", "Produce")
+    assert scene.see(message("postgresql", "write"), produce, OFFSETS) == [Decision.FORWARD] * 3
+    assert scene.see(produce) == [Decision.FREEZE_BEFORE]
+
+
+def test_the_same_message_to_another_database_is_another_point(stage: Stage) -> None:
+    scene = stage(point("postgresql", "commit", Phase.BEFORE))
+    assert scene.see(message("postgresql", "commit"), on="audit#1") == [Decision.FORWARD]
+    assert scene.see(message("postgresql", "commit"), on="bank#2") == [Decision.FREEZE_BEFORE]
+
+
+def test_an_answer_that_comes_when_the_next_interval_has_begun_is_still_the_answer(stage: Stage) -> None:
+    scene = stage(point("kafka", "EndTxn", Phase.REPLIED))
+    scene.see(OFFSETS, COMMIT)
+    assert scene.see(message("postgresql", "write", sequence=7)) == [Decision.FORWARD]
+    assert scene.see(COMMITTED) == [Decision.FREEZE_BEFORE]
+
+
+def test_a_second_step_is_armed_in_the_second_life(stage: Stage) -> None:
+    scene = stage(point("kafka", "EndTxn", Phase.BEFORE), point("postgresql", "commit", Phase.DELIVERED))
+    effect = message("postgresql", "commit", sequence=1)
+    scene.see(effect, OFFSETS, COMMIT)
+    assert not scene.trap.complete
+    scene.trap.next_life()
+    assert scene.see(effect) == [Decision.FREEZE_AFTER]
+    assert scene.kills == 2
+    assert scene.trap.complete
 
 
 def test_a_second_life_is_never_killed(stage: Stage) -> None:
@@ -116,24 +156,22 @@ def test_the_proof_counts_effects_that_the_database_confirmed(stage: Stage, outc
     scene.see(
         message("postgresql", "commit", sequence=4),
         message("postgresql", "commit", Direction.REPLY, sequence=4, outcome=outcome),
-        link="postgresql-1",
     )
     scene.see(OFFSETS, COMMIT)
-    assert scene.trap.sprung is not None
-    assert scene.trap.sprung.effects_before == counted
+    assert [s.effects_before for s in scene.trap.sprung] == [counted]
 
 
 def test_a_clean_run_records_every_message_and_forwards_all(stage: Stage) -> None:
-    scene = stage(None)
+    scene = stage()
     init = message("kafka", "InitProducerId", transactional_id="settlement-0")
     assert set(scene.see(init, OFFSETS, COMMIT, COMMITTED)) == {Decision.FORWARD}
-    assert scene.trap.messages == [init, OFFSETS, COMMIT, COMMITTED]
+    assert [s.message for s in scene.trap.sightings] == [init, OFFSETS, COMMIT, COMMITTED]
     assert list(scene.trap.transactional_ids) == ["settlement-0"]
     assert scene.trap.kafka_commits_answered == 1
 
 
 def test_a_history_is_read_back_as_it_was_written(stage: Stage) -> None:
-    scene = stage(None)
+    scene = stage()
     scene.history.happened("transactions", states={"settlement-0": "Ongoing"})
     scene.see(COMMIT)
     scene.history.close()

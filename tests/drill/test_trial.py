@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from oncewhere.drill import Drill, DrillResult, NamedCrash, Servers, Verdict, load
+from oncewhere.drill import Choice, Drill, DrillResult, Keyword, NamedCrash, Servers, Verdict, load
 from oncewhere.drill.history import Happened, Wire, read
 from oncewhere.errors import ConfigurationError, InconclusiveError
 
@@ -56,9 +56,7 @@ def declare(folder: Path, bug: str, **environment: str) -> Path:
     return folder
 
 
-def drill(
-    folder: Path, kafka: KafkaServer, postgres: PostgresServer, crashes: tuple[NamedCrash, ...] = tuple(NamedCrash)
-) -> DrillResult:
+def drill(folder: Path, kafka: KafkaServer, postgres: PostgresServer, keyword: str = "", **choice: Any) -> DrillResult:
     declaration = load(folder)
     evidence = folder / "evidence"
     evidence.mkdir()
@@ -66,7 +64,7 @@ def drill(
         Drill(
             declaration,
             versions=list(declaration.versions.values()),
-            crashes=crashes,
+            choice=Choice(keyword=Keyword(keyword), **choice),
             servers=[Servers(bootstrap_servers=kafka.bootstrap_servers, dsns={"bank": postgres.dsn("postgres")})],
             folder=evidence,
             recreate_topics=False,
@@ -118,7 +116,7 @@ def test_each_planted_bug_is_judged_exactly_where_it_shows(
 def test_a_processor_that_never_comes_back_is_stuck(
     tmp_path: Path, kafka: KafkaServer, postgres: PostgresServer, bug: str
 ) -> None:
-    result = drill(declare(tmp_path, bug), kafka, postgres, (BEFORE,))
+    result = drill(declare(tmp_path, bug), kafka, postgres, BEFORE)
     assert verdicts(result) == {(BEFORE, "bait-out"): STUCK, (BEFORE, "bank"): STUCK}
     assert result.exit_code == 1
 
@@ -126,7 +124,7 @@ def test_a_processor_that_never_comes_back_is_stuck(
 def test_output_behind_an_open_transaction_is_unknown_and_never_a_pass(
     tmp_path: Path, kafka: KafkaServer, postgres: PostgresServer
 ) -> None:
-    result = drill(declare(tmp_path, "open-transaction-hides-output"), kafka, postgres, (GAP,))
+    result = drill(declare(tmp_path, "open-transaction-hides-output"), kafka, postgres, GAP)
     (trial,) = result.versions[0].crashes
     assert trial.at("bait-out").verdict is UNKNOWN
     assert "open transaction hides records" in trial.at("bait-out").sentence

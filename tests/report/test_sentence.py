@@ -15,6 +15,8 @@ from oncewhere.drill import (
     DrillResult,
     NamedCrash,
     Phase,
+    Plan,
+    Step,
     TrialResult,
     Verdict,
     Version,
@@ -48,15 +50,25 @@ def finding(place: str, verdict: Verdict) -> Finding:
         sentence=f"the sentence of {verdict}",
         duplicates=sum(n > 1 for n in counts.values()),
         missing=sum(n == 0 for n in counts.values()),
-        counts=counts,
+        most=max(counts.values()),
     )
 
 
 def trial(name: NamedCrash | None, out: Verdict, bank: Verdict) -> TrialResult:
-    point = name and CrashPoint(name=name, system="kafka", kind="EndTxn", interval=1, nth=1, phase=Phase.BEFORE)
+    nth = list(NamedCrash).index(name) + 1 if name else 0
+    point = name and CrashPoint(
+        name=name, place="kafka", system="kafka", kind="EndTxn", interval=1, nth=nth, phase=Phase.BEFORE
+    )
     crash = name and Crash(message="EndTxn", outcome="dropped", effects_before=1)
-    findings = (finding("out", out), finding("bank", bank))
-    return TrialResult(point=point, crash=crash, findings=findings, lives=2, duration_s=1.0, folder=f"naive/{name}")
+    return TrialResult(
+        plan=Plan(steps=(Step(point=point),) if point else ()),
+        crashes=(crash,) if crash else (),
+        reached=True,
+        findings=(finding("out", out), finding("bank", bank)),
+        lives=2,
+        duration_s=1.0,
+        folder=f"naive/{name}",
+    )
 
 
 def result(*crashes: tuple[Verdict, Verdict], of: Version | None = None) -> VersionResult:
@@ -131,6 +143,7 @@ def test_the_run_folder_holds_the_verdicts_for_machines(tmp_path: Path) -> None:
     verdicts = {f["place"]: f["verdict"] for f in crashes["after-effect"]["findings"]}
     assert verdicts == {"out": "once", "bank": "duplicate"}
     assert crashes["after-effect"]["proof"]["outcome"] == "dropped"
+    assert crashes["after-effect"]["id"] == "kafka.EndTxn.1.2.before"
     suites = ET.parse(folder.path / "junit.xml").getroot()
     assert [s.get("failures") for s in suites] == ["1", "0"]
     assert (tmp_path / ".oncewhere" / "runs" / "latest").resolve() == folder.path.resolve()

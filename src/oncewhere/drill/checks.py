@@ -14,7 +14,7 @@ The checks are numbered; a finding names the check that decided it (0: the crash
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .verdict import Verdict
 
@@ -71,6 +71,7 @@ class Finding:
         examples: some identities that show it, at most `EXAMPLES_SHOWN`.
         duplicates: identities found more than once.
         missing: identities found never.
+        most: how often the identity was found that was found most often.
     """
 
     place: str
@@ -81,7 +82,7 @@ class Finding:
     examples: tuple[str, ...] = ()
     duplicates: int = 0
     missing: int = 0
-    counts: Mapping[str, int] = field(default_factory=dict)
+    most: int = 0
 
 
 def judge(inputs: Sequence[str], seen: PlaceSeen, progress: ProgressSeen) -> Finding:
@@ -107,7 +108,7 @@ def judge(inputs: Sequence[str], seen: PlaceSeen, progress: ProgressSeen) -> Fin
             examples=tuple(examples[:EXAMPLES_SHOWN]),
             duplicates=len(duplicates),
             missing=len(missing),
-            counts=seen.counts,
+            most=max(seen.counts.values(), default=0),
         )
 
     if not expected:

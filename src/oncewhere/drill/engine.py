@@ -1,53 +1,46 @@
-"""Versions, servers and a folder for evidence come in; a stream of events and one `DrillResult` go out.
-
-Trials of all versions share some lanes. A lane is a set of servers that one trial at a time has for itself, so that an
-unmodified processor, whose topics and group have fixed names, can still be drilled several times at once.
-"""
+"""Versions, servers and a folder for evidence come in; a stream of events and one `DrillResult` go out."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
-from oncewhere.errors import ConfigurationError
+from oncewhere.errors import ConfigurationError, InconclusiveError
 
 from . import inputs
-from .database_world import DatabaseWorld
+from .choice import Choice
 from .declaration import Declaration, Version
-from .events import DrillBegan, DrillEnded, Listener, TrialBegan, TrialJudged, VersionJudged
+from .events import DrillBegan, DrillEnded, Listener, PointsFound, TrialBegan, TrialJudged, VersionJudged
 from .inputs import Input
-from .kafka_world import KafkaWorld
-from .points import CrashPoint, NamedCrash, mission_points
-from .result import DrillResult, TrialResult, VersionResult
-from .trial import Lane, Trial
+from .itinerary import Itinerary, PointSet, plan_itinerary
+from .judging import unjudged
+from .lane import Lanes, Servers
+from .result import Coverage, DrillResult, TrialResult, VersionResult
+from .scenario import CLEAN, Plan
+from .trial import Trial
 
-CLEAN_NAME = "clean"
+TRIES = 2
+"""A point that is not reached is tried once more: how records are batched depends on time."""
+STOPPED = "not started after the first violation"
+OUT_OF_TIME = "not started within the time limit"
+LABELS_SHOWN = 5
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Servers:
-    """The real servers of one lane.
-
-    Attributes:
-        bootstrap_servers: of a cluster that no other lane uses.
-        dsns: per effect, a server where databases may be created; lanes may share it.
-    """
-
-    bootstrap_servers: str
-    dsns: Mapping[str, str]
+_T = TypeVar("_T")
 
 
 class Drill:
-    """One drill.
+    """One drill; `run` it or `survey` it, once.
 
     Args:
         declaration: what is drilled.
         versions: the versions to drill, in order.
-        crashes: which of the named crashes.
+        choice: which points, in which order, and when to stop.
         servers: one entry per lane.
         folder: an existing, empty folder for the evidence.
         recreate_topics: True allows deleting topics that existed before.
@@ -60,7 +53,7 @@ class Drill:
         declaration: Declaration,
         *,
         versions: Sequence[Version],
-        crashes: Sequence[NamedCrash],
+        choice: Choice,
         servers: Sequence[Servers],
         folder: Path,
         recreate_topics: bool,
@@ -69,125 +62,159 @@ class Drill:
     ) -> None:
         self._declaration = declaration
         self._versions = tuple(versions)
-        self._crashes = frozenset(crashes)
-        self._servers = tuple(servers)
+        self._choice = choice
         self._folder = folder
-        self._recreate_topics = recreate_topics
         self._demonstration = demonstration
         self._tell = listener
-        self._free: asyncio.Queue[int] = asyncio.Queue()
-        self._kafkas: dict[tuple[int, tuple[str, ...]], KafkaWorld] = {}
-        self._databases: dict[tuple[int, str], tuple[DatabaseWorld, ...]] = {}
+        self._lanes = Lanes(servers, declaration.folder, recreate_topics=recreate_topics)
+        self._inputs: dict[str, tuple[Input, ...]] = {}
+        self._began_s = time.monotonic()
+        self._violated = False
 
     async def run(self) -> DrillResult:
         """Runs every trial and judges it.
 
         Raises:
-            ConfigurationError: a declaration, an address or the processor's command is wrong.
+            ConfigurationError: a declaration, an address or the processor's command is wrong, or no point is chosen.
             InconclusiveError: a version does not finish its clean run, or crosses no boundary that the drill can see.
         """
-        began = time.monotonic()
-        loaded = {v.name: inputs.load(v, self._declaration.folder) for v in self._versions}
-        for number in range(len(self._servers)):
-            self._free.put_nowait(number)
-        each = 1 + len(self._crashes)
-        self._tell(DrillBegan(versions=tuple(v.name for v in self._versions), trials=each * len(self._versions)))
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._version(v, loaded[v.name])) for v in self._versions]
-        except BaseException as failure:
-            with contextlib.suppress(Exception):  # an error while cleaning up never hides the error that caused it
-                await asyncio.to_thread(self._leave_nothing)
-            if isinstance(failure, BaseExceptionGroup):
-                raise _first(failure) from None
-            raise
-        await asyncio.to_thread(self._leave_nothing)
+        results = await self._each(self._version)
         result = DrillResult(
-            versions=tuple(task.result() for task in tasks),
+            versions=tuple(result for result in results if result is not None),
             demonstration=self._demonstration,
             folder=str(self._folder),
-            duration_s=round(time.monotonic() - began, 3),
+            duration_s=round(time.monotonic() - self._began_s, 3),
         )
         self._tell(DrillEnded(result=result))
         return result
 
-    async def _version(self, version: Version, records: tuple[Input, ...]) -> VersionResult:
-        clean, trial = await self._trial(version, records, None)
-        points = [
-            p for p in mission_points(trial.messages, has_effects=bool(version.effects)) if p.name in self._crashes
-        ]
-        if not points:
-            raise ConfigurationError(f"{version.name}: none of the crashes asked for exists without an effect.")
+    async def survey(self) -> dict[str, Itinerary]:
+        """Runs each version cleanly, and says which points would be visited; nothing is crashed.
+
+        Raises:
+            ConfigurationError: as `run`.
+            InconclusiveError: as `run`.
+        """
+        found = await self._each(self._clean)
+        return {v.name: itinerary for v, (_, itinerary) in zip(self._versions, found, strict=True) if itinerary.points}
+
+    async def _each(self, work: Callable[[Version], Coroutine[Any, Any, _T]]) -> list[_T]:
+        """Does it for every version at once, and leaves nothing on the servers, however it ends."""
+        self._inputs = {v.name: inputs.load(v, self._declaration.folder) for v in self._versions}
+        self._began_s = time.monotonic()
+        self._tell(DrillBegan(versions=tuple(v.name for v in self._versions), points=self._choice.points))
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(work(version)) for version in self._versions]
+        except BaseException as failure:
+            with contextlib.suppress(Exception):  # an error while cleaning up never hides the error that caused it
+                await asyncio.to_thread(self._lanes.remove)
+            if isinstance(failure, BaseExceptionGroup):
+                raise _first(failure) from None
+            raise
+        await asyncio.to_thread(self._lanes.remove)
+        return [task.result() for task in tasks]
+
+    async def _version(self, version: Version) -> VersionResult | None:
+        """The version's result; None where the keyword takes nothing of it."""
+        if self._choice.exactly:
+            clean, plans = [], self._choice.exactly.get(version.name, ())
+            itinerary = Itinerary(points=(), recorded=len(plans))
+        else:
+            first, itinerary = await self._clean(version)
+            clean, plans = [first], self._choice.order(version.name, itinerary.points)
+        if not plans:
+            return None
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._trial(version, records, point)) for point in points]
-        result = VersionResult(version=version, trials=(clean, *(task.result()[0] for task in tasks)))
+            tasks = [group.create_task(self._crash(version, plan)) for plan in plans]
+        done = [task.result() for task in tasks]
+        trials = [trial for trial in done if isinstance(trial, TrialResult)]
+        coverage = Coverage(
+            points=self._choice.points,
+            chosen=len(plans),
+            reached=sum(trial.reached for trial in trials),
+            recorded=itinerary.recorded,
+            left_out=itinerary.left_out,
+            skipped=Counter(why for why in done if isinstance(why, str)),
+        )
+        result = VersionResult(version=version, trials=(*clean, *trials), coverage=coverage)
         self._tell(VersionJudged(result=result))
         return result
 
-    async def _trial(
-        self, version: Version, records: tuple[Input, ...], point: CrashPoint | None
-    ) -> tuple[TrialResult, Trial]:
-        name = f"{version.name}/{point.name if point else CLEAN_NAME}"
-        async with self._lane(version) as lane:
-            self._tell(TrialBegan(version=version.name, point=point))
-            logs = self._folder / name
+    async def _clean(self, version: Version) -> tuple[TrialResult, Itinerary]:
+        result, trial = await self._trial(version, CLEAN, CLEAN.label)
+        found = plan_itinerary(trial.sightings, self._choice.points, has_effects=bool(version.effects))
+        points = tuple(p for p in found.points if self._choice.takes(version.name, p))
+        if not points and len(self._versions) == 1:
+            raise self._nothing_chosen(version, trial, found)
+        chosen = dataclasses.replace(found, points=points)
+        self._tell(PointsFound(version=version.name, itinerary=chosen))
+        return result, chosen
+
+    def _nothing_chosen(self, version: Version, trial: Trial, found: Itinerary) -> ConfigurationError:
+        everything = plan_itinerary(trial.sightings, PointSet.ALL, has_effects=bool(version.effects)).points
+        wider = sum(self._choice.takes(version.name, point) for point in everything)
+        shown = ", ".join(point.label for point in found.points[:LABELS_SHOWN])
+        return ConfigurationError(
+            f"{version.name}: none of the {len(found.points)} points ({self._choice.points}) goes by "
+            f"{self._choice.keyword.text!r}.",
+            hint=f"Of all {len(everything)} boundary points {wider} do: --points all."
+            if wider
+            else f"They are {shown}{' …' if len(found.points) > LABELS_SHOWN else ''}; --list prints them.",
+        )
+
+    async def _crash(self, version: Version, plan: Plan) -> TrialResult | str:
+        """Tries a plan until its point is reached, `TRIES` times at most; or says why it was not started."""
+        result: TrialResult | None = None
+        for number in range(1, TRIES + 1):
+            name = plan.label if number == 1 else f"{plan.label}-{number}"
+            try:
+                result, _ = await self._trial(version, plan, name)
+            except _NotStartedError as reason:
+                if result is None:
+                    return str(reason)
+                break
+            except InconclusiveError as error:
+                result = unjudged(version, plan, error, folder=f"{version.name}/{name}")
+            result = dataclasses.replace(result, tries=number)
+            if result.reached:
+                break
+        assert result is not None  # noqa: S101  # TRIES is at least 1
+        self._tell(TrialJudged(version=version.name, trial=result))
+        return result
+
+    async def _trial(self, version: Version, plan: Plan, name: str) -> tuple[TrialResult, Trial]:
+        async with self._lanes.take(version) as lane:
+            if plan.steps and (reason := self._why_not()):
+                raise _NotStartedError(reason)
+            self._tell(TrialBegan(version=version.name, plan=plan))
+            folder = f"{version.name}/{name.replace('/', '_')}"
+            logs = self._folder / folder
             logs.mkdir(parents=True)
             trial = Trial(
                 version=version,
                 folder=self._declaration.folder,
-                inputs=records,
+                inputs=self._inputs[version.name],
                 lane=lane,
-                point=point,
+                plan=plan,
                 logs=logs,
-                name=name,
+                name=folder,
             )
             result = await trial.run()
-        self._tell(TrialJudged(version=version.name, trial=result))
+        self._violated = self._violated or result.verdict.violated
+        if not plan.steps:
+            self._tell(TrialJudged(version=version.name, trial=result))
         return result, trial
 
-    @contextlib.asynccontextmanager
-    async def _lane(self, version: Version) -> AsyncIterator[Lane]:
-        number = await self._free.get()
-        try:
-            yield Lane(kafka=self._kafka(number, version), databases=self._database(number, version))
-        finally:
-            self._free.put_nowait(number)
+    def _why_not(self) -> str | None:
+        if self._violated and self._choice.stop_at_first:
+            return STOPPED
+        limit_s = self._choice.time_limit_s
+        return OUT_OF_TIME if limit_s is not None and time.monotonic() - self._began_s > limit_s else None
 
-    def _kafka(self, number: int, version: Version) -> KafkaWorld:
-        processor = version.processor
-        key = (number, (processor.input, *processor.output, processor.group))
-        if key not in self._kafkas:
-            self._kafkas[key] = KafkaWorld(
-                self._servers[number].bootstrap_servers,
-                input_topic=processor.input,
-                output_topics=processor.output,
-                group=processor.group,
-                partitions=version.settings.partitions,
-                recreate=self._recreate_topics,
-            )
-        return self._kafkas[key]
 
-    def _database(self, number: int, version: Version) -> tuple[DatabaseWorld, ...]:
-        key = (number, version.name)
-        if key not in self._databases:
-            self._databases[key] = tuple(
-                DatabaseWorld(
-                    name,
-                    effect,
-                    self._declaration.folder,
-                    self._servers[number].dsns[name],
-                    f"{version.name}_{number}",
-                )
-                for name, effect in version.effects.items()
-            )
-        return self._databases[key]
-
-    def _leave_nothing(self) -> None:
-        for kafka in self._kafkas.values():
-            kafka.remove()
-        for databases in self._databases.values():
-            for database in databases:
-                database.remove()
+class _NotStartedError(Exception):
+    """A trial was not started; never leaves this module."""
 
 
 def _first(failures: BaseExceptionGroup) -> BaseException:

@@ -5,24 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .points import CrashPoint
+from .itinerary import Itinerary, PointSet
 from .result import DrillResult, TrialResult, VersionResult
+from .scenario import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillBegan:
-    """The servers are up, and it is known what will be drilled."""
+    """The servers are up. How many points there are, only the clean runs will tell (`PointsFound`)."""
 
     versions: tuple[str, ...]
-    trials: int
+    points: PointSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialBegan:
-    """One life-and-death of one version: a crash point, or None for the clean run that comes first."""
+    """One trial of one version begins; the clean run, whose plan has no step, comes first."""
 
     version: str
-    point: CrashPoint | None
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointsFound:
+    """A version's clean run has shown which points there are, and those that will be visited are chosen."""
+
+    version: str
+    itinerary: Itinerary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,5 +56,5 @@ class DrillEnded:
     result: DrillResult
 
 
-DrillEvent = DrillBegan | TrialBegan | TrialJudged | VersionJudged | DrillEnded
+DrillEvent = DrillBegan | PointsFound | TrialBegan | TrialJudged | VersionJudged | DrillEnded
 Listener = Callable[[DrillEvent], None]

@@ -7,15 +7,18 @@ cluster said about the transaction afterwards. Times are seconds since the trial
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import msgspec
 
+from oncewhere.proxy import LinkName
 from oncewhere.wire.message import JSON, Message
 
-Outcome = Literal["forwarded", "dropped", "withheld"]
+from .intervals import Address
+
+Outcome = Literal["forwarded", "dropped", "withheld", "held"]
 
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True, tag="wire", tag_field="event"):
@@ -27,7 +30,9 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, tag="wire", tag_field="eve
         link: the connection, as the proxy names it.
         interval: the commit interval of that life.
         outcome: `forwarded`; `dropped`, a request that never reached the server; `withheld`, a reply that never
-            reached the processor.
+            reached the processor; `held`, it waits at the proxy.
+        place: the place whose link it is.
+        nth: for a boundary request, which of its kind at its place within the interval.
     """
 
     t: float
@@ -40,6 +45,8 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, tag="wire", tag_field="eve
     sequence: int
     boundary: bool
     outcome: Outcome
+    place: str = ""
+    nth: int | None = None
     fields: dict[str, Any] = {}
 
 
@@ -68,22 +75,26 @@ class History:
 
     Args:
         path: the file to write; its folder exists.
+        listener: hears every event once it is written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, listener: Callable[[Event], None] | None = None) -> None:
         self.path = path
+        self._listener = listener
         self.life = 0
         self._began = time.monotonic()
         self._file: IO[bytes] = path.open("wb", buffering=0)
 
-    def wire(self, link: str, interval: int, message: Message, outcome: Outcome) -> None:
+    def wire(self, link: LinkName, address: Address | None, interval: int, message: Message, outcome: Outcome) -> None:
         """Records a message before its bytes move."""
         self._write(
             Wire(
                 t=self._now(),
                 life=self.life,
-                link=link,
+                link=str(link),
+                place=link.place,
                 interval=interval,
+                nth=None if address is None else address.nth,
                 system=message.system,
                 kind=message.kind,
                 direction=message.direction,
@@ -107,6 +118,8 @@ class History:
 
     def _write(self, event: Event) -> None:
         self._file.write(_ENCODER.encode(event) + b"\n")
+        if self._listener is not None:
+            self._listener(event)
 
 
 def read(path: Path) -> Iterator[Event]:

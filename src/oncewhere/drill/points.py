@@ -1,18 +1,15 @@
-"""The messages of a clean run come in; the crash points that a drill visits come out.
-
-A point is addressed by what is local to it: the ordinal of the Kafka commit interval that it falls into, and the nth
-message of its kind within that interval. Batches vary from run to run and pipelining varies the order of messages
-between connections, so no global index would mean the same thing twice.
-"""
+"""What a crash point is: its address, its id that a person can type, and the three that have names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
-from oncewhere.errors import InconclusiveError
-from oncewhere.wire.message import Direction, Message
+from oncewhere.errors import ConfigurationError
+from oncewhere.wire.message import Direction
+
+from .intervals import Address
 
 
 class NamedCrash(StrEnum):
@@ -50,143 +47,100 @@ class Phase(StrEnum):
         """The direction of the message that springs the trap."""
         return Direction.REPLY if self is Phase.REPLIED else Direction.REQUEST
 
+    @property
+    def outcome(self) -> str:
+        """What becomes of that message, in the history's word."""
+        return _OUTCOMES[self]
+
+    @property
+    def words(self) -> str:
+        """The phase in words, behind the message's name."""
+        return _PHASES[self]
+
+
+_OUTCOMES = {Phase.BEFORE: "dropped", Phase.DELIVERED: "forwarded", Phase.REPLIED: "withheld"}
+_PHASES = {
+    Phase.BEFORE: "dropped",
+    Phase.DELIVERED: "delivered, the processor dead before the answer",
+    Phase.REPLIED: "answered, the answer never seen",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrashPoint:
     """Where the processor is killed.
 
     Attributes:
-        name: the crash's name in every table, file and command.
+        place: the place whose link the message crosses: `kafka`, or an effect's name.
         system: the protocol of the message.
         kind: the message's kind.
         interval: commit interval, from 1: the span that ends with the interval's EndTxn (or OffsetCommit) request.
-        nth: the nth such message within that interval, from 1.
+        nth: the nth such message at that place within that interval, from 1.
         phase: what becomes of the message.
+        name: the crash's own name, where it has one.
     """
 
-    name: NamedCrash
+    place: str
     system: str
     kind: str
     interval: int
     nth: int
     phase: Phase
+    name: NamedCrash | None = None
+
+    @classmethod
+    def at(cls, address: Address, system: str, phase: Phase, name: NamedCrash | None = None) -> Self:
+        """The point at an address."""
+        return cls(
+            place=address.place,
+            system=system,
+            kind=address.kind,
+            interval=address.interval,
+            nth=address.nth,
+            phase=phase,
+            name=name,
+        )
+
+    @property
+    def address(self) -> Address:
+        """The address of the request that it is about."""
+        return Address(self.place, self.kind, self.interval, self.nth)
+
+    @property
+    def id(self) -> str:
+        """What a person types: `kafka.EndTxn.2.1.before` is place, kind, commit interval, nth and phase."""
+        return f"{self.place}.{self.kind}.{self.interval}.{self.nth}.{self.phase}"
+
+    @property
+    def label(self) -> str:
+        """Its name, where it has one; else its id."""
+        return self.name or self.id
 
     def __str__(self) -> str:
-        return f"{self.system} {self.kind} {self.nth} of commit interval {self.interval}, {self.phase}"
+        return f"{self.place} {self.kind} {self.nth} of commit interval {self.interval}, {self.phase}"
 
 
-def is_effect_commit(message: Message) -> bool:
-    """True for a request that makes an effect outside Kafka durable."""
-    return message.system == "postgresql" and message.kind == "commit" and message.direction is Direction.REQUEST
-
-
-class Interval:
-    """Counts commit intervals along one life of a processor; fed with every message in the order of the wire.
-
-    An interval ends with the request that makes consumed positions final: EndTxn(commit) of a transaction that offsets
-    were sent to, or an OffsetCommit. The EndTxn of a transaction without offsets ends nothing.
-
-    Attributes:
-        number: the current interval, from 1.
-        committing: True when the message last taken is the request that ends its interval.
-    """
-
-    def __init__(self) -> None:
-        self.number = 1
-        self.committing = False
-        self._ended = False
-        self._with_offsets: set[str] = set()
-
-    def advance(self, message: Message) -> int:
-        """Takes the next message; returns the number of the interval that it belongs to.
-
-        The commit's own request and reply belong to the interval that they end; the first boundary request after them
-        opens the next.
-        """
-        self.committing = False
-        if message.direction is Direction.REPLY or not message.boundary:
-            return self.number
-        if self._ended:
-            self._ended = False
-            self.number += 1
-        self._ended = self.committing = self._commits(message)
-        return self.number
-
-    def _commits(self, message: Message) -> bool:
-        name = str(message.fields.get("transactional_id"))
-        match message.kind if message.system == "kafka" else None:
-            case "TxnOffsetCommit":
-                self._with_offsets.add(name)
-            case "EndTxn":
-                with_offsets = name in self._with_offsets
-                self._with_offsets.discard(name)
-                return with_offsets and message.fields.get("committed") is True
-            case "OffsetCommit":
-                return True
-        return False
-
-
-def mission_points(messages: Iterable[Message], *, has_effects: bool) -> tuple[CrashPoint, ...]:
-    """The three named crashes, placed in the middle of a clean run.
+def parse_id(text: str, systems: dict[str, str]) -> CrashPoint:
+    """Reads an id.
 
     Args:
-        messages: every message of the clean run, in the order of the wire.
-        has_effects: True where the declaration names places outside Kafka.
+        text: the id.
+        systems: by place, its system.
 
     Raises:
-        InconclusiveError: the clean run holds no Kafka commit, or no effect although one is declared.
+        ConfigurationError: it is none.
     """
-    intervals: dict[int, list[Message]] = {}
-    commits: dict[int, str] = {}
-    counter = Interval()
-    for message in messages:
-        number = counter.advance(message)
-        intervals.setdefault(number, []).append(message)
-        if counter.committing:
-            commits[number] = message.kind
-    whole = list(commits)
-    if not whole:
-        raise InconclusiveError(
-            "The clean run committed no consumed position through the drill's Kafka address.",
-            hint="Does the processor take its broker's address from the environment that the declaration gives it?",
+    place, _, rest = text.partition(".")
+    kind, *numbers = rest.rsplit(".", 3)
+    try:
+        interval, nth, phase = int(numbers[0]), int(numbers[1]), Phase(numbers[2])
+    except (ValueError, IndexError):
+        interval = nth = 0
+        phase = Phase.BEFORE
+    if not kind or interval < 1 or nth < 1 or place not in systems:
+        raise ConfigurationError(
+            f"{text!r} is no crash point.",
+            hint="One looks like kafka.EndTxn.2.1.before: place, message, commit interval, which of them, phase "
+            f"({', '.join(Phase)}). Places here: {', '.join(systems)}.",
         )
-    with_effects = [n for n in whole if any(is_effect_commit(m) for m in intervals[n])]
-    if has_effects and not with_effects:
-        raise InconclusiveError(
-            "The clean run wrote to no database through the drill's addresses, but an effect is declared.",
-            hint="Does the processor take its database's address from the environment that the declaration gives it?",
-        )
-    candidates = with_effects if has_effects else whole
-    interval = candidates[len(candidates) // 2]
-    commit = commits[interval]
-    points = [
-        CrashPoint(
-            name=NamedCrash.AFTER_EFFECT,
-            system="kafka",
-            kind=commit,
-            interval=interval,
-            nth=1,
-            phase=Phase.BEFORE,
-        ),
-        CrashPoint(
-            name=NamedCrash.AFTER_COMMIT,
-            system="kafka",
-            kind=commit,
-            interval=interval,
-            nth=1,
-            phase=Phase.REPLIED,
-        ),
-    ]
-    if has_effects:
-        points.insert(
-            0,
-            CrashPoint(
-                name=NamedCrash.BEFORE_EFFECT,
-                system="postgresql",
-                kind="commit",
-                interval=interval,
-                nth=1,
-                phase=Phase.BEFORE,
-            ),
-        )
-    return tuple(points)
+    return CrashPoint(place=place, system=systems[place], kind=kind, interval=interval, nth=nth, phase=phase)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .checks import Finding
 from .declaration import Version
+from .itinerary import PointSet
 from .points import CrashPoint, NamedCrash
+from .scenario import Plan
 from .verdict import Verdict, worst
 
 
@@ -32,24 +35,71 @@ class Crash:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How much of the boundary was visited.
+
+    Attributes:
+        points: which set of points was asked for.
+        chosen: points that were to be visited.
+        reached: points at which the processor was crashed.
+        recorded: boundary points of the clean run.
+        left_out: why points of the clean run were not to be visited, and how many.
+        skipped: why points that were to be visited were not, and how many (a limit of time, a stop at the first).
+    """
+
+    points: PointSet
+    chosen: int
+    reached: int
+    recorded: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    skipped: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def not_reached(self) -> int:
+        """Points that were tried twice, and that no trial came by again."""
+        return self.chosen - self.reached - sum(self.skipped.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrialResult:
     """One trial: the point, whether it was reached, and a finding for every place.
 
     Attributes:
-        point: where the processor was killed; None for the clean run.
-        crash: the proof of the kill; None where the point was not reached.
+        plan: what was done to the processor.
+        crashes: the proof of each kill, in order.
+        reached: True when every point of the plan was reached; a clean run has none.
         findings: one per place, in the declaration's order.
         lives: how often the processor was started.
         duration_s: how long the trial took.
+        phases_s: where that time went (`phases.PHASES`).
         folder: the trial's folder within the run's.
+        tries: how often it was tried, until its point was reached.
     """
 
-    point: CrashPoint | None
-    crash: Crash | None
+    plan: Plan
+    crashes: tuple[Crash, ...]
+    reached: bool
     findings: tuple[Finding, ...]
     lives: int
     duration_s: float
     folder: str
+    phases_s: Mapping[str, float] = field(default_factory=dict)
+    tries: int = 1
+
+    @property
+    def point(self) -> CrashPoint | None:
+        """The point of the plan's first step; None for the clean run."""
+        return self.plan.point
+
+    @property
+    def crash(self) -> Crash | None:
+        """The proof of the first kill; None where there was none."""
+        return self.crashes[0] if self.crashes else None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst verdict at any place."""
+        return worst([f.verdict for f in self.findings])
 
     def at(self, place: str) -> Finding:
         """The finding about a place."""
@@ -58,10 +108,17 @@ class TrialResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionResult:
-    """All trials of one version, the clean run first."""
+    """All trials of one version, the clean run first.
+
+    Attributes:
+        version: what was drilled.
+        trials: in the order in which they were asked for.
+        coverage: how much of what there was to visit was visited.
+    """
 
     version: Version
     trials: tuple[TrialResult, ...]
+    coverage: Coverage | None = None
 
     @property
     def crashes(self) -> tuple[TrialResult, ...]:
@@ -70,8 +127,9 @@ class VersionResult:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst verdict at any place after any crash, or in the clean run."""
-        return worst([f.verdict for t in self.trials for f in t.findings])
+        """The worst verdict at any place after any crash, or in the clean run; of what was not visited, `unknown`."""
+        skipped = [Verdict.UNKNOWN] if self.coverage is not None and self.coverage.skipped else []
+        return worst([*(f.verdict for t in self.trials for f in t.findings), *skipped])
 
     @property
     def surprises(self) -> tuple[tuple[NamedCrash | None, Finding, Verdict], ...]:

@@ -1,33 +1,40 @@
-"""Messages come in from the proxies before their bytes move; at the crash point the processor is killed.
+"""Messages come in from the proxies before their bytes move; at a step's point, its action is done to the processor.
 
 The trap is the only place where a drill decides over life and death, and it does so inside the observer's call: nothing
-is awaited between seeing the message and SIGKILL, so no other byte can pass in between.
+is awaited between seeing the message and the signal, so no other byte can pass in between.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
-from oncewhere.proxy import Decision
+from oncewhere.proxy import Decision, LinkName
 from oncewhere.wire.message import Direction, Message
 
 from .history import History, Outcome
-from .points import CrashPoint, Interval, Phase, is_effect_commit
+from .intervals import CONFIRMED, Address, Addresses, is_effect_commit
+from .itinerary import Sighting
+from .points import Phase
+from .scenario import ACTIONS, Plan, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sprung:
-    """The proof that the point was reached.
+    """The proof that a point was reached.
 
     Attributes:
+        step: the step whose point it was.
         link: the connection on which the message was seen.
         message: the message that was dropped, delivered or withheld.
-        effects_before: effect commits that the databases had confirmed in the same commit interval.
+        effects_before: effect commits that the places had confirmed in the same commit interval.
     """
 
-    link: str
+    step: Step
+    link: LinkName
     message: Message
     effects_before: int
 
@@ -37,61 +44,76 @@ class Trap:
 
     Args:
         history: where every message is written down.
-        point: where to kill; None for a clean run.
-        kill: sends SIGKILL to the processor's whole group, at once and without waiting.
+        plan: what is done, and where; a plan without steps kills nobody.
+        act: does a step's action to the processor, at once and without waiting.
     """
 
-    def __init__(self, history: History, point: CrashPoint | None, kill: Callable[[], None]) -> None:
-        self.sprung: Sprung | None = None
-        self.messages: list[Message] = []
+    def __init__(self, history: History, plan: Plan, act: Callable[[Step], None]) -> None:
+        self.sprung: list[Sprung] = []
+        """One for each step whose point was reached, in order."""
+        self.sightings: list[Sighting] = []
+        """Every message of the first life up to the first step's point: in a clean run, all."""
         self.transactional_ids: dict[str, None] = {}
         self.kafka_commits_answered = 0
         self.last_boundary_s = time.monotonic()
         self._history = history
-        self._point = point
-        self._kill = kill
-        self._interval = Interval()
-        self._current = 1
-        self._counts: dict[tuple[str, str], int] = {}
+        self._plan = plan
+        self._act = act
+        self._armed: Step | None = plan.steps[0] if plan.steps else None
+        self._dead = False
+        self._addresses = Addresses()
+        self._interval = 1
         self._effects = 0
         self._awaited: tuple[str, int] | None = None
         self._commit_requests: set[tuple[str, int]] = set()
         self._effect_requests: set[tuple[str, int]] = set()
 
+    @property
+    def complete(self) -> bool:
+        """True when every step's point was reached."""
+        return len(self.sprung) == len(self._plan.steps)
+
     def next_life(self) -> None:
-        """The processor was started again: intervals count from 1, and no second trap is set."""
-        self._point = None
-        self._interval = Interval()
+        """The processor is started again: intervals count from 1, and the next step is armed, if there is one."""
+        done = len(self.sprung)
+        self._armed = self._plan.steps[done] if done < len(self._plan.steps) else None
+        self._dead = False
+        self._addresses = Addresses()
+        self._interval = 1
+        self._effects = 0
+        self._awaited = None
         self._commit_requests.clear()
         self._effect_requests.clear()
 
-    def __call__(self, link: object, message: Message) -> Decision:
+    def __call__(self, link: LinkName, message: Message) -> Decision:
         """Sees one message; answers whether its bytes may move."""
         name = str(link)
-        interval = self._interval.advance(message)
-        if interval != self._current:
-            self._current, self._counts, self._effects = interval, {}, 0
-        self._note(name, message)
-        if self.sprung is None and self._springs(name, message, interval):
-            self._kill()
-            self.sprung = Sprung(link=name, message=message, effects_before=self._effects)
-            decision, outcome = self._consequence()
-            self._history.wire(name, interval, message, outcome)
+        address = self._addresses.advance(link.place, message)
+        if self._addresses.interval != self._interval:
+            self._interval, self._effects = self._addresses.interval, 0
+        self._note(link.place, name, message)
+        step = self._armed
+        if step is not None and self._springs(step, name, message, address):
+            self._act(step)
+            self.sprung.append(Sprung(step=step, link=link, message=message, effects_before=self._effects))
+            self._armed = None
+            self._dead = ACTIONS[step.action].ends_life
+            decision = ACTIONS[step.action].decisions[step.point.phase]
+            self._history.wire(link, address, self._interval, message, _outcome(decision, message))
             return decision
-        dead = self.sprung is not None and self._point is not None
-        withheld = dead and message.direction is Direction.REPLY
-        self._history.wire(name, interval, message, "withheld" if withheld else "forwarded")
+        withheld = self._dead and message.direction is Direction.REPLY
+        self._history.wire(link, address, self._interval, message, "withheld" if withheld else "forwarded")
         return Decision.FORWARD
 
-    def _note(self, link: str, message: Message) -> None:
-        if self._point is None and self.sprung is None:
-            self.messages.append(message)
+    def _note(self, place: str, link: str, message: Message) -> None:
+        if not self.sprung:
+            self.sightings.append(Sighting(place, link, message))
         if message.boundary:
             self.last_boundary_s = time.monotonic()
         where = (link, message.sequence)
         if message.kind == "InitProducerId" and (name := message.fields.get("transactional_id")):
             self.transactional_ids[str(name)] = None
-        if self._interval.committing:
+        if self._addresses.committing:
             self._commit_requests.add(where)
         elif is_effect_commit(message):
             self._effect_requests.add(where)
@@ -99,31 +121,33 @@ class Trap:
             if where in self._commit_requests and message.system == "kafka":
                 self._commit_requests.discard(where)
                 self.kafka_commits_answered += 1
-            elif where in self._effect_requests and message.system == "postgresql":
+            elif where in self._effect_requests:
                 self._effect_requests.discard(where)
-                self._effects += message.fields.get("outcome") == "committed"
+                self._effects += message.fields.get("outcome") in CONFIRMED
 
-    def _springs(self, link: str, message: Message, interval: int) -> bool:
-        point = self._point
-        if point is None or interval != point.interval or message.system != point.system or message.kind != point.kind:
-            return False
+    def _springs(self, step: Step, link: str, message: Message, address: Address | None) -> bool:
         if message.direction is Direction.REPLY:
-            return point.phase is Phase.REPLIED and self._awaited == (link, message.sequence)
-        if message.system == "kafka" and not self._interval.committing:
-            return False
-        key = (message.system, message.kind)
-        self._counts[key] = self._counts.get(key, 0) + 1
-        if self._counts[key] != point.nth:
+            # The reply may come when the next interval has begun on another connection: its request decides.
+            return step.point.phase is Phase.REPLIED and self._awaited == (link, message.sequence)
+        if address != step.point.address:
             return False
         self._awaited = (link, message.sequence)
-        return point.phase is not Phase.REPLIED
+        return step.point.phase is not Phase.REPLIED
 
-    def _consequence(self) -> tuple[Decision, Outcome]:
-        assert self._point is not None  # noqa: S101  # only a set trap springs
-        match self._point.phase:
-            case Phase.BEFORE:
-                return Decision.FREEZE_BEFORE, "dropped"
-            case Phase.DELIVERED:
-                return Decision.FREEZE_AFTER, "forwarded"
-            case Phase.REPLIED:
-                return Decision.FREEZE_BEFORE, "withheld"
+
+_OUTCOMES: Final[Mapping[Decision, tuple[Outcome, Outcome]]] = MappingProxyType(
+    {
+        Decision.FORWARD: ("forwarded", "forwarded"),
+        Decision.FREEZE_BEFORE: ("dropped", "withheld"),
+        Decision.FREEZE_AFTER: ("forwarded", "forwarded"),
+        Decision.CUT_BEFORE: ("dropped", "withheld"),
+        Decision.CUT_AFTER: ("forwarded", "forwarded"),
+        Decision.HOLD: ("held", "held"),
+    }
+)
+"""What a decision means for a request, and for a reply, in the history's words."""
+
+
+def _outcome(decision: Decision, message: Message) -> Outcome:
+    request, reply = _OUTCOMES[decision]
+    return request if message.direction is Direction.REQUEST else reply

@@ -51,10 +51,10 @@ class Victim:
             stderr=self.log,
         )
 
-    def kill(self) -> None:
-        """SIGKILL to the whole process group, without waiting; safe at any time."""
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal to the whole process group, without waiting; safe at any time."""
         if self._child is not None:
-            self._child.signal_group(signal.SIGKILL)
+            self._child.signal_group(number)
 
     def bury(self) -> int | None:
         """Kills the group, waits for the leader's end, and says how it ended (negative: the signal)."""

@@ -1,7 +1,21 @@
-"""What is read of a drill: the terminal, the sentence, the run folder; all listen to its events."""
+"""What is read of a drill: the screens, the sentence, the run folder; all listen to its events or read its result."""
 
-from .run_folder import RunFolder
+from .failures import Failures
+from .points_table import show_points
+from .progress import DrillProgress
+from .run_folder import RunFolder, find_run
+from .run_json import Run, read_run
+from .screen import show_result
 from .sentence import sentence
-from .terminal import DrillProgress, show_result
 
-__all__ = ["DrillProgress", "RunFolder", "sentence", "show_result"]
+__all__ = [
+    "DrillProgress",
+    "Failures",
+    "Run",
+    "RunFolder",
+    "find_run",
+    "read_run",
+    "sentence",
+    "show_points",
+    "show_result",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from oncewhere.drill import Finding, NamedCrash, Verdict, VersionResult
@@ -36,6 +37,31 @@ def sentence(result: VersionResult) -> str:
     return "; ".join(parts)
 
 
+def swept(result: VersionResult) -> str:
+    """The answer of a sweep: where everything held at every point, and where not, at how many."""
+    outputs = set(result.version.processor.output)
+    whole = [place for place in result.version.places if _worst(result, place) is Verdict.ONCE]
+    parts: list[str] = []
+    total = len(result.crashes)
+    if whole:
+        names = ["Kafka"] if outputs <= set(whole) else [p for p in whole if p in outputs]
+        names += [_with_policy(result, place) for place in whole if place not in outputs]
+        parts.append(f"exactly once in {_listed(names)} at all {total} points")
+    for place in result.version.places:
+        worst = _worst(result, place)
+        if worst is Verdict.ONCE:
+            continue
+        label = f"Kafka ({place})" if place in outputs else place
+        numbers = Counter(trial.at(place).verdict for trial in result.crashes)
+        told = [f"{verdict} at {numbers[verdict]}" for verdict in Verdict if numbers[verdict] and verdict.violated]
+        if (clean := result.trials[0]).point is None and clean.at(place).verdict.violated:
+            told.append(f"{clean.at(place).verdict} in the clean run")
+        if numbers[Verdict.UNKNOWN]:
+            told.append(f"unknown at {numbers[Verdict.UNKNOWN]}")
+        parts.append(f"{'NOT' if worst.violated else 'NOT PROVED'} in {label}: {', '.join(told)} of {total} points")
+    return "; ".join(parts)
+
+
 def _broken(result: VersionResult, place: str, name: NamedCrash | None) -> str | None:
     finding = _at(result, place, name)
     noun = result.version.settings.noun
@@ -44,8 +70,7 @@ def _broken(result: VersionResult, place: str, name: NamedCrash | None) -> str |
     when = GAP[name] if name is None else f"when the process died {GAP[name]}"
     match finding.verdict:
         case Verdict.DUPLICATE:
-            most = max(finding.counts.values())
-            times = "twice" if most == 2 else f"up to {most} times"
+            times = "twice" if finding.most == 2 else f"up to {finding.most} times"
             verb = "produced" if finding.system == "kafka" else "applied"
             return f"{finding.duplicates} {noun} {verb} {times} {when}"
         case Verdict.LOST:

@@ -1,0 +1,132 @@
+"""`oncewhere replay`: one point of an earlier run comes in; it is crashed again, and compared with what it showed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from oncewhere.drill import Choice, Drill, DrillEvent, DrillResult, TrialResult, Verdict, VersionResult, load
+from oncewhere.errors import ConfigurationError
+from oncewhere.report import DrillProgress, Failures, Run, RunFolder, find_run, read_run, show_result
+
+from .places import project_folder
+from .servers import choose_versions, named_dsns, running_servers, server_options
+
+LATEST = "latest"
+NOT_REPRODUCED = 3
+IDS_SHOWN = 8
+
+
+@click.command(short_help="Crash a processor again at one point of an earlier run.")
+@click.argument("point", metavar="POINT", default=LATEST)
+@click.argument("run", metavar="[RUN]", default=LATEST)
+@server_options
+def replay(
+    point: str,
+    run: str,
+    *,
+    bootstrap_servers: str | None,
+    dsns: tuple[str, ...],
+    recreate_topics: bool,
+    java: Path | None,
+) -> int:
+    """Run one trial of an earlier run again, and say whether it shows the same.
+
+    POINT is a point's id or name, with the version in front where several were drilled; `latest` is the first violation
+    of the run. RUN is a run's folder or name; the newest is taken where none is given.
+
+    Exit codes: 1 reproduced (the violation is there again), 3 NOT REPRODUCED, 0 a point that held holds again.
+
+    \b
+    oncewhere replay latest
+    oncewhere replay kafka.EndTxn.9.1.before
+    oncewhere replay naive/after-effect 2026-11-25T18-25-25Z-payments
+    """  # noqa: D301  # click keeps the lines below \b as they are
+    before = read_run(find_run(project_folder(), run))
+    version, trial = find_trial(before, point)
+    declaration = load(project_folder().parent / before.path)
+    (chosen,) = choose_versions(declaration, [version.version.name])
+    folder = RunFolder(project_folder(), f"{declaration.folder.name}-replay", declaration=before.path)
+    failures = Failures(project_folder(), before.path)
+    progress = DrillProgress(Console(stderr=True, highlight=False))
+
+    def tell(event: DrillEvent) -> None:
+        progress(event)
+        folder(event)
+        failures(event)
+
+    given = named_dsns(dsns, [chosen])
+    with running_servers([chosen], 1, bootstrap_servers, given, java) as servers, contextlib.closing(progress):
+        result = asyncio.run(
+            Drill(
+                declaration,
+                versions=[chosen],
+                choice=Choice(exactly={chosen.name: (trial.plan,)}),
+                servers=servers,
+                folder=folder.path,
+                recreate_topics=recreate_topics,
+                demonstration=False,
+                listener=tell,
+            ).run()
+        )
+    console = Console(highlight=False)
+    show_result(result, console)
+    sentence, code = compared(trial, result)
+    console.print(sentence, markup=False, soft_wrap=True)
+    return code
+
+
+def find_trial(run: Run, asked: str) -> tuple[VersionResult, TrialResult]:
+    """The trial that a person means.
+
+    Args:
+        run: where to look.
+        asked: an id or a name, perhaps with a version in front; or `latest`.
+
+    Raises:
+        ConfigurationError: there is none, or several versions have it.
+    """
+    everything = [(v, t) for v in run.result.versions for t in v.crashes]
+    if asked == LATEST:
+        found = [(v, t) for v, t in everything if t.verdict.violated] or everything
+        if not found:
+            raise ConfigurationError("That run crashed nothing, so there is nothing to replay.")
+        return found[0]
+    version, _, point = asked.rpartition("/")
+    found = [
+        (v, t)
+        for v, t in everything
+        if point in {t.plan.id, t.plan.label} and (not version or v.version.name == version)
+    ]
+    if not found:
+        known = ", ".join(f"{v.version.name}/{t.plan.label}" for v, t in everything[:IDS_SHOWN])
+        raise ConfigurationError(f"That run has no point {asked!r}.", hint=f"It has {known} …")
+    failed = [(v, t) for v, t in found if t.verdict.violated]
+    if len(found) > 1 and len(failed) != 1:
+        names = ", ".join(f"{v.version.name}/{asked}" for v, _ in found)
+        raise ConfigurationError(f"Several versions have the point {asked!r}.", hint=f"Say which: {names}.")
+    return (failed or found)[0]
+
+
+def compared(before: TrialResult, result: DrillResult) -> tuple[str, int]:
+    """Whether a replay shows what it showed before, in words, and the exit code."""
+    (after,) = result.versions[0].trials
+    same = {f.place: f.verdict for f in before.findings} == {f.place: f.verdict for f in after.findings}
+    if not after.reached:
+        return f"NOT REPRODUCED: {before.plan.label} was not reached again in {after.tries} tries.", NOT_REPRODUCED
+    if same and before.verdict.violated:
+        return f"REPRODUCED: {_told(after)}, as before.", 1
+    if same:
+        return f"The same as before: {_told(after)}.", result.exit_code
+    if after.verdict.violated and not before.verdict.violated:
+        return f"NOT REPRODUCED: {_told(before)} before; {_told(after)} now.", 1
+    return f"NOT REPRODUCED: {_told(before)} before; {_told(after)} now.", NOT_REPRODUCED
+
+
+def _told(trial: TrialResult) -> str:
+    differs = [f for f in trial.findings if f.verdict is not Verdict.ONCE]
+    return ", ".join(f"{f.place} {f.verdict}" for f in differs) or "once at every place"

@@ -1,0 +1,216 @@
+"""The sightings of a clean run come in; the crash points that a drill visits go out, with what it leaves out.
+
+What recurs is visited where it can differ. The commit intervals of a processor that loops look alike: the middle one is
+visited in detail, the first, the last, and one of each other shape at the first message of each kind. Within an
+interval, of a message that repeats (one write for each record, say) the first, the middle and the last are visited.
+`--points all` leaves nothing out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from oncewhere.errors import InconclusiveError
+from oncewhere.wire.message import Direction, Message
+
+from .intervals import Address, Addresses, is_effect_commit
+from .points import CrashPoint, NamedCrash, Phase
+
+
+class PointSet(StrEnum):
+    """Which crash points a drill visits; each set holds the one before it."""
+
+    MISSION = "mission"
+    BOUNDARIES = "boundaries"
+    ALL = "all"
+
+    @property
+    def words(self) -> str:
+        """What the set holds."""
+        return _SETS[self]
+
+
+_SETS = {
+    PointSet.MISSION: "the three named crashes",
+    PointSet.BOUNDARIES: "every kind of boundary message, in every commit interval that differs",
+    PointSet.ALL: "every boundary message of every commit interval",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A message of the clean run, and where it was seen."""
+
+    place: str
+    link: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """A boundary request of the clean run.
+
+    Attributes:
+        address: its address.
+        system: the protocol.
+        commits: True for the request that ends its commit interval.
+        effect: True for a request that makes an effect outside Kafka durable.
+        answered: True when its reply was seen.
+    """
+
+    address: Address
+    system: str
+    commits: bool
+    effect: bool
+    answered: bool
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases in which a processor can die at it; without an answer there is no third."""
+        return tuple(Phase) if self.answered else (Phase.BEFORE, Phase.DELIVERED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Itinerary:
+    """The points that are visited.
+
+    Attributes:
+        points: in the order in which they are visited; named ones first.
+        recorded: how many boundary points the clean run had.
+        left_out: why, and how many of them are not visited.
+    """
+
+    points: tuple[CrashPoint, ...]
+    recorded: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+def boundaries(sightings: Iterable[Sighting]) -> tuple[Boundary, ...]:
+    """Every boundary request of a clean run, in the order of the wire, with its address."""
+    seen = list(sightings)
+    answered = {(s.link, s.message.sequence) for s in seen if s.message.direction is Direction.REPLY}
+    addresses = Addresses()
+    found = []
+    for sighting in seen:
+        message = sighting.message
+        address = addresses.advance(sighting.place, message)
+        if address is not None:
+            found.append(
+                Boundary(
+                    address=address,
+                    system=message.system,
+                    commits=addresses.committing,
+                    effect=is_effect_commit(message),
+                    answered=(sighting.link, message.sequence) in answered,
+                )
+            )
+    return tuple(found)
+
+
+def plan_itinerary(sightings: Sequence[Sighting], points: PointSet, *, has_effects: bool) -> Itinerary:
+    """Chooses the points of a set.
+
+    Args:
+        sightings: every message of the clean run, in the order of the wire.
+        points: which set.
+        has_effects: True where the declaration names places outside Kafka.
+
+    Raises:
+        InconclusiveError: the clean run holds no Kafka commit, or no effect although one is declared.
+    """
+    crossed = boundaries(sightings)
+    mission = mission_points(crossed, has_effects=has_effects)
+    chosen = list(mission)
+    left_out: dict[str, int] = {}
+    visited = {point.id for point in mission}
+    for boundary, why_not in _with_reasons(crossed, points):
+        new = [p for p in _points_at(boundary) if p.id not in visited]
+        if why_not is None:
+            chosen += new
+            visited.update(p.id for p in new)
+        else:
+            left_out[why_not] = left_out.get(why_not, 0) + len(new)
+    recorded = sum(len(boundary.phases) for boundary in crossed)
+    return Itinerary(points=tuple(chosen), recorded=recorded, left_out=left_out)
+
+
+def mission_points(crossed: Sequence[Boundary], *, has_effects: bool) -> tuple[CrashPoint, ...]:
+    """The three named crashes, placed in the middle of a clean run.
+
+    Raises:
+        InconclusiveError: the clean run holds no Kafka commit, or no effect although one is declared.
+    """
+    commits = {b.address.interval: b for b in crossed if b.commits}
+    effects: dict[int, Boundary] = {}
+    for boundary in crossed:
+        if boundary.effect:
+            effects.setdefault(boundary.address.interval, boundary)
+    if not commits:
+        raise InconclusiveError(
+            "The clean run committed no consumed position through the drill's Kafka address.",
+            hint="Does the processor take its broker's address from the environment that the declaration gives it?",
+        )
+    candidates = [n for n in commits if n in effects] if has_effects else list(commits)
+    if not candidates:
+        raise InconclusiveError(
+            "The clean run wrote to no place outside Kafka through the drill's addresses, but an effect is declared.",
+            hint="Does the processor take its database's address from the environment that the declaration gives it?",
+        )
+    interval = candidates[len(candidates) // 2]
+    commit = commits[interval]
+    first = Address(commit.address.place, commit.address.kind, interval, commit.address.nth)
+    points = [
+        CrashPoint.at(first, commit.system, Phase.BEFORE, NamedCrash.AFTER_EFFECT),
+        CrashPoint.at(first, commit.system, Phase.REPLIED, NamedCrash.AFTER_COMMIT),
+    ]
+    if has_effects:
+        effect = effects[interval]
+        points.insert(0, CrashPoint.at(effect.address, effect.system, Phase.BEFORE, NamedCrash.BEFORE_EFFECT))
+    return tuple(points)
+
+
+def _points_at(boundary: Boundary) -> list[CrashPoint]:
+    return [CrashPoint.at(boundary.address, boundary.system, phase) for phase in boundary.phases]
+
+
+REST = "not among the named crashes"
+ALIKE = "in commit intervals of a shape that is visited elsewhere"
+REPEATS = "repeats of a message within its commit interval"
+
+
+def _with_reasons(crossed: Sequence[Boundary], points: PointSet) -> Iterable[tuple[Boundary, str | None]]:
+    """Each boundary request, and why it is not visited; None where it is."""
+    match points:
+        case PointSet.ALL:
+            return ((boundary, None) for boundary in crossed)
+        case PointSet.MISSION:
+            return ((boundary, REST) for boundary in crossed)
+        case PointSet.BOUNDARIES:
+            return _where_it_differs(crossed)
+
+
+def _where_it_differs(crossed: Sequence[Boundary]) -> Iterable[tuple[Boundary, str | None]]:
+    counts: dict[tuple[int, str, str], int] = {}
+    shapes: dict[int, set[tuple[str, str]]] = {}
+    for boundary in crossed:
+        address = boundary.address
+        counts[address.interval, address.place, address.kind] = address.nth
+        shapes.setdefault(address.interval, set()).add((address.place, address.kind))
+    whole = [b.address.interval for b in crossed if b.commits] or list(shapes)
+    middle = whole[len(whole) // 2]
+    visited = {middle, whole[0], whole[-1]}
+    known = {frozenset(shapes[number]) for number in visited}
+    for number, shape in shapes.items():
+        if frozenset(shape) not in known:
+            known.add(frozenset(shape))
+            visited.add(number)
+    for boundary in crossed:
+        address = boundary.address
+        total = counts[address.interval, address.place, address.kind]
+        wanted = {1, (total + 1) // 2, total} if address.interval == middle else {1}
+        if address.interval not in visited:
+            yield boundary, ALIKE
+        else:
+            yield boundary, None if address.nth in wanted else REPEATS

@@ -1,0 +1,127 @@
+"""Servers come in; the worlds that one trial at a time has for itself go out.
+
+A lane is a set of servers that one trial at a time has for itself, so that an unmodified processor, whose topics and
+group have fixed names, can still be drilled several times at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from oncewhere.proxy import Crossing
+
+from .database_world import DatabaseWorld
+from .declaration import Version
+from .inputs import Input
+from .kafka_world import KafkaWorld
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Servers:
+    """The real servers of one lane.
+
+    Attributes:
+        bootstrap_servers: of a cluster that no other lane uses.
+        dsns: per effect, a server where databases may be created; lanes may share it.
+    """
+
+    bootstrap_servers: str
+    dsns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """The worlds that one trial at a time has for itself."""
+
+    kafka: KafkaWorld
+    databases: tuple[DatabaseWorld, ...]
+
+    async def reset(self, inputs: Sequence[Input]) -> None:
+        """Makes worlds in which nothing has happened, and writes the inputs.
+
+        Raises:
+            ConfigurationError: a server cannot be used, or holds something that is not ours to delete.
+            InconclusiveError: the cluster did not finish in time.
+        """
+        await asyncio.gather(
+            asyncio.to_thread(self.kafka.reset, inputs),
+            *(asyncio.to_thread(database.reset) for database in self.databases),
+        )
+
+    async def addresses(self, crossing: Crossing) -> dict[str, str]:
+        """Opens the ways; returns what `{kafka}` and `{EFFECT}` become for the processor."""
+        found = {"kafka": await crossing.open_kafka(self.kafka.bootstrap_servers)}
+        for database in self.databases:
+            host, port = await crossing.open_postgres(database.host, database.port, name=database.name)
+            found[database.name] = database.address_through(host, port)
+        return found
+
+
+class Lanes:
+    """All lanes of a drill, and who has which.
+
+    Args:
+        servers: one entry per lane.
+        folder: the declaration's folder.
+        recreate_topics: True allows deleting topics that existed before.
+    """
+
+    def __init__(self, servers: Sequence[Servers], folder: Path, *, recreate_topics: bool) -> None:
+        self._servers = tuple(servers)
+        self._folder = folder
+        self._recreate_topics = recreate_topics
+        self._free: asyncio.Queue[int] = asyncio.Queue()
+        for number in range(len(self._servers)):
+            self._free.put_nowait(number)
+        self._kafkas: dict[tuple[int, tuple[str, ...]], KafkaWorld] = {}
+        self._databases: dict[tuple[int, str], tuple[DatabaseWorld, ...]] = {}
+
+    @contextlib.asynccontextmanager
+    async def take(self, version: Version) -> AsyncIterator[Lane]:
+        """Waits for a free lane; it is free again at the end of the block. Who asks first is served first."""
+        number = await self._free.get()
+        try:
+            yield Lane(kafka=self._kafka(number, version), databases=self._database(number, version))
+        finally:
+            self._free.put_nowait(number)
+
+    def remove(self) -> None:
+        """Deletes what was made on the servers."""
+        for kafka in self._kafkas.values():
+            kafka.remove()
+        for databases in self._databases.values():
+            for database in databases:
+                database.remove()
+
+    def _kafka(self, number: int, version: Version) -> KafkaWorld:
+        processor = version.processor
+        key = (number, (processor.input, *processor.output, processor.group))
+        if key not in self._kafkas:
+            self._kafkas[key] = KafkaWorld(
+                self._servers[number].bootstrap_servers,
+                input_topic=processor.input,
+                output_topics=processor.output,
+                group=processor.group,
+                partitions=version.settings.partitions,
+                recreate=self._recreate_topics,
+            )
+        return self._kafkas[key]
+
+    def _database(self, number: int, version: Version) -> tuple[DatabaseWorld, ...]:
+        key = (number, version.name)
+        if key not in self._databases:
+            self._databases[key] = tuple(
+                DatabaseWorld(
+                    name,
+                    effect,
+                    self._folder,
+                    self._servers[number].dsns[name],
+                    f"{version.name}_{number}",
+                )
+                for name, effect in version.effects.items()
+            )
+        return self._databases[key]

@@ -1,0 +1,75 @@
+"""A drill's result at the named crashes comes in; one table, a sentence for each version and its proof go out."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from oncewhere.drill import DrillResult, NamedCrash, TrialResult, Verdict, VersionResult
+
+from .sentence import sentence
+from .words import STYLE, cell, conclusion, proof
+
+
+def show_mission(result: DrillResult, console: Console, *, path: str = "") -> None:
+    """Prints the table, a sentence for each version with its proof, and where the evidence is.
+
+    Args:
+        result: what was found.
+        console: where it goes; standard output.
+        path: what was drilled, as the user named it, for the command that repeats one crash.
+    """
+    crashes = [n for n in NamedCrash if any(t.point and t.point.name is n for v in result.versions for t in v.trials)]
+    console.print()
+    console.print(_table(result, crashes))
+    for crash in crashes:
+        console.print(f"  {crash:<14} killed {crash.words}", style="dim", markup=False)
+    for verdict in sorted({f.verdict for v in result.versions for t in v.trials for f in t.findings} - {Verdict.ONCE}):
+        console.print(f"  {verdict:<14} {verdict.meaning}", style="dim", markup=False)
+    console.print()
+    for version in result.versions:
+        mark, style = STYLE[version.verdict]
+        line = Text(f"{mark} ", style=style)
+        line.append(f"{version.version.name}: ", style="bold")
+        line.append(sentence(version))
+        console.print(line)
+        for trial in version.crashes:
+            if any(f.verdict is not Verdict.ONCE for f in trial.findings):
+                console.print(Padding(_proof(version, trial, path), (0, 0, 0, 4)), style="dim")
+    console.print()
+    for told in conclusion(result):
+        console.print(told, markup=False, soft_wrap=True)
+
+
+def _proof(version: VersionResult, trial: TrialResult, path: str) -> Text:
+    """How it is known, and the one command that shows it again."""
+    crash, point = trial.crash, trial.point
+    if crash is None or point is None:
+        return Text(f"{point.name if point else 'clean run'}: the point was not reached again")
+    text = Text(proof(crash))
+    if path:
+        text.append(f"\nagain: oncewhere drill {path} {version.version.name} -k {point.name}")
+    return text
+
+
+def _table(result: DrillResult, crashes: list[NamedCrash]) -> Table:
+    table = Table(
+        title="Exactly once, where?",
+        title_justify="left",
+        title_style="bold",
+        header_style="",
+    )
+    table.add_column("processor", no_wrap=True)
+    table.add_column("place", no_wrap=True)
+    table.add_column("no\ncrash", no_wrap=True)
+    for crash in crashes:
+        table.add_column(crash.replace("-", "\n", 1), no_wrap=True)
+    for version in result.versions:
+        found = {t.point.name if t.point else None: t for t in version.trials}
+        for row, place in enumerate(version.version.places):
+            cells = [cell(found[n].at(place).verdict) if n in found else Text("–") for n in (None, *crashes)]
+            last = row == len(version.version.places) - 1
+            table.add_row(version.version.name if row == 0 else "", place, *cells, end_section=last)
+    return table

@@ -1,0 +1,25 @@
+"""A drill's result comes in; the screen that suits it goes to standard output."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from oncewhere.drill import DrillResult
+
+from .mission_table import show_mission
+from .sweep_table import show_sweep
+
+
+def show_result(result: DrillResult, console: Console, *, path: str = "") -> None:
+    """Prints the table of the named crashes where nothing else was visited, and the sweep's otherwise.
+
+    Args:
+        result: what was found.
+        console: where it goes; standard output.
+        path: what was drilled, as the user named it, for the command that repeats one crash.
+    """
+    plans = [trial.plan for version in result.versions for trial in version.crashes]
+    if all(plan.point is not None and plan.point.name is not None for plan in plans):
+        show_mission(result, console, path=path)
+    else:
+        show_sweep(result, console)

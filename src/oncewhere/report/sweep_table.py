@@ -1,0 +1,142 @@
+"""A sweep's result comes in; for each version a table, each distinct violation once, and the coverage go out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from oncewhere.drill import Coverage, DrillResult, Finding, Phase, TrialResult, Verdict, VersionResult
+from oncewhere.drill.verdict import SEVERITY
+
+from .sentence import swept
+from .words import STYLE, conclusion, proof
+
+KINDS_SHOWN = 12
+
+
+def show_sweep(result: DrillResult, console: Console) -> None:
+    """Prints what a sweep found.
+
+    Args:
+        result: what was found.
+        console: where it goes; standard output.
+    """
+    several = len(result.versions) > 1
+    console.print()
+    for version in result.versions:
+        console.print(_table(version))
+        console.print()
+        mark, style = STYLE[version.verdict]
+        line = Text(f"{mark} ", style=style)
+        line.append(f"{version.version.name}: ", style="bold")
+        line.append(swept(version))
+        console.print(line)
+        for trials, finding in _distinct(version):
+            for told in _explained(version, trials, finding, several=several):
+                console.print(Padding(Text(told), (0, 0, 0, 4)), style="dim")
+        if version.coverage is not None:
+            for told in coverage_lines(version.coverage):
+                console.print(Padding(Text(told), (0, 0, 0, 2)))
+        console.print()
+    for told in conclusion(result):
+        console.print(told, markup=False, soft_wrap=True)
+
+
+def coverage_lines(coverage: Coverage) -> list[str]:
+    """How much was visited, and what was not."""
+    lines = [f"{coverage.reached} of {coverage.chosen} boundary points crashed"]
+    if coverage.not_reached:
+        lines[0] += f"; {coverage.not_reached} not reached again: inconclusive"
+    lines += [f"{number} {why}: inconclusive" for why, number in coverage.skipped.items()]
+    left = {why: number for why, number in coverage.left_out.items() if number}
+    if left:
+        told = ", ".join(f"{number} {why}" for why, number in left.items())
+        lines.append(f"left out of the {coverage.recorded} of the clean run: {told} (--points all visits them)")
+    return lines
+
+
+def _table(version: VersionResult) -> Table:
+    table = Table(
+        title=f"Exactly once, where? {version.version.name}",
+        title_justify="left",
+        title_style="bold",
+        header_style="",
+    )
+    table.add_column("place", no_wrap=True)
+    table.add_column("killed\nat", no_wrap=True)
+    for phase in Phase:
+        table.add_column(f"{phase}\n", no_wrap=True)
+    sides = list(dict.fromkeys(t.point.place for t in version.crashes if t.point))
+    for place in version.version.places:
+        for row, side in enumerate(sides):
+            cells = [_tally(_at(version, place, side, phase)) for phase in Phase]
+            table.add_row(place if row == 0 else "", side, *cells, end_section=row == len(sides) - 1)
+    return table
+
+
+def _at(version: VersionResult, place: str, side: str, phase: Phase) -> list[Verdict]:
+    return [
+        trial.at(place).verdict
+        for trial in version.crashes
+        if trial.point and trial.point.place == side and trial.point.phase is phase
+    ]
+
+
+def _tally(verdicts: Sequence[Verdict]) -> Text:
+    text = Text()
+    counted = Counter(verdicts)
+    for verdict in sorted(counted, key=SEVERITY.__getitem__):
+        mark, style = STYLE[verdict]
+        if text:
+            text.append("\n")
+        text.append(f"{mark} {counted[verdict]} {verdict}", style=style)
+    return text or Text("–")
+
+
+def _distinct(version: VersionResult) -> list[tuple[list[TrialResult], Finding]]:
+    """Violations that are the same at the same place, together; a named crash speaks for them where there is one."""
+    found: dict[tuple[str, Verdict], list[TrialResult]] = {}
+    for trial in version.trials:
+        for finding in trial.findings:
+            if finding.verdict is not Verdict.ONCE and trial.reached:
+                found.setdefault((finding.place, finding.verdict), []).append(trial)
+    distinct = []
+    for (place, _), trials in sorted(found.items(), key=lambda entry: SEVERITY[entry[0][1]]):
+        trials.sort(key=lambda trial: (trial.point is not None, trial.point is None or trial.point.name is None))
+        distinct.append((trials, trials[0].at(place)))
+    return distinct
+
+
+def _explained(
+    version: VersionResult, trials: Sequence[TrialResult], finding: Finding, *, several: bool
+) -> Iterable[str]:
+    shown = trials[0]
+    crashed = [trial for trial in trials if trial.point is not None]
+    total = len(version.crashes)
+    yield f"{finding.place}: {finding.verdict} at {len(crashed)} of {total} points; for example {shown.plan.label}:"
+    yield f"  {finding.sentence}"
+    if finding.examples:
+        yield f"  such as {', '.join(finding.examples)}"
+    if shown.crash is not None:
+        yield f"  {proof(shown.crash)}"
+    if crashed:
+        yield f"  shown at: {_kinds(crashed)}"
+    if shown.point is not None:
+        yield f"  again: oncewhere replay {f'{version.version.name}/' if several else ''}{shown.plan.id}"
+    yield f"  evidence: {shown.folder}/wire.jsonl"
+
+
+def _kinds(trials: Iterable[TrialResult]) -> str:
+    """Messages and phases, the intervals left aside."""
+    phases: dict[str, dict[str, None]] = {}
+    for trial in trials:
+        if trial.point is not None:
+            phases.setdefault(f"{trial.point.place}.{trial.point.kind}", {})[trial.point.phase] = None
+    told = [f"{name} {', '.join(sorted(p, key=list(Phase).index))}" for name, p in phases.items()]  # type: ignore[arg-type]  # they are phases
+    rest = f"; and {len(told) - KINDS_SHOWN} more" if len(told) > KINDS_SHOWN else ""
+    return "; ".join(told[:KINDS_SHOWN]) + rest

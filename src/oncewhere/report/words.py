@@ -1,0 +1,57 @@
+"""Verdicts, crashes and results come in; the words and marks that every screen uses for them go out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.text import Text
+
+from oncewhere.drill import Crash, DrillResult, Verdict
+
+STYLE = {
+    Verdict.ONCE: ("✓", "green"),
+    Verdict.DUPLICATE: ("✗", "bold red"),
+    Verdict.LOST: ("✗", "bold red"),
+    Verdict.STUCK: ("✗", "bold red"),
+    Verdict.UNKNOWN: ("?", "yellow"),
+}
+
+
+def cell(verdict: Verdict) -> Text:
+    """A verdict with its mark."""
+    mark, style = STYLE[verdict]
+    return Text(f"{mark} {verdict}", style=style)
+
+
+def proof(crash: Crash) -> str:
+    """How a crash is known to have come about as named."""
+    confirmed = f"{crash.effects_before} effect commit{'' if crash.effects_before == 1 else 's'} confirmed before"
+    states = ", ".join(f"transaction {name} {state}" for name, state in crash.transactions.items())
+    offsets = "" if crash.offsets_stable else ", offsets pending in it"
+    return f"{crash.message} {crash.outcome}; {confirmed}; {states or 'no transaction'}{offsets}"
+
+
+def conclusion(result: DrillResult) -> list[str]:
+    """What the drill as a whole showed, and where its evidence is."""
+    lines: list[str] = []
+    if result.demonstration:
+        surprises = [(v, s) for v in result.versions for s in v.surprises]
+        if not surprises:
+            lines.append(
+                f"All {len(result.versions)} processors showed what they are here to show: "
+                "the broken ones were caught, the sound ones held."
+            )
+        for version, (name, finding, expected) in surprises:
+            when = name.words if name else "the clean run"
+            lines.append(
+                f"{version.version.name} was to show {expected} in {finding.place} ({when}), "
+                f"and showed {finding.verdict}: {finding.sentence}."
+            )
+    lines.append(f"Evidence: {_short(result.folder)}  ({result.duration_s:.0f} s)")
+    return lines
+
+
+def _short(folder: str) -> str:
+    """A path below the current folder is shown from there."""
+    path = Path(folder)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else folder

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import pytest
+from crossing_script import Wire
+
+from oncewhere.drill.itinerary import ALIKE, REPEATS, REST, PointSet, boundaries, plan_itinerary
+from oncewhere.drill.points import CrashPoint, NamedCrash, Phase
+from oncewhere.errors import InconclusiveError
+
+
+def visited(wire: Wire, points: PointSet, *, has_effects: bool = True) -> list[str]:
+    return [point.id for point in plan_itinerary(wire.sightings, points, has_effects=has_effects).points]
+
+
+def mission(wire: Wire, *, has_effects: bool = True) -> tuple[CrashPoint, ...]:
+    return plan_itinerary(wire.sightings, PointSet.MISSION, has_effects=has_effects).points
+
+
+def test_the_three_crashes_are_found_in_the_middle_and_come_in_the_order_of_the_mission() -> None:
+    wire = Wire().request("kafka", "InitProducerId")
+    for _ in range(5):
+        wire.commit_interval()
+    assert [(point.name, point.id) for point in mission(wire)] == [
+        (NamedCrash.BEFORE_EFFECT, "bank.commit.3.1.before"),
+        (NamedCrash.AFTER_EFFECT, "kafka.EndTxn.3.1.before"),
+        (NamedCrash.AFTER_COMMIT, "kafka.EndTxn.3.1.replied"),
+    ]
+
+
+def test_a_processor_without_transactions_is_crashed_at_its_offset_commit() -> None:
+    wire = Wire()
+    for _ in range(3):
+        wire.request("bank", "commit").request("kafka", "Produce").request("kafka", "OffsetCommit")
+    assert [p.kind for p in mission(wire)] == ["commit", "OffsetCommit", "OffsetCommit"]
+
+
+def test_without_effects_the_crash_before_the_effect_does_not_exist() -> None:
+    points = mission(Wire().commit_interval(effects=0), has_effects=False)
+    assert [p.name for p in points] == [NamedCrash.AFTER_EFFECT, NamedCrash.AFTER_COMMIT]
+
+
+def test_an_aborted_transaction_is_no_commit() -> None:
+    wire = Wire().request("bank", "commit").request("kafka", "EndTxn", committed=False)
+    with pytest.raises(InconclusiveError, match="committed no consumed position"):
+        mission(wire)
+
+
+def test_a_processor_that_bypasses_the_proxy_is_inconclusive_and_not_a_pass() -> None:
+    with pytest.raises(InconclusiveError, match="committed no consumed position"):
+        mission(Wire())
+    with pytest.raises(InconclusiveError, match="wrote to no place outside Kafka"):
+        mission(Wire().commit_interval(effects=0))
+
+
+def test_a_transaction_that_no_offsets_were_sent_to_commits_no_position() -> None:
+    wire = Wire()
+    for _ in range(3):
+        wire.request("kafka", "OffsetCommit").request("bank", "commit").request("kafka", "Produce")
+        wire.request("kafka", "EndTxn", transactional_id="t", committed=True)
+    assert [(p.kind, p.interval) for p in mission(wire)] == [("commit", 3), ("OffsetCommit", 3), ("OffsetCommit", 3)]
+
+
+def test_all_points_are_every_boundary_request_in_every_phase_that_it_has() -> None:
+    wire = Wire().asked("kafka", "InitProducerId").commit_interval().request("bank", "write")
+    found = visited(wire, PointSet.ALL)
+    assert found[:3] == ["bank.commit.1.1.before", "kafka.EndTxn.1.1.before", "kafka.EndTxn.1.1.replied"]
+    assert sorted(found) == sorted(
+        [f"kafka.InitProducerId.1.1.{phase}" for phase in Phase]
+        + [f"bank.commit.1.1.{phase}" for phase in Phase]
+        + [f"kafka.EndTxn.1.1.{phase}" for phase in Phase]
+        + [
+            f"{name}.{phase}"
+            for name in ("bank.write.1.1", "kafka.Produce.1.1", "kafka.TxnOffsetCommit.1.1", "bank.write.2.1")
+            for phase in ("before", "delivered")  # the script holds no answer to them
+        ]
+    )
+
+
+def test_of_intervals_that_look_alike_the_middle_is_visited_in_detail_and_the_ends_in_outline() -> None:
+    wire = Wire()
+    for _ in range(7):
+        wire.commit_interval(effects=5)
+    found = plan_itinerary(wire.sightings, PointSet.BOUNDARIES, has_effects=True)
+    commits = sorted({(p.interval, p.nth) for p in found.points if p.kind == "commit"})
+    assert commits == [(1, 1), (4, 1), (4, 3), (4, 5), (7, 1)]
+    assert set(found.left_out) == {ALIKE, REPEATS}
+    assert len(found.points) + sum(found.left_out.values()) == found.recorded
+
+
+def test_an_interval_of_another_shape_is_visited() -> None:
+    wire = Wire()
+    for number in range(9):
+        if number == 6:
+            wire.request("audit", "write")
+        wire.commit_interval()
+    wire.asked("bank", "write")
+    found = visited(wire, PointSet.BOUNDARIES)
+    assert "audit.write.7.1.before" in found
+    assert "bank.write.10.1.replied" in found, "what follows the last commit counts too"
+    assert not [point for point in found if ".3.1." in point]
+
+
+@pytest.mark.parametrize("points", list(PointSet))
+def test_nothing_is_left_out_unsaid(points: PointSet) -> None:
+    wire = Wire().asked("kafka", "InitProducerId")
+    for effects in (1, 3, 2, 0, 4, 1):
+        wire.commit_interval(effects)
+    found = plan_itinerary(wire.sightings, points, has_effects=True)
+    assert len(found.points) + sum(found.left_out.values()) == found.recorded
+    assert found.recorded == sum(len(b.phases) for b in boundaries(wire.sightings))
+    assert len({p.id for p in found.points}) == len(found.points)
+    assert [p.name for p in found.points[:3]] == list(NamedCrash)
+    assert (REST in found.left_out) is (points is PointSet.MISSION)
