@@ -6,10 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oncewhere.wire.postgres.lexer import MAX_TOKENS, Kind, words
-from oncewhere.wire.postgres.statements import Control, Effect, Statement, classify
+from oncewhere.wire.postgres.dialect import DIALECT
+from oncewhere.wire.sql.lexer import MAX_TOKENS, Kind, Word
+from oncewhere.wire.sql.lexer import words as words_of
+from oncewhere.wire.sql.statements import Control, Effect, Statement
+from oncewhere.wire.sql.statements import classify as classify_as
 
 READS, MAYBE, WRITES = Effect.READS, Effect.MAYBE, Effect.WRITES
+
+
+def classify(sql: str) -> tuple[Statement, ...]:
+    return classify_as(sql, DIALECT)
+
+
+def words(text: str) -> list[Word]:
+    return list(words_of(text, DIALECT.lexis))
 
 
 def one(sql: str) -> Statement:

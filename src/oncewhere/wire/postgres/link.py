@@ -21,9 +21,9 @@ from oncewhere.wire.message import JSON, Direction, Outbox, Segment
 from oncewhere.wire.postgres import framing
 from oncewhere.wire.postgres.replies import error_fields, tag_of
 from oncewhere.wire.postgres.requests import Prepared, startup_fields
-from oncewhere.wire.postgres.statements import Control, Effect, Statement
-from oncewhere.wire.postgres.transaction import Meaning, Transaction, strongest
 from oncewhere.wire.postgres.unit import Unit
+from oncewhere.wire.sql.statements import Control, Effect, Statement
+from oncewhere.wire.sql.transaction import Meaning, Transaction, strongest
 
 MAX_PENDING_UNITS: Final = 100_000
 """Units without a reply that are remembered; a stream with more of them is not understood."""

@@ -6,12 +6,12 @@ Of an error only its code and the names in it are kept: message, detail and hint
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Final
 
 from oncewhere.wire.message import JSON
 from oncewhere.wire.postgres.framing import HEAD_BYTES
-from oncewhere.wire.postgres.statements import Control, Statement
+from oncewhere.wire.sql.outcome import Outcome
+from oncewhere.wire.sql.statements import Control, Statement
 
 _ERROR_FIELDS: Final = {"C": "sqlstate", "V": "severity", "s": "schema", "t": "table", "n": "constraint"}
 _CLASSES: Final = {
@@ -36,17 +36,6 @@ _CLASSES: Final = {
     "XX": "internal error",
 }  # PostgreSQL documentation, appendix A
 _COMMITTING_TAGS: Final = frozenset({"COMMIT", "COMMIT PREPARED", "PREPARE TRANSACTION"})
-
-
-class Outcome(StrEnum):
-    """How a writing unit ended, as far as the server has said."""
-
-    COMMITTED = "committed"
-    OPEN = "open"
-    ROLLED_BACK = "rolled back"
-    FAILED = "failed"
-    COPYING = "copying"
-    UNKNOWN = "unknown"
 
 
 def tag_of(frame: bytes) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from oncewhere.wire.message import JSON
+from oncewhere.wire.postgres.dialect import DIALECT
 from oncewhere.wire.postgres.framing import HEAD_BYTES, STARTUP_HEAD_BYTES
-from oncewhere.wire.postgres.statements import UNKNOWN, Statement, classify
+from oncewhere.wire.sql.statements import UNKNOWN, Statement, classify
 
 MAX_PREPARED: Final = 10_000
 """Prepared statements and portals that are remembered of one connection; the oldest are forgotten first."""
@@ -27,7 +28,7 @@ class Prepared:
         match frame[:1]:
             case b"P":
                 name, query = _texts(frame, HEAD_BYTES, 2)
-                _remember(self._statements, name, next(iter(classify(query)), _EMPTY))
+                _remember(self._statements, name, next(iter(classify(query, DIALECT)), _EMPTY))
             case b"B":
                 portal, name = _texts(frame, HEAD_BYTES, 2)
                 _remember(self._portals, portal, self._statements.get(name, UNKNOWN))
@@ -45,7 +46,7 @@ class Prepared:
     def query(self, frame: bytes) -> list[Statement]:
         """Takes a simple Query; returns its statements."""
         (text,) = _texts(frame, HEAD_BYTES, 1)
-        return [self._resolved(statement) for statement in classify(text)]
+        return [self._resolved(statement) for statement in classify(text, DIALECT)]
 
     def _resolved(self, statement: Statement) -> Statement:
         """SQL's own PREPARE and EXECUTE share their names with Parse and Bind."""

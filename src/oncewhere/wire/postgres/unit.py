@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from oncewhere.wire.message import JSON, Direction, Message
-from oncewhere.wire.postgres.replies import Outcome, outcome_of
-from oncewhere.wire.postgres.statements import Effect, Statement
-from oncewhere.wire.postgres.transaction import Meaning
+from oncewhere.wire.postgres.replies import outcome_of
+from oncewhere.wire.sql.outcome import Outcome
+from oncewhere.wire.sql.statements import Effect, Statement
+from oncewhere.wire.sql.transaction import Meaning
 
 SYSTEM: Final = "postgresql"
 

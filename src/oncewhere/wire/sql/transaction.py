@@ -1,7 +1,7 @@
 """Foresees the transaction: statements go in as they are sent; what they mean to the transaction comes out.
 
 With pipelining the next unit is sent before the reply to the last one has told the transaction's status. So the status
-is predicted from what was sent, on the assumption that it succeeds, and corrected by each ReadyForQuery.
+is predicted from what was sent, on the assumption that it succeeds, and corrected by each answer that tells it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from oncewhere.wire.postgres.statements import Control, Effect, Statement
+from oncewhere.wire.sql.statements import Control, Effect, Statement
 
 
 class Meaning(IntEnum):
@@ -40,18 +40,35 @@ class Transaction:
     Attributes:
         open: a transaction block is open (BEGIN was seen).
         effect: the strongest effect that is not settled yet; without a block it is settled at the end of the unit.
+        autocommit: False where there is always a transaction, whether a block was opened or not (MySQL).
+        begin_commits: True where opening a block commits what is open (MySQL); else it joins the block.
     """
 
     open: bool = False
     effect: Effect = Effect.READS
+    autocommit: bool = True
+    begin_commits: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """True where what is written now counts only once it is committed."""
+        return self.open or not self.autocommit
 
     def run(self, statement: Statement) -> Meaning:
         """Takes a statement; returns what it means here."""
         self.effect = strongest(self.effect, statement.effect)
         match statement.control:
+            case Control.BEGIN if self.begin_commits:
+                return max(Meaning.BEGIN, self._settle(Meaning.COMMIT, chain=True))
             case Control.BEGIN:
                 self.open = True  # what the same unit wrote before it joins the block
                 return Meaning.BEGIN
+            case Control.AUTOCOMMIT_ON:
+                self.autocommit = True
+                return self._settle(Meaning.COMMIT, chain=False)
+            case Control.AUTOCOMMIT_OFF:
+                self.autocommit = False
+                return Meaning.QUERY
             case Control.COMMIT:
                 return self._settle(Meaning.COMMIT, chain=statement.chain)
             case Control.ROLLBACK:
@@ -61,7 +78,7 @@ class Transaction:
 
     def end_unit(self) -> Meaning:
         """Takes the end of a unit; without an open block that is a commit of what the unit wrote."""
-        return Meaning.QUERY if self.open else self._settle(Meaning.COMMIT, chain=False)
+        return Meaning.QUERY if self.holds else self._settle(Meaning.COMMIT, chain=False)
 
     def _settle(self, meaning: Meaning, *, chain: bool) -> Meaning:
         written = self.effect is not Effect.READS

@@ -1,15 +1,17 @@
-"""Classifies SQL by its text: a query string goes in, one `Statement` for each statement in it comes out."""
+"""Classifies SQL by its text: a query string goes in, one `Statement` for each statement in it comes out.
+
+What is the same in every SQL stands here; what a server has of its own stands in its `Dialect`.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from oncewhere.wire.postgres.functions import may_write
-from oncewhere.wire.postgres.lexer import Kind, Word, words
+from oncewhere.wire.sql.lexer import Kind, Lexis, Word, words
 
 MAX_TARGETS: Final = 8
 """Tables and routines that are remembered of one statement."""
@@ -39,6 +41,8 @@ class Control(StrEnum):
     BEGIN = "begin"
     COMMIT = "commit"
     ROLLBACK = "rollback"
+    AUTOCOMMIT_ON = "autocommit on"
+    AUTOCOMMIT_OFF = "autocommit off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Statement:
     Attributes:
         verb: its leading keyword, upper case; for `WITH` the writing one inside, if there is one.
         effect: whether it writes.
-        control: what it does to the transaction.
+        control: what it does to the transaction; a COMMIT with an effect of its own (MySQL's ALTER) commits that too.
         targets: the tables that it writes, or the routines that it calls; best effort, without literals.
         chain: True for `COMMIT AND CHAIN` and `ROLLBACK AND CHAIN`: the next transaction is open at once.
         prepared: True for `COMMIT PREPARED` and `ROLLBACK PREPARED`: it settles what another transaction wrote.
@@ -71,124 +75,112 @@ class Statement:
 UNKNOWN: Final = Statement("UNKNOWN", Effect.MAYBE)
 """A statement whose text was never seen."""
 
-_WRITING: Final = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
-_DEFINING: Final = frozenset(
-    {"ALTER", "CLUSTER", "COMMENT", "CREATE", "DROP", "GRANT", "IMPORT", "REASSIGN", "REFRESH", "REINDEX", "REVOKE"}
-    | {"SECURITY", "TRUNCATE"}
-)
-_CALLING: Final = frozenset({"CALL", "DO", "NOTIFY"})
-_QUERYING: Final = frozenset({"COPY", "DECLARE", "SELECT", "TABLE", "VALUES", "WITH"})
-_READING: Final = frozenset(
-    {"ANALYZE", "CHECKPOINT", "CLOSE", "DEALLOCATE", "DISCARD", "FETCH", "LISTEN", "LOAD", "LOCK", "MOVE", "RELEASE"}
-    | {"RESET", "SAVEPOINT", "SET", "SHOW", "UNLISTEN", "VACUUM"}
-)
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dialect:
+    """What one server's SQL has of its own.
+
+    Attributes:
+        lexis: how its text is cut.
+        own: takes a verb and its statement's words; returns what they mean where that is the dialect's own matter, the
+            control of transactions above all; None for everything else.
+        may_write: takes a function's name and schema; says whether calling it may change what others see.
+        writing: verbs that write rows.
+        defining: verbs that write definitions.
+        calling: verbs that run a routine.
+        querying: verbs that return rows, and may call functions.
+        reading: verbs that write nothing.
+        select_into_writes: whether SELECT … INTO makes a table.
+    """
+
+    lexis: Lexis
+    own: Callable[[str, Sequence[Word]], Statement | None]
+    may_write: Callable[[str, str | None], bool]
+    writing: frozenset[str]
+    defining: frozenset[str]
+    calling: frozenset[str]
+    querying: frozenset[str]
+    reading: frozenset[str]
+    select_into_writes: bool
+
+
 # Words that stand before a target's name, and words that may stand between them and the name.
 _BEFORE_TARGET: Final = frozenset({"CALL", "COPY", "FROM", "INDEX", "INTO", "NOTIFY", "TABLE", "UPDATE", "VIEW"})
 _BETWEEN: Final = frozenset({"CONCURRENTLY", "EXISTS", "IF", "INTO", "NOT", "ONLY", "TABLE"})
 _STATEMENT_STARTS: Final = frozenset({"", "(", ")"})
 
 
-def classify(text: str) -> tuple[Statement, ...]:
+def classify(text: str, dialect: Dialect) -> tuple[Statement, ...]:
     """Returns what each statement of a query string means, in order; an empty string has none."""
-    return _cached(text) if len(text) <= MAX_CACHED_CHARACTERS else tuple(_statements(text))
+    return _cached(text, dialect) if len(text) <= MAX_CACHED_CHARACTERS else tuple(_statements(text, dialect))
 
 
 @functools.lru_cache(maxsize=MAX_CACHED_TEXTS)
-def _cached(text: str) -> tuple[Statement, ...]:
-    return tuple(_statements(text))
+def _cached(text: str, dialect: Dialect) -> tuple[Statement, ...]:
+    return tuple(_statements(text, dialect))
 
 
-def _statements(text: str) -> Iterator[Statement]:
+def _statements(text: str, dialect: Dialect) -> Iterator[Statement]:
     found: list[Word] = []
-    for word in words(text):
+    for word in words(text, dialect.lexis):
         if word.kind is Kind.CUT:
             break
         if word.text != ";" or word.depth:
             found.append(word)
         elif found:
-            yield _statement(found)
+            yield meaning_of(found, dialect)
             found = []
     else:
         if found:
-            yield _statement(found)
+            yield meaning_of(found, dialect)
         return
-    yield _statement(found)
+    yield meaning_of(found, dialect)
     yield UNKNOWN  # what stands behind the cut
 
 
-def _statement(found: Sequence[Word]) -> Statement:
+def meaning_of(found: Sequence[Word], dialect: Dialect) -> Statement:
+    """Returns what the words of one statement mean; there is at least one."""
     start = next((at for at, word in enumerate(found) if word.text != "("), len(found) - 1)
     found = found[start:]
     verb = found[0].text if found[0].kind is Kind.WORD else UNKNOWN.verb
-    if control := _control(verb, found):
-        return control
-    if verb == "PREPARE":
-        body = next((at + 1 for at, word in enumerate(found) if word.text == "AS"), len(found))
-        return Statement(verb, name=_name_at(found, 1), body=_statement(found[body:]) if found[body:] else UNKNOWN)
-    if verb == "EXECUTE":
-        return Statement(verb, Effect.MAYBE, name=_name_at(found, 1))
-    if verb == "EXPLAIN":
-        return Statement(verb, _explained(found))
-    if verb in _CALLING:
-        return Statement(verb, Effect.WRITES, targets=_targets(found))
-    if verb in _DEFINING:
-        temporary = any(word.text in {"TEMP", "TEMPORARY"} for word in found[1:4])
-        return Statement(verb, Effect.READS if temporary else Effect.WRITES, targets=_targets(found))
-    return Statement(verb) if verb in _READING else _query(verb, found)
+    if own := dialect.own(verb, found):
+        return own
+    if verb in dialect.calling:
+        return Statement(verb, Effect.WRITES, targets=targets_of(found))
+    if verb in dialect.defining:
+        return Statement(verb, Effect.READS if is_temporary(found) else Effect.WRITES, targets=targets_of(found))
+    return Statement(verb) if verb in dialect.reading else _query(verb, found, dialect)
 
 
-def _control(verb: str, found: Sequence[Word]) -> Statement | None:
-    following = [word.text for word in found[1:]]
-    chain = "CHAIN" in following and "NO" not in following
-    match verb, following[:1]:
-        case (("BEGIN" | "START"), _):
-            return Statement(verb, control=Control.BEGIN)
-        case "PREPARE", ["TRANSACTION"]:
-            return Statement("PREPARE TRANSACTION", control=Control.COMMIT)
-        case "COMMIT", ["PREPARED"]:
-            return Statement("COMMIT PREPARED", Effect.WRITES, control=Control.COMMIT, prepared=True)
-        case "ROLLBACK", ["PREPARED"]:
-            return Statement("ROLLBACK PREPARED", control=Control.ROLLBACK, prepared=True)
-        case (("COMMIT" | "END"), _):
-            return Statement(verb, control=Control.COMMIT, chain=chain)
-        case "ROLLBACK", _ if "TO" in following:
-            return Statement("ROLLBACK TO")  # a savepoint: the transaction goes on
-        case (("ROLLBACK" | "ABORT"), _):
-            return Statement(verb, control=Control.ROLLBACK, chain=chain)
-        case _:
-            return None
+def is_temporary(found: Sequence[Word]) -> bool:
+    """Says whether a definition is only this connection's."""
+    return any(word.text in {"TEMP", "TEMPORARY"} for word in found[1:4])
 
 
-def _explained(found: Sequence[Word]) -> Effect:
-    """EXPLAIN runs nothing, EXPLAIN ANALYZE runs everything."""
-    runs = any(word.text in {"ANALYZE", "ANALYSE"} for word in found[:8])
-    return Effect.WRITES if runs and any(word.text in _WRITING for word in found) else Effect.READS
-
-
-def _query(verb: str, found: Sequence[Word]) -> Statement:
-    if verb == "COPY" and any(word.text == "FROM" and not word.depth for word in found):
-        stdin = any(word.text == "STDIN" for word in found)
-        return Statement(verb, Effect.WRITES, targets=_targets(found), copies_in=stdin)
-    if writing := _writing(found):
-        return Statement(writing if verb == "WITH" else verb, Effect.WRITES, targets=_targets(found))
-    if verb == "SELECT" and any(word.text == "INTO" and not word.depth for word in found):
-        return Statement("SELECT INTO", Effect.WRITES, targets=_targets(found))
-    if called := _called(found):
+def _query(verb: str, found: Sequence[Word], dialect: Dialect) -> Statement:
+    if writing := first_writing(found, dialect.writing):
+        return Statement(writing if verb == "WITH" else verb, Effect.WRITES, targets=targets_of(found))
+    into = any(word.text == "INTO" and not word.depth for word in found)
+    if verb == "SELECT" and into and dialect.select_into_writes:
+        return Statement("SELECT INTO", Effect.WRITES, targets=targets_of(found))
+    if called := _called(found, dialect.may_write):
         return Statement(verb, Effect.MAYBE, targets=called)
-    return Statement(verb, Effect.READS if verb in _QUERYING else Effect.MAYBE)
+    return Statement(verb, Effect.READS if verb in dialect.querying else Effect.MAYBE)
 
 
-def _writing(found: Sequence[Word]) -> str | None:
+def first_writing(found: Sequence[Word], verbs: frozenset[str]) -> str | None:
     """Returns the first word that begins a writing statement: not the UPDATE of FOR UPDATE or DO UPDATE."""
     before = ""
-    for word in found:
-        if word.kind is Kind.WORD and word.text in _WRITING and before in _STATEMENT_STARTS:
+    for at, word in enumerate(found):
+        called = at + 1 < len(found) and found[at + 1].text == "("  # MySQL has functions of such names
+        if word.kind is Kind.WORD and word.text in verbs and before in _STATEMENT_STARTS and not called:
             return word.text
         before = word.text or "literal"
     return None
 
 
-def _targets(found: Sequence[Word]) -> tuple[str, ...]:
+def targets_of(found: Sequence[Word]) -> tuple[str, ...]:
+    """Returns the tables and routines that a writing statement names, best effort."""
     targets: dict[str, None] = {}
     for at, word in enumerate(found):
         before = found[at - 1].text if at else ""
@@ -198,12 +190,12 @@ def _targets(found: Sequence[Word]) -> tuple[str, ...]:
             continue
         if word.text == "UPDATE" and before not in _STATEMENT_STARTS:
             continue
-        if name := _name_at(found, at + 1):
+        if name := name_at(found, at + 1):
             targets[name] = None
     return tuple(targets)[:MAX_TARGETS]
 
 
-def _name_at(found: Sequence[Word], at: int) -> str | None:
+def name_at(found: Sequence[Word], at: int) -> str | None:
     """Reads a name, perhaps qualified; folded to lower case unless quoted, as PostgreSQL does."""
     while at < len(found) and found[at].kind is Kind.WORD and found[at].text in _BETWEEN:
         at += 1
@@ -220,7 +212,7 @@ def _folded(word: Word) -> str:
     return word.text.lower() if word.kind is Kind.WORD else word.text
 
 
-def _called(found: Sequence[Word]) -> tuple[str, ...]:
+def _called(found: Sequence[Word], may_write: Callable[[str, str | None], bool]) -> tuple[str, ...]:
     """Returns the functions that a reading statement calls and that may write, best effort."""
     called: dict[str, None] = {}
     for at, word in enumerate(found[:-1]):

@@ -1,7 +1,7 @@
 """Cuts SQL into words: a text goes in, its words, names and marks come out, without comments and literals.
 
-Comments, literals, quoted names and dollar-quoted bodies are recognised as PostgreSQL's lexer does, so that no word in
-them counts. Nothing of a literal is kept; one that is not closed (a text that was cut) extends to the end.
+Comments, literals and quoted names are recognised as the server's own lexer does (its `Lexis`), so that no word in them
+counts. Nothing of a literal is kept but a single digit; one that is not closed (a text that was cut) goes to the end.
 """
 
 from __future__ import annotations
@@ -14,21 +14,6 @@ from typing import Final
 
 MAX_TOKENS: Final = 50_000
 """Tokens of one text that are looked at; a bulk INSERT has its meaning at its front."""
-
-_TOKEN: Final = re.compile(
-    r"""
-      (?P<space>\s+|--[^\n]*)
-    | (?P<comment>/\*)
-    | (?P<escaped>[eE]'[^'\\]*(?:(?:\\.|'')[^'\\]*)*(?:'|\Z))
-    | (?P<literal>(?:[bBxXnN]|[uU]&)?'[^']*(?:''[^']*)*(?:'|\Z))
-    | (?P<dollar>\$(?:[A-Za-z_\x80-\U0010ffff][\w\x80-\U0010ffff]*)?\$)
-    | (?P<name>(?:[uU]&)?"[^"]*(?:""[^"]*)*(?:"|\Z))
-    | (?P<word>[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*)
-    | (?P<number>\$?\d[\w.]*)
-    | (?P<mark>.)
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 
 
 class Kind(StrEnum):
@@ -47,8 +32,23 @@ _KINDS: Final = {
     "mark": Kind.MARK,
     "number": Kind.LITERAL,
     "literal": Kind.LITERAL,
-    "escaped": Kind.LITERAL,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Lexis:
+    """How a dialect of SQL is cut.
+
+    Attributes:
+        token: matches one token; its group is `space`, `comment` (the opening of one), `literal`, `number`, `dollar`
+            (the opening of a body that ends with the same text), `name`, `word` or `mark`, which is any character.
+        quote: the character around quoted names.
+        nests_comments: whether a comment may stand in a comment.
+    """
+
+    token: re.Pattern[str]
+    quote: str
+    nests_comments: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Word:
     """One token.
 
     Attributes:
-        text: a bare word in upper case; a quoted name as it is; a mark; empty for a literal.
+        text: a bare word in upper case; a quoted name as it is; a mark; empty for a literal that is no digit.
         kind: which of them it is. `CUT` ends the words of a text with more than `MAX_TOKENS`.
         depth: how many parentheses are open around it; a parenthesis is inside of itself.
     """
@@ -66,18 +66,18 @@ class Word:
     depth: int
 
 
-def words(text: str) -> Iterator[Word]:
+def words(text: str, lexis: Lexis) -> Iterator[Word]:
     """Returns the words of an SQL text in order."""
     at = depth = count = 0
     while at < len(text):
-        match = _TOKEN.match(text, at)
+        match = lexis.token.match(text, at)
         if match is None or match.lastgroup is None:  # cannot be: `mark` takes any character
             return
         group, found, at = match.lastgroup, match.group(), match.end()
         if group == "space":
             continue
         if group == "comment":
-            at = _end_of_comment(text, at)
+            at = _end_of_comment(text, at, nests=lexis.nests_comments)
             continue
         count += 1
         if count > MAX_TOKENS:
@@ -89,27 +89,26 @@ def words(text: str) -> Iterator[Word]:
             yield Word("", Kind.LITERAL, depth)
             continue
         depth += found == "("
-        yield Word(_kept(found, _KINDS[group]), _KINDS[group], depth)
+        yield Word(_kept(found, _KINDS[group], lexis.quote), _KINDS[group], depth)
         depth = max(depth - (found == ")"), 0)
 
 
-def _kept(found: str, kind: Kind) -> str:
+def _kept(found: str, kind: Kind, quote: str) -> str:
     match kind:
         case Kind.WORD:
             return found.upper()
         case Kind.NAME:
-            return found[found.index('"') + 1 :].removesuffix('"').replace('""', '"')
+            return found[found.index(quote) + 1 :].removesuffix(quote).replace(quote * 2, quote)
         case Kind.LITERAL:
-            return ""
+            return found if len(found) == 1 and found.isdigit() else ""  # `autocommit = 0`
         case _:
             return found
 
 
-def _end_of_comment(text: str, at: int) -> int:
-    """Comments nest in PostgreSQL."""
+def _end_of_comment(text: str, at: int, *, nests: bool) -> int:
     depth = 1
     while depth:
-        opened, closed = text.find("/*", at), text.find("*/", at)
+        opened, closed = text.find("/*", at) if nests else -1, text.find("*/", at)
         if closed < 0:
             return len(text)
         if 0 <= opened < closed:
