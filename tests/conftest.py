@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from oncewhere.cli.places import cache_folder
-from oncewhere.stack import KafkaServer, PostgresServer, Stack
+from oncewhere.stack import KafkaServer, MariadbServer, PostgresServer, Stack, ValkeyServer
 
 sys.path.insert(0, str(Path(__file__).parent))  # tests are no package: `kafka3` and `soak` are found here
 
@@ -58,3 +58,17 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[
     """A PostgreSQL server for the whole session; create a database of your own with `create_database`."""
     with Stack(tmp_path_factory.mktemp("postgres"), cache, kafka=False) as stack:
         yield stack.postgres
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[MariadbServer]:
+    """A MariaDB server for the whole session; make a database of your own."""
+    with Stack(tmp_path_factory.mktemp("mariadb"), cache, kafka=False, postgres=False, mariadb=True) as stack:
+        yield stack.mariadb
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[ValkeyServer]:
+    """A Valkey server for the whole session; take a database (0 to 63) of your own."""
+    with Stack(tmp_path_factory.mktemp("valkey"), cache, kafka=False, postgres=False, valkey=True) as stack:
+        yield stack.valkey

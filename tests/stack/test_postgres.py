@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from oncewhere.errors import ConfigurationError, StackError
-from oncewhere.stack import PostgresServer, postgres_binaries
+from oncewhere.stack import PostgresServer, plain_user
 from oncewhere.stack.postgres_binaries import find_installation
 
 if TYPE_CHECKING:
@@ -139,14 +139,14 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to beco
 def test_root_without_user_namespaces_runs_it_as_nobody(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if shutil.which("setpriv") is None:
         pytest.fail("setpriv (util-linux) is missing")
-    monkeypatch.setattr(postgres_binaries, "_prefix", lambda program: postgres_binaries._SET_USER)
+    monkeypatch.setattr(plain_user, "prefix_for", lambda program: plain_user.AS_NOBODY)
     folder = Path(tempfile.mkdtemp())  # pytest's own folders cannot be entered by others
     folder.chmod(0o755)
     server = PostgresServer(folder / "postgres", folder / "cache")
     try:
         server.start()
         assert query(server.create_database("bank"), "select 1") == 1
-        assert server.data.stat().st_uid == postgres_binaries._NOBODY
+        assert server.data.stat().st_uid == plain_user.NOBODY
         server.kill()
         server.start()
         assert query(server.dsn("bank"), "select 1") == 1
@@ -159,7 +159,7 @@ def test_root_without_user_namespaces_runs_it_as_nobody(cache: Path, monkeypatch
 def test_root_without_user_namespaces_in_a_closed_folder_is_told_which(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_binaries, "_prefix", lambda program: postgres_binaries._SET_USER)
+    monkeypatch.setattr(plain_user, "prefix_for", lambda program: plain_user.AS_NOBODY)
     tmp_path.chmod(0o700)
     server = PostgresServer(tmp_path / "postgres", tmp_path / "cache")
     try:

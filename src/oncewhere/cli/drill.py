@@ -18,6 +18,7 @@ from .servers import (
     LANES_DEFAULT,
     LANES_LIMIT,
     choose_versions,
+    default_lanes,
     named_dsns,
     running_servers,
     server_options,
@@ -103,7 +104,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     )
     given = named_dsns(dsns, chosen)
     if lanes is None or bootstrap_servers:
-        lanes = 1 if bootstrap_servers else LANES_DEFAULT
+        lanes = default_lanes(bootstrap_servers, given, chosen)
     folder = RunFolder(project_folder(), declaration.folder.name, declaration=seen_from_here(declaration))
     progress = DrillProgress(Console(stderr=True, highlight=False))
 

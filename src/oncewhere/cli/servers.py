@@ -19,6 +19,20 @@ from .stack_progress import StackProgress
 
 LANES_DEFAULT = 2
 LANES_LIMIT = 8
+SYSTEMS = {
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+    "redis": "redis",
+    "valkey": "redis",
+    "rediss": "redis",
+    "http": "http",
+    "https": "http",
+    "smtp": "smtp",
+    "smtps": "smtp",
+}
+"""Which system a URL's scheme is for."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -37,7 +51,7 @@ def server_options(command: _F) -> _F:
             "dsns",
             metavar="[EFFECT=]DSN",
             multiple=True,
-            help="Use this PostgreSQL instead of starting one.",
+            help="Use this server: postgresql://…, mysql://…, redis://…, http://…, smtp://…",
         ),
         click.option("-b", "--bootstrap-servers", metavar="HOST:PORT", help="Use this Kafka instead of starting one."),
     ):
@@ -61,25 +75,32 @@ def choose_versions(declaration: Declaration, names: Sequence[str]) -> list[Vers
 
 
 def named_dsns(given: Sequence[str], versions: Sequence[Version]) -> dict[str, str]:
-    """Which effect each `--dsn` is for; one without a name serves all.
+    """Which effect each `--dsn` is for; one without a name serves all whose system it is.
 
     Raises:
         ConfigurationError: one names no effect.
     """
-    effects = {name for version in versions for name in version.effects}
+    effects = {name: effect for version in versions for name, effect in version.effects.items()}
     found: dict[str, str] = {}
     for text in given:
         name, separator, dsn = text.partition("=")
         if separator and name in effects:
             found[name] = dsn
         elif "://" in name or " " in text or "=" in dsn:
-            found.update(dict.fromkeys(effects, text))
+            system = SYSTEMS.get(text.partition("://")[0].partition("+")[0].lower(), "postgresql")
+            found.update({effect: text for effect, declared in effects.items() if declared.system == system})
         else:
             raise ConfigurationError(
                 f"--dsn {name}=… names no effect of the declaration.",
                 hint=f"Its effects: {', '.join(sorted(effects))}.",
             )
     return found
+
+
+def default_lanes(bootstrap_servers: str | None, dsns: Mapping[str, str], versions: Sequence[Version]) -> int:
+    """How many trials at a time: one on a cluster of the user's, and one on a Redis database of the user's."""
+    redis = any(e.system == "redis" and name in dsns for v in versions for name, e in v.effects.items())
+    return 1 if bootstrap_servers or redis else LANES_DEFAULT
 
 
 @contextlib.contextmanager
@@ -90,8 +111,9 @@ def running_servers(
     dsns: Mapping[str, str],
     java: Path | None,
 ) -> Iterator[list[Servers]]:
-    """Starts what the user does not have: a broker for each lane, one PostgreSQL for all."""
-    missing = {name for version in versions for name in version.effects} - dsns.keys()
+    """Starts what the user does not have: a broker for each lane, and one server of each other system for all."""
+    missing = {name: e.system for version in versions for name, e in version.effects.items() if name not in dsns}
+    systems = set(missing.values())
     cache = cache_folder()
     with StackProgress(Console(stderr=True, highlight=False)) as progress, contextlib.ExitStack() as running:
         stacks = []
@@ -100,7 +122,9 @@ def running_servers(
                 project_folder(),
                 cache,
                 kafka=bootstrap_servers is None,
-                postgres=bool(missing) and number == 0,
+                postgres=not number and "postgresql" in systems,
+                mariadb=not number and "mysql" in systems,
+                valkey=not number and "redis" in systems,
                 java=java,
                 fsync=False,  # it is the processor that dies, not the machine
                 progress=progress,
@@ -111,8 +135,27 @@ def running_servers(
         for stack in stacks:
             stack.wait_ready()
         progress.close()
-        own = dict.fromkeys(missing, stacks[0].dsn("postgres")) if missing else {}
         yield [
-            Servers(bootstrap_servers=bootstrap_servers or stack.bootstrap_servers, dsns={**dsns, **own})
-            for stack in stacks
+            Servers(
+                bootstrap_servers=bootstrap_servers or stack.bootstrap_servers,
+                dsns={**dsns, **_own_dsns(stacks[0], missing, lane)},
+            )
+            for lane, stack in enumerate(stacks)
         ]
+
+
+def _own_dsns(stack: Stack, missing: Mapping[str, str], lane: int) -> dict[str, str]:
+    """Where the effects without a server of the user's are; Redis databases are one for each effect in each lane."""
+    found: dict[str, str] = {}
+    redis = sorted(name for name, system in missing.items() if system == "redis")
+    for name, system in missing.items():
+        match system:
+            case "postgresql":
+                found[name] = stack.dsn("postgres")
+            case "mysql":
+                found[name] = stack.mariadb.dsn()
+            case "redis":
+                found[name] = stack.valkey.dsn(redis.index(name) * LANES_LIMIT + lane)
+            case _:
+                pass  # a stand-in, or a file
+    return found

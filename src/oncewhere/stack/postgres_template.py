@@ -55,7 +55,7 @@ def new_data(installation: Installation, cache: Path, folder: Path, progress: Pr
         StackError: initdb failed, or the disk is full.
         ConfigurationError: a folder cannot be written or reached.
     """
-    if installation.changes_user:  # who could not enter our cache, and whose files we should not keep
+    if installation.user.is_other:  # who could not enter our cache, and whose files we should not keep
         progress(Step(f"preparing PostgreSQL {installation.version}"))
         with writing_to(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -93,8 +93,8 @@ def _initdb(installation: Installation, folder: Path) -> None:
         data.mkdir(mode=0o700)
         password.touch(mode=0o600)
         password.write_text(secrets.token_hex(16))
-        installation.give(data)
-        installation.give_file(password)
+        installation.user.give(data)
+        installation.user.give_file(password)
     initdb = spawn(
         installation.call("initdb", "-D", str(data), f"--pwfile={password}", *_OPTIONS),
         env=installation.environment(),
