@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 Identify = Callable[[bytes | None, bytes | None, Iterable[tuple[str, bytes | None]]], str | None]
-"""Takes None, the content, and the headers with names in lower case; returns the identity, or None.
+"""Takes the path, the content, and the headers with names in lower case; returns the identity, or None.
 
-The content is None where it is not kept. The call is that of the drill's `Identity.of`, which is given a record's key,
-value and headers. It must not raise.
+The path is an HTTP request's, without its query, and None elsewhere; the content is None where it is not kept. It must
+not raise.
 """
+
+IdentifyCommand = Callable[[Sequence[bytes]], Sequence[str | None]]
+"""Takes a command's name and arguments, as far as they are kept; returns an identity (or None, where the command is an
+effect without one) for each effect that it is, and nothing where it is none. It must not raise.
+"""
+
+MAX_IDENTITIES = 1000
+"""Identities that are told of one message."""

@@ -44,6 +44,7 @@ class _Exchange:
     boundary: bool
     fields: dict[str, JSON]
     headers: list[tuple[str, bytes]]
+    path: bytes
     upgrades: bool = False
     waits: bool = False  # for 100 Continue, before it sends any content
     keyed: bool = False
@@ -183,7 +184,9 @@ class HttpLink:
             fields["idempotency_key"] = shown(key)
         if kind := first.get(b"content-type"):
             fields["content_type"] = shown(kind.split(b";", 1)[0])
-        exchange = _Exchange(self._count, method, boundary, fields, [(shown(name), value) for name, value in headers])
+        path = bytes(request.target).partition(b"?")[0]
+        named = [(shown(name), value) for name, value in headers]
+        exchange = _Exchange(self._count, method, boundary, fields, named, path)
         exchange.upgrades = b"upgrade" in first
         has_content = b"transfer-encoding" in first or first.get(b"content-length", b"0") != b"0"
         exchange.waits = has_content and b"100-continue" in first.get(b"expect", b"").lower()
@@ -235,7 +238,7 @@ class HttpLink:
             fields["content_bytes"] = exchange.content_bytes
             fields["content_sha256"] = exchange.digest.hexdigest()
         if self._identify and exchange.content_bytes <= MAX_CONTENT_BYTES:
-            identity = self._identify(None, b"".join(exchange.content), exchange.headers)
+            identity = self._identify(exchange.path, b"".join(exchange.content), exchange.headers)
             fields["identity"] = None if identity is None else shown(identity.encode(errors="replace"))
         exchange.content.clear()
         exchange.headers.clear()

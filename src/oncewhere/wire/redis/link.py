@@ -11,9 +11,11 @@ at once, and EXEC is the message; it tells what the transaction writes.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from oncewhere.wire.identity import MAX_IDENTITIES, IdentifyCommand
 from oncewhere.wire.message import JSON, Direction, Message, Outbox, Segment
 from oncewhere.wire.opacity import MAX_ENTRIES, Opacity, shown
 from oncewhere.wire.outcome import Outcome
@@ -50,9 +52,12 @@ class _Queue:
     names: list[str] = field(default_factory=list)
     left_out: int = 0
     keys: dict[bytes, None] = field(default_factory=dict)
+    identities: list[str | None] = field(default_factory=list)
     open: bool = True
 
-    def take(self, command: Command) -> None:
+    def take(self, command: Command, identities: Sequence[str | None]) -> None:
+        if len(self.identities) <= MAX_IDENTITIES:
+            self.identities += identities
         if command.effect is not Effect.READS and self.effect is not Effect.WRITES:
             self.effect = command.effect
         if len(self.names) < MAX_ENTRIES:
@@ -91,9 +96,14 @@ class RedisLink:
     Answers are matched with commands in order; what a RESP3 server pushes is no answer. After CLIENT REPLY OFF or SKIP
     there is none, and the request says at once that its `outcome` is unknown. Where a connection begins to listen
     (SUBSCRIBE, MONITOR, replication), the link turns opaque.
+
+    Args:
+        identify: finds the business identities of a command, for the field `identities` of a request that has any; at
+            most `MAX_IDENTITIES` are told, and None stands for those that are left out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, identify: IdentifyCommand | None = None) -> None:
+        self._identify = identify
         self._requests = Values(lambda _: MAX_HELD_BYTES, commands=True)
         self._replies = Values(self._hold_reply, commands=False)
         self._opacity = Opacity(SYSTEM)
@@ -173,7 +183,8 @@ class RedisLink:
             return
         pending = _Pending(self._count, read(value.leaves))
         self._count += 1
-        fields = self._take(pending)
+        identities = self._identify(value.leaves) if self._identify else ()
+        fields = self._take(pending, identities)
         answered = self._is_answered(pending.command, value.leaves)
         if answered:
             self._pending.append(pending)
@@ -195,7 +206,7 @@ class RedisLink:
         elif len(self._pending) > MAX_PENDING_COMMANDS:
             self._turn("too many commands without an answer")
 
-    def _take(self, pending: _Pending) -> dict[str, JSON] | None:
+    def _take(self, pending: _Pending, identities: Sequence[str | None]) -> dict[str, JSON] | None:
         """Takes a command into the connection's state; returns the fields to tell, or None."""
         command, queue = pending.command, self._queue
         match command.name:
@@ -212,17 +223,18 @@ class RedisLink:
                     return queue.fields()
                 pending.command = Command("EXEC", queue.effect, tuple(queue.keys))
                 pending.boundary = queue.effect is not Effect.READS
-                return _told(pending.command) | queue.fields() | ({"watched": True} if watched else {})
+                fields = _told(pending.command, queue.identities) | queue.fields()
+                return fields | ({"watched": True} if watched else {})
             case "WATCH":
                 self._watching = True
             case "UNWATCH":
                 self._watching = False
         if queue is not None:
-            queue.take(command)
+            queue.take(command, identities)
             pending.queue = queue
             return None
         pending.boundary = command.effect is not Effect.READS
-        return _told(command) if pending.boundary else None
+        return _told(command, identities) if pending.boundary else None
 
     def _is_answered(self, command: Command, arguments: tuple[bytes, ...]) -> bool:
         """Says whether the server will answer; CLIENT REPLY counts from its own answer on."""
@@ -285,8 +297,12 @@ class RedisLink:
         return _message(Direction.REPLY, pending, fields)
 
 
-def _told(command: Command) -> dict[str, JSON]:
-    return {"keys": [shown(key) for key in command.keys], "effect": command.effect.value}
+def _told(command: Command, identities: Sequence[str | None] = ()) -> dict[str, JSON]:
+    fields: dict[str, JSON] = {"keys": [shown(key) for key in command.keys], "effect": command.effect.value}
+    if identities:
+        kept = [None if text is None else shown(text.encode(errors="replace")) for text in identities[:MAX_IDENTITIES]]
+        fields["identities"] = [*kept, *([None] * (len(identities) > MAX_IDENTITIES))]
+    return fields
 
 
 def _message(
