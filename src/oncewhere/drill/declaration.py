@@ -13,12 +13,13 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from oncewhere.errors import ConfigurationError
 
+from .effect import Effect, EffectChange
 from .points import NamedCrash
 from .verdict import Verdict
 
@@ -26,23 +27,7 @@ FILE_NAME = "oncewhere.toml"
 SIZE_LIMIT_BYTES = 1_000_000
 
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<field>[^`]+)`(?: - at `\$\.?(?P<path>[^`]*)`)?")
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}")
-
-
-class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A place outside Kafka, as the declaration names it.
-
-    Attributes:
-        system: the protocol that the drill understands.
-        policy: how a duplicate is prevented there, in the vocabulary of the policies.
-        schema: an SQL file, relative to the declaration, that makes the empty tables.
-        observe: a query of two columns, the event's identity (as text) and how often the effect happened for it.
-    """
-
-    system: Literal["postgresql"]
-    observe: str
-    policy: str = "undeclared"
-    schema: str | None = None
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
 
 
 class Processor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -90,14 +75,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError("deadline_s must be from 1 to 3600 seconds")
         if not 0 <= self.restart_limit <= 100:
             raise ValueError("restart_limit must be from 0 to 100")
-
-
-class EffectChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a version changes of an effect."""
-
-    policy: str | None = None
-    schema: str | None = None
-    observe: str | None = None
 
 
 class VersionChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -247,14 +224,7 @@ def _check(parsed: _File, file: Path) -> None:
 
 def _apply(parsed: _File, name: str, change: VersionChange) -> Version:
     effects = {
-        key: msgspec.structs.replace(
-            effect,
-            **{
-                f: v
-                for f, v in msgspec.structs.asdict(change.effects.get(key, EffectChange())).items()
-                if v is not None
-            },
-        )
+        key: _changed(effect, change.effects.get(key, EffectChange()), f"versions.{name}.effects.{key}")
         for key, effect in parsed.effects.items()
     }
     command = parsed.processor.command if change.command is None else change.command
@@ -266,6 +236,14 @@ def _apply(parsed: _File, name: str, change: VersionChange) -> Version:
         settings=parsed.drill,
         expect=change.expect,
     )
+
+
+def _changed(effect: Effect, change: EffectChange, where: str) -> Effect:
+    given = {field: value for field, value in msgspec.structs.asdict(change).items() if value is not None}
+    try:
+        return msgspec.structs.replace(effect, **given)
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: {error}.") from None
 
 
 def _explained(error: msgspec.ValidationError, file: Path) -> ConfigurationError:

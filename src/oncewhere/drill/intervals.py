@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from oncewhere.wire.message import Direction, Message
 
-SQL_SYSTEMS = frozenset({"postgresql", "mysql"})
+SQL_SYSTEMS = frozenset({"postgresql", "mysql", "sqlite"})
 """Where a write is durable only with its commit."""
 CONFIRMED = frozenset({"committed", "done"})
 """The outcomes in which a server says that an effect is durable."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 
 from oncewhere.errors import InconclusiveError
 
 from .checks import Finding, PlaceSeen, ProgressSeen, judge
 from .declaration import Version
+from .history import read
 from .identity import Identity
 from .inputs import Input
 from .lane import Lane
@@ -22,11 +24,11 @@ NOT_REACHED = "the crash point of the clean run was not reached again, so nothin
 NOT_CROSSED = "no effect had been confirmed when the processor died, so the gap after it was not tried"
 
 
-async def look(version: Version, lane: Lane) -> list[PlaceSeen]:
-    """Reads every place: the output topics, then the effects."""
+async def look(version: Version, lane: Lane, history: Path) -> list[PlaceSeen]:
+    """Reads every place: the output topics, then the effects; where an effect cannot be asked, the trial's history."""
     identity = Identity.parse(version.processor.identity)
     topics = [await asyncio.to_thread(lane.kafka.outputs, topic, identity) for topic in lane.kafka.output_topics]
-    return [*topics, *[await asyncio.to_thread(database.seen) for database in lane.databases]]
+    return [*topics, *[await asyncio.to_thread(world.seen, read(history)) for world in lane.worlds]]
 
 
 def identities(version: Version, inputs: Sequence[Input]) -> list[str]:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from oncewhere.proxy import Crossing
 
-from .database_world import DatabaseWorld
 from .declaration import Version
 from .inputs import Input
 from .kafka_world import KafkaWorld
+from .worlds import Server, Wanted, World, open_world
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,8 @@ class Servers:
 
     Attributes:
         bootstrap_servers: of a cluster that no other lane uses.
-        dsns: per effect, a server where databases may be created; lanes may share it.
+        dsns: per effect, the URL of a server where the drill may make what it needs; lanes may share a database server,
+            nothing else. An effect without one has a stand-in, or no server at all.
     """
 
     bootstrap_servers: str
@@ -38,26 +39,32 @@ class Lane:
     """The worlds that one trial at a time has for itself."""
 
     kafka: KafkaWorld
-    databases: tuple[DatabaseWorld, ...]
+    worlds: tuple[World, ...]
 
-    async def reset(self, inputs: Sequence[Input]) -> None:
+    async def reset(self, inputs: Sequence[Input]) -> Mapping[str, Server | None]:
         """Makes worlds in which nothing has happened, and writes the inputs.
+
+        Returns:
+            By effect, its server; None where it has none.
 
         Raises:
             ConfigurationError: a server cannot be used, or holds something that is not ours to delete.
             InconclusiveError: the cluster did not finish in time.
         """
-        await asyncio.gather(
+        _, *servers = await asyncio.gather(
             asyncio.to_thread(self.kafka.reset, inputs),
-            *(asyncio.to_thread(database.reset) for database in self.databases),
+            *(asyncio.to_thread(world.reset) for world in self.worlds),
         )
+        return {world.name: server for world, server in zip(self.worlds, servers, strict=True)}
 
-    async def addresses(self, crossing: Crossing) -> dict[str, str]:
+    async def addresses(self, crossing: Crossing, servers: Mapping[str, Server | None]) -> dict[str, str]:
         """Opens the ways; returns what `{kafka}` and `{EFFECT}` become for the processor."""
         found = {"kafka": await crossing.open_kafka(self.kafka.bootstrap_servers)}
-        for database in self.databases:
-            host, port = await crossing.open_postgres(database.host, database.port, name=database.name)
-            found[database.name] = database.address_through(host, port)
+        for world in self.worlds:
+            server, where = servers[world.name], ("", 0)
+            if server is not None:
+                where = await crossing.open(world.name, server.host, server.port, server.link)
+            found |= world.placeholders(*where)
         return found
 
 
@@ -78,14 +85,14 @@ class Lanes:
         for number in range(len(self._servers)):
             self._free.put_nowait(number)
         self._kafkas: dict[tuple[int, tuple[str, ...]], KafkaWorld] = {}
-        self._databases: dict[tuple[int, str], tuple[DatabaseWorld, ...]] = {}
+        self._worlds: dict[tuple[int, str], tuple[World, ...]] = {}
 
     @contextlib.asynccontextmanager
     async def take(self, version: Version) -> AsyncIterator[Lane]:
         """Waits for a free lane; it is free again at the end of the block. Who asks first is served first."""
         number = await self._free.get()
         try:
-            yield Lane(kafka=self._kafka(number, version), databases=self._database(number, version))
+            yield Lane(kafka=self._kafka(number, version), worlds=self._of_effects(number, version))
         finally:
             self._free.put_nowait(number)
 
@@ -93,9 +100,9 @@ class Lanes:
         """Deletes what was made on the servers."""
         for kafka in self._kafkas.values():
             kafka.remove()
-        for databases in self._databases.values():
-            for database in databases:
-                database.remove()
+        for worlds in self._worlds.values():
+            for world in worlds:
+                world.remove()
 
     def _kafka(self, number: int, version: Version) -> KafkaWorld:
         processor = version.processor
@@ -111,17 +118,20 @@ class Lanes:
             )
         return self._kafkas[key]
 
-    def _database(self, number: int, version: Version) -> tuple[DatabaseWorld, ...]:
+    def _of_effects(self, number: int, version: Version) -> tuple[World, ...]:
         key = (number, version.name)
-        if key not in self._databases:
-            self._databases[key] = tuple(
-                DatabaseWorld(
-                    name,
-                    effect,
-                    self._folder,
-                    self._servers[number].dsns[name],
-                    f"{version.name}_{number}",
+        if key not in self._worlds:
+            self._worlds[key] = tuple(
+                open_world(
+                    Wanted(
+                        name=name,
+                        effect=effect,
+                        folder=self._folder,
+                        processor_identity=version.processor.identity,
+                        dsn=self._servers[number].dsns.get(name),
+                        tag=f"{version.name}_{number}",
+                    )
                 )
                 for name, effect in version.effects.items()
             )
-        return self._databases[key]
+        return self._worlds[key]

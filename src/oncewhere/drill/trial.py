@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from oncewhere.cluster import ClusterClient
@@ -33,6 +33,7 @@ from .result import TrialResult
 from .scenario import ACTIONS, Plan, Step
 from .trap import Trap
 from .victim import Victim
+from .worlds import Server
 
 
 class Trial:
@@ -85,14 +86,14 @@ class Trial:
             async with await ClusterClient.connect(self._lane.kafka.bootstrap_servers) as cluster:
                 aftermath = Aftermath(self._lane.kafka, cluster, self._history)
                 await aftermath.evict()
-                await self._lane.reset(self._inputs)
+                servers = await self._lane.reset(self._inputs)
                 self._history.happened("fresh", inputs=len(self._inputs), plan=self._plan.id)
-                lives, progress = await self._live(trap, cluster)
+                lives, progress = await self._live(trap, cluster, servers)
                 await aftermath.evict()
             self._history.happened("ended", committed=progress.committed, total=progress.total)
             judged = findings(
                 identities(self._version, self._inputs),
-                await look(self._version, self._lane),
+                await look(self._version, self._lane, self._history.path),
                 progress,
                 plan=self._plan,
                 crashes=lives.crashes,
@@ -113,9 +114,11 @@ class Trial:
             folder=self._name,
         )
 
-    async def _live(self, trap: Trap, cluster: ClusterClient) -> tuple[Lives, ProgressSeen]:
+    async def _live(
+        self, trap: Trap, cluster: ClusterClient, servers: Mapping[str, Server | None]
+    ) -> tuple[Lives, ProgressSeen]:
         async with Crossing(trap) as crossing:
-            addresses = await self._lane.addresses(crossing)
+            addresses = await self._lane.addresses(crossing, servers)
             victim = self._victim = Victim(self._version, self._folder, addresses, self._logs)
             lives = Lives(
                 self._version,

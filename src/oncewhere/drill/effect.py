@@ -1,0 +1,87 @@
+"""One `[effects.X]` table comes in; a checked, frozen `Effect` goes out: a place outside Kafka, as it is declared.
+
+What may be said of an effect depends on its system, so each key is checked against it here, before any server starts.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+System = Literal["postgresql", "mysql", "redis", "http", "smtp", "sqlite"]
+StandIn = Literal["honours-keys", "ignores-keys", "forgets-keys", "accepts"]
+
+SQL_SYSTEMS = frozenset({"postgresql", "mysql", "sqlite"})
+STAND_INS: dict[str, tuple[StandIn, ...]] = {
+    "http": ("honours-keys", "ignores-keys", "forgets-keys"),
+    "smtp": ("accepts",),
+}
+"""By system, what a stand-in of ours may be; the others have real servers."""
+
+DELAY_LIMIT_MS = 600_000
+
+
+class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A place outside Kafka, as the declaration names it.
+
+    Attributes:
+        system: the protocol that the drill understands.
+        policy: how a duplicate is prevented there, in the vocabulary of the policies.
+        schema: an SQL file, relative to the declaration, that makes the empty tables.
+        observe: how to ask the place what happened. SQL: a query of two columns, the event's identity (as text) and how
+            often the effect happened for it. Redis: a reading command, see `worlds.redis_observation`. Without it,
+            Redis, HTTP and SMTP are judged by what the proxy saw delivered, or by what the stand-in received.
+        identity: where the event's identity stands in what is sent there, see `worlds.sent_identity`; the processor's
+            where it is left out.
+        stand_in: the server of ours that is used where the user names none by `--dsn`.
+        delay_ms: milliseconds that the stand-in takes to answer.
+        fail_every: every nth request to the stand-in fails (HTTP 503, SMTP 451) and is not performed; 0: none.
+        answer: the body of the HTTP stand-in's answers.
+    """
+
+    system: System
+    policy: str = "undeclared"
+    schema: str | None = None
+    observe: str | None = None
+    identity: str | None = None
+    stand_in: StandIn | None = None
+    delay_ms: int = 0
+    fail_every: int = 0
+    answer: str = '{"status": "done"}'
+
+    def __post_init__(self) -> None:
+        """Refuses what does not fit the system."""
+        if self.system in SQL_SYSTEMS:
+            if self.observe is None:
+                raise ValueError(f"{self.system} needs observe, a query of identity and count")
+            if self.identity is not None:
+                raise ValueError(f"{self.system} is judged by observe; identity means nothing there")
+        elif self.schema is not None:
+            raise ValueError(f"{self.system} has no schema")
+        if self.observe is not None and self.system in STAND_INS:
+            raise ValueError(f"{self.system} cannot be asked; leave observe out, and the wire is watched")
+        self._check_stand_in()
+
+    def _check_stand_in(self) -> None:
+        kinds = STAND_INS.get(self.system, ())
+        if not kinds and (self.stand_in or self.delay_ms or self.fail_every):
+            raise ValueError(f"{self.system} has no stand-in: a real server is used")
+        if self.stand_in is not None and self.stand_in not in kinds:
+            raise ValueError(f"stand_in of {self.system} must be one of: {', '.join(kinds)}")
+        if not 0 <= self.delay_ms <= DELAY_LIMIT_MS:
+            raise ValueError(f"delay_ms must be from 0 to {DELAY_LIMIT_MS}")
+        if self.fail_every < 0 or self.fail_every == 1:
+            raise ValueError("fail_every must be 0 (never) or at least 2")
+
+
+class EffectChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a version changes of an effect."""
+
+    policy: str | None = None
+    schema: str | None = None
+    observe: str | None = None
+    identity: str | None = None
+    stand_in: StandIn | None = None
+    delay_ms: int | None = None
+    fail_every: int | None = None

@@ -1,0 +1,49 @@
+"""Rows of an `observe` query come in; how often each identity was found goes out. The same for every SQL system."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from oncewhere.drill.checks import PlaceSeen
+from oncewhere.errors import ConfigurationError
+
+EXAMPLE = "For example: select event_id, count(*) from processed_event group by event_id"
+
+
+def seen_in_rows(name: str, system: str, rows: Iterable[Sequence[object]]) -> PlaceSeen:
+    """Counts the rows of an effect's `observe` query: identity and count.
+
+    Raises:
+        ConfigurationError: a row is not that.
+    """
+    counts: Counter[str] = Counter()
+    unidentified = 0
+    for row in rows:
+        count = _whole(row[1]) if len(row) == 2 else None
+        if count is None:
+            raise ConfigurationError(
+                f"effects.{name}.observe must answer two columns, identity and count; it answered {len(row)}.",
+                hint=EXAMPLE,
+            )
+        if row[0] is None:
+            unidentified += count
+        else:
+            counts[str(row[0])] += count
+    return PlaceSeen(place=name, system=system, counts=dict(counts), unidentified=unidentified)
+
+
+def _whole(value: object) -> int | None:
+    """MySQL's sum() of integers is a decimal."""
+    if isinstance(value, Decimal) and value == int(value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def seen_in_identities(name: str, system: str, identities: Iterable[str | None]) -> PlaceSeen:
+    """Counts identities, one for each time that the effect happened; None where it had none."""
+    counts = Counter(identities)
+    unidentified = counts.pop(None, 0)
+    known = {identity: count for identity, count in counts.items() if identity is not None}
+    return PlaceSeen(place=name, system=system, counts=known, unidentified=unidentified)

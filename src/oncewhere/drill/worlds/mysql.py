@@ -1,0 +1,127 @@
+"""A declared effect and a MySQL (or MariaDB) server come in; an empty database goes out, later what is found in it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pymysql
+from pymysql.constants import CLIENT
+
+from oncewhere.drill.checks import PlaceSeen
+from oncewhere.drill.effect import Effect
+from oncewhere.drill.history import Event
+from oncewhere.errors import ConfigurationError
+from oncewhere.wire.mysql import MysqlLink
+
+from .counting import seen_in_rows
+from .schema_file import read_schema
+from .server_url import parse
+from .world import Address, Server
+
+CONNECT_LIMIT_S = 5
+PORTS = {"mysql": 3306, "mariadb": 3306}
+_UNSAFE = re.compile(r"[^a-z0-9_]")
+
+
+class MysqlWorld:
+    """The database of one effect, on one MySQL or MariaDB server.
+
+    Args:
+        name: the effect's name.
+        effect: its declaration.
+        folder: where the schema file's path starts.
+        dsn: the real server's URL; its user may create databases.
+        tag: keeps the databases of different versions and lanes apart.
+    """
+
+    def __init__(self, name: str, effect: Effect, folder: Path, dsn: str, tag: str) -> None:
+        self.name = name
+        self._effect = effect
+        self._url = parse(dsn, name, PORTS)
+        self._database = _UNSAFE.sub("_", f"oncewhere_{name}_{tag}".lower())[:64]
+        self._schema = read_schema(name, effect, folder)
+
+    def reset(self) -> Server:
+        """Makes the trial's database anew, with the schema and nothing else in it.
+
+        Raises:
+            ConfigurationError: the server cannot be reached, the user may not create databases, the schema is refused.
+        """
+        with self._connected() as server, server.cursor() as cursor:
+            cursor.execute(f"drop database if exists `{self._database}`")
+            cursor.execute(f"create database `{self._database}`")
+        if self._schema:
+            with self._connected(self._database) as connection, self._refusing("schema"):
+                self._run(connection, self._schema)
+        return Server(host=self._url.host, port=self._url.port, link=MysqlLink)
+
+    def remove(self) -> None:
+        """Drops what this world made."""
+        with self._connected() as server, server.cursor() as cursor:
+            cursor.execute(f"drop database if exists `{self._database}`")
+
+    def placeholders(self, host: str, port: int) -> Mapping[str, str]:
+        """The trial's database, reached through the proxy at host:port."""
+        return Address(
+            scheme="mysql",
+            host=host,
+            port=port,
+            user=self._url.user,
+            password=self._url.password,
+            path=f"/{self._database}",
+        ).placeholders(self.name)
+
+    def seen(self, _events: Iterable[Event]) -> PlaceSeen:
+        """Runs the effect's `observe` query.
+
+        Raises:
+            ConfigurationError: the query is refused, or does not answer with two columns.
+        """
+        with self._connected(self._database) as connection, self._refusing("observe"), connection.cursor() as cursor:
+            cursor.execute(self._effect.observe)
+            rows = list(cursor.fetchall())
+        return seen_in_rows(self.name, self._effect.system, rows)
+
+    @contextlib.contextmanager
+    def _connected(self, database: str | None = None) -> Iterator[pymysql.Connection[Any]]:
+        url = self._url
+        try:
+            connection = pymysql.connect(
+                host=url.host,
+                port=url.port,
+                user=url.user,
+                password=url.password,
+                database=database,
+                connect_timeout=CONNECT_LIMIT_S,
+                autocommit=True,
+                client_flag=CLIENT.MULTI_STATEMENTS,
+            )
+        except pymysql.Error as error:
+            raise ConfigurationError(
+                f"{self.name}: MySQL at {url.host}:{url.port} cannot be used: {_one_line(error)}.",
+                hint="Check host, port, user and password of its DSN; leave it out and a server is started.",
+            ) from None
+        with connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _refusing(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except pymysql.Error as error:
+            raise ConfigurationError(f"effects.{self.name}.{key} was refused: {_one_line(error)}.") from None
+
+    def _run(self, connection: pymysql.Connection[Any], statements: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statements)
+            while cursor.nextset():
+                pass
+
+
+def _one_line(error: pymysql.Error) -> str:
+    said = str(error.args[1]) if len(error.args) > 1 else str(error)
+    return " ".join(said.split()).rstrip(".")
