@@ -22,10 +22,15 @@ BEFORE, GAP, AFTER = NamedCrash
 
 
 def verdicts(
-    folder: Path, kafka: KafkaServer, effect: str, *arguments: str, dsn: str | None = None
+    folder: Path,
+    kafka: KafkaServer,
+    effect: str,
+    *arguments: str,
+    dsn: str | None = None,
+    crashes: tuple[NamedCrash, ...] = (GAP,),
 ) -> dict[tuple[NamedCrash | None, str], Verdict]:
-    """Drills the processor at the three crashes; returns the verdict of the clean run and of each crash, by place."""
-    inputs = "".join(json.dumps({"key": str(n), "value": {"event_id": f"e{n}"}}) + "\n" for n in range(30))
+    """Drills the processor; returns the verdict of the clean run (None) and of each crash, by place."""
+    inputs = "".join(json.dumps({"key": str(n), "value": {"event_id": f"e{n}"}}) + "\n" for n in range(20))
     (folder / "inputs.jsonl").write_text(inputs)
     (folder / "schema.sql").write_text("create table done (event_id varchar(64) not null);")
     (folder / "oncewhere.toml").write_text(
@@ -53,7 +58,7 @@ def verdicts(
     drill = Drill(
         declaration,
         versions=list(declaration.versions.values()),
-        crashes=tuple(NamedCrash),
+        crashes=crashes,
         servers=[Servers(bootstrap_servers=kafka.bootstrap_servers, dsns={"place": dsn} if dsn else {})],
         folder=evidence,
         recreate_topics=False,
@@ -64,7 +69,7 @@ def verdicts(
     return {(t.point.name if t.point else None, f.place): f.verdict for t in version.trials for f in t.findings}
 
 
-ALL_ONCE = {(crash, place): ONCE for crash in (None, *NamedCrash) for place in ("bait-out", "place")}
+ALL_ONCE = {(crash, place): ONCE for crash in (None, GAP) for place in ("bait-out", "place")}
 TWICE_IN_THE_GAP = ALL_ONCE | {(GAP, "place"): DUPLICATE}
 
 
@@ -93,7 +98,6 @@ def test_an_unprotected_count_in_redis_is_a_duplicate(
 @pytest.mark.parametrize(
     ("stand_in", "keyed", "expected"),
     [
-        ("honours-keys", True, ALL_ONCE),
         ("honours-keys", False, TWICE_IN_THE_GAP),
         ("ignores-keys", True, TWICE_IN_THE_GAP),
         ("forgets-keys", True, TWICE_IN_THE_GAP),
@@ -112,6 +116,12 @@ def test_a_request_is_made_once_only_where_its_key_is_honoured(
         stand_in = "{stand_in}"
     """
     assert verdicts(tmp_path, kafka, effect, "http", *(["keyed"] if keyed else [])) == expected
+
+
+def test_the_three_crashes_are_placed_at_what_is_no_database_too(tmp_path: Path, kafka: KafkaServer) -> None:
+    effect = 'system = "http"' + "\n" + 'stand_in = "honours-keys"'
+    found = verdicts(tmp_path, kafka, effect, "http", "keyed", crashes=tuple(NamedCrash))
+    assert found == {(crash, place): ONCE for crash in (None, *NamedCrash) for place in ("bait-out", "place")}
 
 
 def test_an_unprotected_mail_is_a_duplicate(tmp_path: Path, kafka: KafkaServer) -> None:

@@ -46,17 +46,17 @@ class RedisWorld:
             raise ConfigurationError(f"--dsn {name}=…: {number!r} is no database.", hint="Redis numbers them: /0.")
         self._database = int(number)
         self._ours = False
-        self._observation = (
-            RedisObservation(name, effect.observe, effect.identity or processor_identity) if effect.observe else None
-        )
-        if effect.observe is None and effect.identity is None:
+        self._observation: RedisObservation | None = None
+        self._identify: CommandIdentity | None = None
+        if effect.observe is not None:
+            self._observation = RedisObservation(name, effect.observe, effect.identity or processor_identity)
+        elif effect.identity is not None:
+            self._identify = CommandIdentity(effect.identity, processor_identity)
+        else:
             raise ConfigurationError(
                 f"effects.{name} says neither how to observe it nor which command is the effect.",
                 hint='For example observe = "hgetall processed", or identity = "HINCRBY processed *".',
             )
-        self._identify = (
-            CommandIdentity(effect.identity, processor_identity) if effect.identity and not effect.observe else None
-        )
 
     def reset(self) -> Server:
         """Empties the database; the first time it must be empty.

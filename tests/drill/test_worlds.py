@@ -1,0 +1,396 @@
+"""Worlds: fresh for each trial, somebody's data never lost, and what was found counted by identity."""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+import pymysql
+import pytest
+import redis
+
+from oncewhere.drill.effect import Effect
+from oncewhere.drill.history import Wire as Event
+from oncewhere.drill.worlds import Wanted, World, open_world
+from oncewhere.drill.worlds.sent_identity import CommandIdentity, RequestIdentity
+from oncewhere.drill.worlds.wire_view import seen_on_the_wire
+from oncewhere.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from oncewhere.stack import MariadbServer, PostgresServer, ValkeyServer
+
+OBSERVE = "select event_id, count(*) from done group by event_id"
+
+
+def make(effect: dict[str, Any], folder: Path, dsn: str | None = None) -> World:
+    declared = msgspec.convert(effect, Effect)
+    return open_world(
+        Wanted(name="place", effect=declared, folder=folder, processor_identity="event_id", dsn=dsn, tag="sound_0")
+    )
+
+
+def where(world: World) -> str:
+    """The place's own address, past any proxy; the world is fresh behind it."""
+    server = world.reset()
+    return world.placeholders(*((server.host, server.port) if server else ("", 0)))["place"]
+
+
+@pytest.fixture
+def schema(tmp_path: Path) -> Path:
+    (tmp_path / "schema.sql").write_text("create table done (event_id varchar(20)); create table other (a int);")
+    return tmp_path
+
+
+# ---- servers
+
+
+@pytest.mark.servers
+def test_a_mysql_world_is_fresh_each_time_and_counts_what_it_is_asked(schema: Path, mariadb: MariadbServer) -> None:
+    effect = {"system": "mysql", "schema": "schema.sql", "observe": "select event_id, sum(1) from done group by 1"}
+    world = make(effect, schema, mariadb.dsn())
+    url = urlsplit(where(world))
+    login = {"host": url.hostname, "port": url.port, "user": url.username, "password": url.password}
+    with pymysql.connect(**login, database=url.path[1:], autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.executemany("insert into done values (%s)", [("e1",), ("e1",), ("e2",), (None,)])
+    seen = world.seen([])
+    assert (seen.counts, seen.unidentified) == ({"e1": 2, "e2": 1}, 1)
+    world.reset()
+    assert world.seen([]).counts == {}
+    world.remove()
+    with pymysql.connect(**login) as connection, connection.cursor() as cursor:
+        cursor.execute("show databases like 'oncewhere%'")
+        assert cursor.fetchall() == ()
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("observe", ["select 1", "select a, b from done", "nonsense", "select 'a', 'b'"])
+def test_a_query_that_does_not_count_is_one_sentence(schema: Path, mariadb: MariadbServer, observe: str) -> None:
+    world = make({"system": "mysql", "schema": "schema.sql", "observe": observe}, schema, mariadb.dsn())
+    world.reset()
+    with pytest.raises(ConfigurationError, match=r"effects\.place\.observe"):
+        world.seen([])
+    world.remove()
+
+
+@pytest.mark.servers
+def test_a_schema_that_is_refused_is_one_sentence(tmp_path: Path, mariadb: MariadbServer) -> None:
+    (tmp_path / "schema.sql").write_text("create nonsense;")
+    world = make({"system": "mysql", "schema": "schema.sql", "observe": OBSERVE}, tmp_path, mariadb.dsn())
+    with pytest.raises(ConfigurationError, match=r"effects\.place\.schema was refused: You have an error"):
+        world.reset()
+    world.remove()
+
+
+@pytest.mark.servers
+def test_every_part_of_a_postgresql_address_can_be_named(schema: Path, postgres: PostgresServer) -> None:
+    effect = {"system": "postgresql", "schema": "schema.sql", "observe": OBSERVE}
+    world = make(effect, schema, postgres.dsn())
+    found = world.placeholders("127.0.0.1", 7)
+    assert found["place.host"] == "127.0.0.1"
+    assert found["place.port"] == "7"
+    assert found["place.user"] == "postgres"
+    assert found["place"].endswith(f"@127.0.0.1:7/{found['place.database']}")
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("observe", "counts", "unidentified"),
+    [
+        ("hgetall counted", {"e1": 2, "e2": 1}, 0),
+        ("zrange scored 0 -1 withscores", {"e1": 2, "e2": 1}, 0),
+        ("lrange listed 0 -1", {"e1": 2, "e2": 1}, 1),
+        ("smembers grouped", {"e1": 1, "e2": 1}, 0),
+        ("xrange streamed - +", {"e1": 2, "e2": 1}, 1),
+        ("keys settled:*", {"e1": 2, "e2": 1}, 0),
+        ("keys nothing:*", {}, 0),
+    ],
+)
+def test_redis_is_asked_by_a_command_that_counts(
+    tmp_path: Path, valkey: ValkeyServer, observe: str, counts: dict[str, int], unidentified: int
+) -> None:
+    world = make({"system": "redis", "observe": observe}, tmp_path, valkey.dsn(2))
+    with redis.Redis.from_url(where(world)) as client:
+        client.hset("counted", mapping={"e1": 2, "e2": 1})
+        client.zadd("scored", {"e1": 2, "e2": 1})
+        client.rpush("listed", "e1", '{"event_id": "e1"}', "e2", '{"id": "e2"}')
+        client.sadd("grouped", "e1", "e2")
+        for fields in ({"event_id": "e1"}, {"event_id": "e1"}, {"event_id": "e2"}, {"id": "e3"}):
+            client.xadd("streamed", fields)
+        client.incrby("settled:e1", 2)
+        client.incrby("settled:e2", 1)
+    seen = world.seen([])
+    assert (seen.counts, seen.unidentified) == (counts, unidentified)
+    world.remove()
+
+
+@pytest.mark.servers
+def test_a_redis_database_that_somebody_uses_is_not_emptied(tmp_path: Path, valkey: ValkeyServer) -> None:
+    effect = {"system": "redis", "observe": "hgetall done"}
+    with redis.Redis.from_url(valkey.dsn(3)) as client:
+        client.set("somebody's", "data")
+        world = make(effect, tmp_path, valkey.dsn(3))
+        with pytest.raises(ConfigurationError, match=r"database 3 of Redis .* holds 1 keys"):
+            world.reset()
+        world.remove()
+        assert client.get("somebody's") == b"data"
+        client.flushdb()
+
+
+@pytest.mark.parametrize("observe", ["", "flushall", "get a", "keys settled", "keys *:*", "zrange a 0 -1", "eval x 0"])
+def test_a_redis_command_that_cannot_be_counted_is_refused(tmp_path: Path, observe: str) -> None:
+    with pytest.raises(ConfigurationError):
+        make({"system": "redis", "observe": observe}, tmp_path, "redis://127.0.0.1:1/0")
+
+
+def test_sqlite_is_a_file_that_is_fresh_each_time(schema: Path) -> None:
+    import sqlite3  # noqa: PLC0415
+
+    world = make({"system": "sqlite", "schema": "schema.sql", "observe": OBSERVE}, schema)
+    path = where(world)
+    with sqlite3.connect(path) as connection:
+        connection.execute("insert into done values ('e1'), ('e1')")
+    connection.close()
+    assert world.seen([]).counts == {"e1": 2}
+    world.reset()
+    assert world.seen([]).counts == {}
+    world.remove()
+    assert not Path(path).parent.exists()
+
+
+# ---- stand-ins
+
+
+@pytest.fixture
+def gateway(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    world = make({"system": "http", **request.param}, tmp_path)
+    yield world
+    world.remove()
+
+
+def post(url: str, event: str, key: str | None = None, amount: int = 7) -> tuple[int, dict[str, str], bytes]:
+    headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+    body = json.dumps({"event_id": event, "amount": amount}).encode()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(f"{url}/pay?x=1", body, headers)) as answer:
+            return answer.status, dict(answer.headers), answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, dict(error.headers), error.read()
+
+
+@pytest.mark.parametrize("gateway", [{"stand_in": "honours-keys"}], indirect=True)
+def test_a_key_is_performed_once_and_answered_as_before(gateway: World) -> None:
+    url = where(gateway)
+    first, again, other = post(url, "e1", "k1"), post(url, "e1", "k1"), post(url, "e1", "k1", amount=8)
+    assert (first[0], first[2]) == (200, b'{"status": "done"}')
+    assert (again[0], again[1]["Idempotent-Replayed"], again[2]) == (200, "true", first[2])
+    assert other[0] == 422
+    assert post(url, "e2")[0] == post(url, "e2")[0] == 200
+    with urllib.request.urlopen(url) as answer:
+        assert answer.status == 200
+    assert gateway.seen([]).counts == {"e1": 1, "e2": 2}
+    gateway.reset()
+    assert gateway.seen([]).counts == {}
+
+
+@pytest.mark.parametrize("gateway", [{"stand_in": "ignores-keys"}, {"stand_in": "forgets-keys"}], indirect=True)
+def test_a_key_that_is_ignored_or_forgotten_performs_again(gateway: World) -> None:
+    url = where(gateway)
+    post(url, "e1", "k1")
+    post(url, "e1", "k1")
+    assert gateway.seen([]).counts == {"e1": 2}
+
+
+@pytest.mark.parametrize("gateway", [{"stand_in": "honours-keys", "fail_every": 2, "delay_ms": 30}], indirect=True)
+def test_what_fails_is_not_performed(gateway: World) -> None:
+    url = where(gateway)
+    assert [post(url, f"e{n}")[0] for n in range(4)] == [200, 503, 200, 503]
+    assert gateway.seen([]).counts == {"e0": 1, "e2": 1}
+
+
+@pytest.mark.parametrize("gateway", [{"stand_in": "honours-keys", "delay_ms": 500}], indirect=True)
+def test_a_key_whose_request_is_being_performed_is_a_conflict(gateway: World) -> None:
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+    url = where(gateway)
+    with ThreadPoolExecutor(2) as pool:
+        statuses = sorted(status for status, _, _ in pool.map(lambda _: post(url, "e1", "k1"), range(2)))
+    assert statuses == [200, 409]
+    assert gateway.seen([]).counts == {"e1": 1}
+
+
+def test_mail_is_kept_and_counted_by_its_header(tmp_path: Path) -> None:
+    world = make({"system": "smtp", "identity": "header:x-event", "fail_every": 3}, tmp_path)
+    url = urlsplit(where(world))
+    with smtplib.SMTP(url.hostname or "", url.port or 0, local_hostname="here.invalid") as client:
+        for event in ("e1", "e2"):
+            client.sendmail("a@here.invalid", ["b@here.invalid"], f"X-Event: {event}\n\nHi")
+        with pytest.raises(smtplib.SMTPDataError):
+            client.sendmail("a@here.invalid", ["b@here.invalid"], "X-Event: e3\n\nHi")
+        client.sendmail("a@here.invalid", ["b@here.invalid"], "Subject: none\n\nHi")
+    seen = world.seen([])
+    assert (seen.counts, seen.unidentified) == ({"e1": 1, "e2": 1}, 1)
+    world.reset()
+    assert world.seen([]).counts == {}
+    world.remove()
+
+
+# ---- declarations
+
+
+@pytest.mark.parametrize(
+    ("effect", "why"),
+    [
+        ({"system": "mysql"}, "needs observe"),
+        ({"system": "http", "observe": "select 1"}, "cannot be asked"),
+        ({"system": "redis", "schema": "schema.sql"}, "has no schema"),
+        ({"system": "mysql", "observe": "x", "identity": "key"}, "judged by observe"),
+        ({"system": "mysql", "observe": "x", "stand_in": "accepts"}, "has no stand-in"),
+        ({"system": "http", "stand_in": "accepts"}, "stand_in of http must be one of"),
+        ({"system": "http", "stand_in": "honours-keys", "fail_every": 1}, "fail_every"),
+        ({"system": "smtp", "delay_ms": -1}, "delay_ms"),
+    ],
+)
+def test_what_does_not_fit_the_system_is_refused(effect: dict[str, Any], why: str) -> None:
+    with pytest.raises(msgspec.ValidationError, match=why):
+        msgspec.convert(effect, Effect)
+
+
+@pytest.mark.parametrize(
+    ("effect", "why"),
+    [
+        ({"system": "http"}, "names no downstream"),
+        ({"system": "smtp"}, "needs an identity"),
+        ({"system": "redis"}, "there is no redis server"),
+    ],
+)
+def test_what_a_place_lacks_is_one_sentence(tmp_path: Path, effect: dict[str, Any], why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        make(effect, tmp_path)
+
+
+# ---- identities
+
+
+@pytest.mark.parametrize(
+    ("identity", "found"),
+    [
+        ("event_id", "e1"),
+        ("card.number", "4"),
+        ("header:x-event", "e2"),
+        ("header:subject=Payment * settled", "e3"),
+        ("path:/payments/*/capture", "e4"),
+        ("path:/refunds/*", None),
+        ("nothing", None),
+    ],
+)
+def test_the_identity_of_a_request_stands_where_it_is_declared(identity: str, found: str | None) -> None:
+    effect = Effect(system="http", identity=identity, stand_in="honours-keys")
+    headers = [("x-event", b"e2"), ("subject", b"Payment e3 \r\n settled")]
+    content = b'{"event_id": "e1", "card": {"number": 4}}'
+    assert RequestIdentity("gateway", effect, "x")(b"/payments/e4/capture", content, headers) == found
+
+
+@pytest.mark.parametrize(
+    ("template", "command", "found"),
+    [
+        ("HINCRBY done *", "hincrby done e1 1", ["e1"]),
+        ("HINCRBY done *", "HINCRBY other e1 1", []),
+        ("HINCRBY done *", "HINCRBY done", []),
+        ("INCR settled:*", "INCR settled:e1", ["e1"]),
+        ("INCR settled:*", "INCR other:e1", []),
+        ("EVALSHA ? 1 settled:*", "EVALSHA 4711 1 settled:e1", ["e1"]),
+        ("RPUSH log *", 'RPUSH log {"event_id":"e1"}', ["e1"]),
+        ("RPUSH log *", 'RPUSH log {"id":"e1"}', [None]),
+        ("RPUSH log", "RPUSH log e1", [None]),
+    ],
+)
+def test_the_identity_of_a_command_stands_where_its_template_has_a_star(
+    template: str, command: str, found: list[str | None]
+) -> None:
+    assert list(CommandIdentity(template, "event_id")(command.encode().split())) == found
+
+
+# ---- the wire's view
+
+
+def asked(
+    sequence: int, identity: str | None = "e1", *, link: str = "place#1", moved: str = "forwarded", **more: Any
+) -> Event:
+    return _event(sequence, "request", link, moved, {"identity": identity} | more)
+
+
+def answered(sequence: int, outcome: str, *, link: str = "place#1", moved: str = "forwarded", **more: Any) -> Event:
+    return _event(sequence, "reply", link, moved, {"outcome": outcome} | more)
+
+
+def _event(sequence: int, direction: str, link: str, moved: Any, fields: dict[str, Any]) -> Event:
+    return Event(
+        t=0, life=1, link=link, interval=1, system="http", kind=fields.pop("kind", "POST"), direction=direction,
+        sequence=sequence, boundary=True, outcome=moved, fields=fields,
+    )  # fmt: skip
+
+
+def view(*events: Event, keys: bool = False) -> tuple[dict[str, int], int, str | None]:
+    seen = seen_on_the_wire(events, "place", "http", keys_count_once=keys)
+    return dict(seen.counts), seen.unidentified, seen.hidden
+
+
+NOBODY_KNOWS = "1 request was sent here whose outcome nobody knows"
+
+
+def test_what_was_delivered_and_done_counts_even_if_the_processor_never_heard_of_it() -> None:
+    script = [
+        asked(0),
+        answered(0, "done"),
+        asked(0, link="place#2"),
+        answered(0, "done", link="place#2", moved="withheld"),
+    ]
+    assert view(*script) == ({"e1": 2}, 0, None)
+
+
+def test_what_was_dropped_or_refused_does_not_count() -> None:
+    assert view(asked(0, moved="dropped"), asked(1), answered(1, "not done"), asked(1, link="other#1")) == ({}, 0, None)
+
+
+@pytest.mark.parametrize("answer", [[], [answered(0, "unknown")]])
+def test_an_outcome_that_nobody_knows_hides_the_truth(answer: list[Event]) -> None:
+    assert view(asked(0), *answer) == ({}, 0, NOBODY_KNOWS)
+    assert view(asked(0), *answer, asked(1), answered(1, "done")) == ({"e1": 1}, 0, NOBODY_KNOWS)
+
+
+def test_requests_with_one_key_are_one_effect_where_that_is_the_policy() -> None:
+    script = [asked(0, idempotency_key="k"), asked(1, idempotency_key="k"), answered(1, "done")]
+    assert view(*script, keys=True) == ({"e1": 1}, 0, None)
+    assert view(*script, keys=False) == ({"e1": 1}, 0, NOBODY_KNOWS)
+    fresh = [asked(2, idempotency_key="l"), answered(2, "done")]
+    assert view(*script, *fresh, keys=True) == ({"e1": 2}, 0, None)
+    assert view(asked(0), answered(0, "done"), asked(1), answered(1, "done"), keys=True)[0] == {"e1": 2}
+
+
+def test_a_transaction_counts_each_of_its_effects() -> None:
+    script = [asked(0, identities=["e1", "e1", "e2", None]), answered(0, "done")]
+    assert view(*script) == ({"e1": 2, "e2": 1}, 1, None)
+    assert view(script[0], answered(0, "done", errors=1))[2] is not None
+
+
+def test_an_identity_that_matches_nothing_is_no_proof_of_loss() -> None:
+    other = _event(0, "request", "place#1", "forwarded", {"kind": "INCRBY", "keys": ["a"]})
+    assert view(other, answered(0, "done"))[2] == (
+        "nothing that was sent here matches the declared identity; there were: INCRBY"
+    )
+
+
+def test_a_connection_that_could_not_be_read_hides_the_truth() -> None:
+    opaque = _event(1, "request", "place#1", "forwarded", {"kind": "opaque", "reason": "the connection was upgraded"})
+    assert view(asked(0), answered(0, "done"), opaque)[2] == (
+        "the connection could not be read to its end: the connection was upgraded"
+    )
