@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from oncewhere.drill import Drill, NamedCrash, Servers, Verdict, load
+from oncewhere.drill import Choice, Drill, Keyword, NamedCrash, Servers, Verdict, load
 
 if TYPE_CHECKING:
     from oncewhere.stack import KafkaServer, MariadbServer, ValkeyServer
@@ -27,7 +27,7 @@ def verdicts(
     effect: str,
     *arguments: str,
     dsn: str | None = None,
-    crashes: tuple[NamedCrash, ...] = (GAP,),
+    keyword: str = "after-effect",
 ) -> dict[tuple[NamedCrash | None, str], Verdict]:
     """Drills the processor; returns the verdict of the clean run (None) and of each crash, by place."""
     inputs = "".join(json.dumps({"key": str(n), "value": {"event_id": f"e{n}"}}) + "\n" for n in range(20))
@@ -58,7 +58,7 @@ def verdicts(
     drill = Drill(
         declaration,
         versions=list(declaration.versions.values()),
-        crashes=crashes,
+        choice=Choice(keyword=Keyword(keyword)),
         servers=[Servers(bootstrap_servers=kafka.bootstrap_servers, dsns={"place": dsn} if dsn else {})],
         folder=evidence,
         recreate_topics=False,
@@ -120,7 +120,7 @@ def test_a_request_is_made_once_only_where_its_key_is_honoured(
 
 def test_the_three_crashes_are_placed_at_what_is_no_database_too(tmp_path: Path, kafka: KafkaServer) -> None:
     effect = 'system = "http"' + "\n" + 'stand_in = "honours-keys"'
-    found = verdicts(tmp_path, kafka, effect, "http", "keyed", crashes=tuple(NamedCrash))
+    found = verdicts(tmp_path, kafka, effect, "http", "keyed", keyword="")
     assert found == {(crash, place): ONCE for crash in (None, *NamedCrash) for place in ("bait-out", "place")}
 
 

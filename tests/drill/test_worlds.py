@@ -277,6 +277,22 @@ def test_what_a_place_lacks_is_one_sentence(tmp_path: Path, effect: dict[str, An
         make(effect, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("url", "encrypted"),
+    [
+        ("https://gateway.invalid/v1", True),
+        ("http://gateway.invalid/v1", False),
+    ],
+)
+def test_a_server_with_tls_is_spoken_to_so(tmp_path: Path, url: str, encrypted: bool) -> None:
+    world = make({"system": "http"}, tmp_path, url)
+    server = world.reset()
+    assert server is not None
+    assert (server.tls is not None) is encrypted
+    assert world.placeholders("127.0.0.1", 7)["place"] == "http://127.0.0.1:7/v1"
+    world.remove()
+
+
 # ---- identities
 
 

@@ -63,7 +63,7 @@ class Lane:
         for world in self.worlds:
             server, where = servers[world.name], ("", 0)
             if server is not None:
-                where = await crossing.open(world.name, server.host, server.port, server.link)
+                where = await crossing.open(world.name, server.host, server.port, server.link, tls=server.tls)
             found |= world.placeholders(*where)
         return found
 

@@ -21,7 +21,7 @@ from .server_url import ServerUrl, parse
 from .wire_view import seen_on_the_wire
 from .world import Address, Server
 
-PORTS = {"http": 80}
+PORTS = {"http": 80, "https": 443}
 KEY_POLICY = "idempotency-key"
 LOOPBACK = "127.0.0.1"
 
@@ -61,7 +61,7 @@ class HttpWorld:
     def reset(self) -> Server:
         """The stand-in forgets everything; of the user's own nothing is changed."""
         if self._url is not None:
-            return Server(host=self._url.host, port=self._url.port, link=self._link)
+            return Server(host=self._url.host, port=self._url.port, link=self._link, tls=self._url.tls)
         if self._host is None:
             self._host = Host()
             self._port = self._host.serve(self._stand_in.connection)

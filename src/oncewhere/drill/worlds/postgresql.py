@@ -6,6 +6,7 @@ Every trial gets a database of its own, copied from a template that the effect's
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from oncewhere.drill.checks import PlaceSeen
 from oncewhere.drill.effect import Effect
 from oncewhere.drill.history import Event
 from oncewhere.errors import ConfigurationError
+from oncewhere.proxy.tls import POSTGRES, Tls
 from oncewhere.wire.postgres import PostgresLink
 
 from .counting import seen_in_rows
@@ -56,6 +58,7 @@ class PostgresqlWorld:
         if not port.isdecimal():
             raise ConfigurationError(f"{name}: the DSN's port is {port!r}.", hint="Write one number, such as 5432.")
         self._port = int(port)
+        self._tls = _tls(str(found.get("sslmode") or ""), found.get("sslrootcert"))
         self._user = str(found.get("user") or "")
         self._password = str(found.get("password") or "")
 
@@ -77,7 +80,7 @@ class PostgresqlWorld:
                     sql.Identifier(self._database), sql.Identifier(self._template)
                 )
             )
-        return Server(host=self._host, port=self._port, link=PostgresLink)
+        return Server(host=self._host, port=self._port, link=PostgresLink, tls=self._tls)
 
     def remove(self) -> None:
         """Drops what this world made."""
@@ -129,6 +132,17 @@ class PostgresqlWorld:
 
     def _drop(self, server: psycopg.Connection[tuple[object, ...]], database: str) -> None:
         server.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
+
+
+def _tls(mode: str, authority: object) -> Tls | None:
+    """What libpq's `sslmode` asks for; its `prefer` is no demand, and the proxy then speaks plainly."""
+    if mode not in {"require", "verify-ca", "verify-full"}:
+        return None
+    context = ssl.create_default_context(cafile=str(authority) if authority else None)
+    context.check_hostname = mode == "verify-full"
+    if mode == "require":
+        context.verify_mode = ssl.CERT_NONE
+    return Tls(context=context, preface=POSTGRES)
 
 
 def _one_line(error: psycopg.Error) -> str:

@@ -22,7 +22,7 @@ from .wire_view import seen_on_the_wire
 from .world import Address, Server
 
 CALL_LIMIT_S = 5.0
-PORTS = {"redis": 6379, "valkey": 6379}
+PORTS = {"redis": 6379, "valkey": 6379, "rediss": 6379}
 
 
 class RedisWorld:
@@ -73,7 +73,8 @@ class RedisWorld:
                 )
             self._ours = True
             client.flushdb()
-        return Server(host=self._url.host, port=self._url.port, link=lambda: RedisLink(self._identify))
+        url = self._url
+        return Server(host=url.host, port=url.port, link=lambda: RedisLink(self._identify), tls=url.tls)
 
     def remove(self) -> None:
         """Leaves the database empty, as it was found."""
@@ -115,6 +116,7 @@ class RedisWorld:
             db=self._database,
             username=url.user or None,
             password=url.password or None,
+            ssl=url.tls is not None,
             socket_timeout=CALL_LIMIT_S,
             retry=Retry(NoBackoff(), 0),
         )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from oncewhere.errors import ConfigurationError
+from oncewhere.proxy.tls import Tls
+
+ENCRYPTED: Final = frozenset({"https", "rediss", "smtps"})
+"""Schemes of servers that begin with TLS, and whose certificate is checked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +20,7 @@ class ServerUrl:
 
     Attributes:
         scheme: in lower case, without a driver (`mysql+pymysql` is `mysql`).
+        tls: how the server is spoken to, where the scheme is one of encryption.
         path: with its leading slash, or empty.
     """
 
@@ -23,6 +30,7 @@ class ServerUrl:
     user: str = ""
     password: str = ""
     path: str = ""
+    tls: Tls | None = None
 
 
 def parse(url: str, effect: str, ports: dict[str, int]) -> ServerUrl:
@@ -54,4 +62,5 @@ def parse(url: str, effect: str, ports: dict[str, int]) -> ServerUrl:
         user=unquote(parts.username or ""),
         password=unquote(parts.password or ""),
         path=parts.path if parts.path != "/" else "",
+        tls=Tls(context=ssl.create_default_context()) if scheme in ENCRYPTED else None,
     )

@@ -16,7 +16,7 @@ from .server_url import ServerUrl, parse
 from .wire_view import seen_on_the_wire
 from .world import Address, Server
 
-PORTS = {"smtp": 25}
+PORTS = {"smtp": 25, "smtps": 465}
 LOOPBACK = "127.0.0.1"
 
 
@@ -45,7 +45,7 @@ class SmtpWorld:
     def reset(self) -> Server:
         """The stand-in forgets everything; of the user's own nothing is changed."""
         if self._url is not None:
-            return Server(host=self._url.host, port=self._url.port, link=self._link)
+            return Server(host=self._url.host, port=self._url.port, link=self._link, tls=self._url.tls)
         if self._host is None:
             self._host = Host()
             self._port = self._host.serve(self._stand_in.connection)

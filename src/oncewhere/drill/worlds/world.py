@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from oncewhere.drill.checks import PlaceSeen
 from oncewhere.drill.history import Event
+from oncewhere.proxy.tls import Tls
 from oncewhere.wire import Link
 
 
@@ -23,11 +24,13 @@ class Server:
         host: its host.
         port: its TCP port.
         link: makes the wire layer's state of one new connection.
+        tls: how it is spoken to; None for plainly. The processor speaks plainly to the proxy in any case.
     """
 
     host: str
     port: int
     link: Callable[[], Link]
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
