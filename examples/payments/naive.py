@@ -18,7 +18,7 @@ db = psycopg.connect(os.environ["DATABASE_URL"])
 app = Processor(
     {"bootstrap.servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"]},
     group_id="settlement",
-    transactional_id="settlement-0",
+    transactional_id=f"settlement-{os.environ.get('INSTANCE', '0')}",
     max_batch_records=20,
     commit_interval_ms=1_000,  # only full batches, so that each run of the drill is like the others
 )

@@ -70,7 +70,8 @@ def main() -> None:
             "isolation.level": "read_committed",
         }
     )
-    producer = Producer({"bootstrap.servers": servers, "transactional.id": "settlement-0", "retry.backoff.ms": 1})
+    name = f"settlement-{os.environ.get('INSTANCE', '0')}"
+    producer = Producer({"bootstrap.servers": servers, "transactional.id": name, "retry.backoff.ms": 1})
     producer.init_transactions()
     consumer.subscribe(["payment-authorized"])
     db = psycopg.connect(os.environ["DATABASE_URL"])

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from oncewhere.drill import Choice, Declaration, Drill, DrillEvent, Keyword, PointSet, load
-from oncewhere.report import DrillProgress, Failures, RunFolder, show_points, show_result
+from oncewhere.drill import CRASH, SCENARIOS, Choice, Declaration, Drill, DrillEvent, Keyword, PointSet, load
+from oncewhere.report import DrillProgress, Failures, RunFolder, show_points, show_result, show_scenarios
 
 from .places import project_folder
 from .servers import (
@@ -37,6 +37,16 @@ from .servers import (
     help="mission: the three named crashes. boundaries: every kind of boundary message, in every commit interval that "
     "differs. all: every boundary message of every interval.",
 )
+@click.option(
+    "--scenario",
+    "scenarios",
+    type=click.Choice([*SCENARIOS, "all"]),
+    multiple=True,
+    default=(CRASH,),
+    show_default=True,
+    help="What is done at the points; may be given several times. See: oncewhere drill --scenarios.",
+)
+@click.option("--scenarios", "list_scenarios", is_flag=True, help="Print what the scenarios do, and drill nothing.")
 @click.option("--list", "listing", is_flag=True, help="Print the points of a clean run, and crash nothing.")
 @click.option(
     "-k",
@@ -67,6 +77,8 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     bootstrap_servers: str | None,
     dsns: tuple[str, ...],
     points: str,
+    scenarios: tuple[str, ...],
+    list_scenarios: bool,
     listing: bool,
     keyword: str,
     stop_at_first: bool,
@@ -86,16 +98,22 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     oncewhere drill examples/payments
     oncewhere drill examples/payments naive --points boundaries
     oncewhere drill examples/payments naive --points all --list
+    oncewhere drill examples/payments dedupe-table --scenario zombie --scenario second-crash
     oncewhere drill examples/payments plain -k "bank.commit and replied" --points boundaries -x
     oncewhere drill . -b localhost:9092 --dsn bank=postgresql://me@localhost/postgres
     """  # noqa: D301  # click keeps the lines below \b as they are
+    if list_scenarios:
+        show_scenarios(Console(highlight=False))
+        return 0
     declaration = load(path)
     chosen = choose_versions(declaration, versions)
     point_set = PointSet(points)
     failures = Failures(project_folder(), seen_from_here(declaration))
-    demonstration = declaration.demonstrates and not versions and point_set is PointSet.MISSION
+    mission = point_set is PointSet.MISSION and scenarios == (CRASH,)
+    demonstration = declaration.demonstrates and not versions and mission
     choice = Choice(
         points=point_set,
+        scenarios=tuple(SCENARIOS) if "all" in scenarios else tuple(name for name in SCENARIOS if name in scenarios),
         keyword=Keyword(keyword),
         failed_before=frozenset() if demonstration else failures.read(),
         seed=seed,

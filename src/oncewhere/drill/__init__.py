@@ -17,17 +17,19 @@ from .checks import Finding
 from .choice import Choice
 from .declaration import Declaration, Version, load
 from .engine import Drill
-from .events import DrillBegan, DrillEnded, DrillEvent, Listener, PointsFound, TrialBegan, TrialJudged, VersionJudged
+from .events import DrillBegan, DrillEnded, DrillEvent, Listener, PlansMade, TrialBegan, TrialJudged, VersionJudged
 from .itinerary import Itinerary, PointSet
 from .keyword import Keyword
 from .lane import Servers
 from .points import CrashPoint, NamedCrash, Phase, parse_id
 from .result import Coverage, Crash, DrillResult, TrialResult, VersionResult
-from .scenario import CLEAN, SCENARIOS, Action, Plan, Step
+from .scenario import CLEAN, Action, Plan, Step
+from .scenarios import CRASH, SCENARIOS, Scenario
 from .verdict import Verdict
 
 __all__ = [
     "CLEAN",
+    "CRASH",
     "SCENARIOS",
     "Action",
     "Choice",
@@ -47,8 +49,9 @@ __all__ = [
     "NamedCrash",
     "Phase",
     "Plan",
+    "PlansMade",
     "PointSet",
-    "PointsFound",
+    "Scenario",
     "Servers",
     "Step",
     "TrialBegan",

@@ -38,8 +38,8 @@ class Aftermath:
         """Hears the servers out, asks the cluster about the transactions, and evicts the dead member.
 
         Args:
-            sprung: where the processor was killed; it is dead and buried.
-            crossing: frozen; open for the next life when this returns.
+            sprung: where the processor was killed or told to stop; it is dead and buried.
+            crossing: frozen by this, if it is not yet; open for the next life when this returns.
             transactional_ids: those that were seen on the wire.
         """
         for request in await crossing.reset():
@@ -49,7 +49,8 @@ class Aftermath:
         evicted = await self.evict()
         return Crash(
             message=sprung.message.kind,
-            outcome=sprung.step.point.phase.outcome,
+            outcome=sprung.outcome,
+            action=sprung.step.action,
             effects_before=sprung.effects_before,
             transactions=states,
             offsets_stable=stable,

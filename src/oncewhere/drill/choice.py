@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .declaration import Version
 from .itinerary import PointSet
 from .keyword import Keyword
 from .points import CrashPoint
-from .scenario import SCENARIOS, Plan
+from .scenario import Plan
+from .scenarios import CRASH, SCENARIOS, Clean
 
 Failed = frozenset[tuple[str, str]]
 """Version and plan id of what failed in an earlier run."""
@@ -22,7 +24,7 @@ class Choice:
     Attributes:
         points: the set of crash points.
         keyword: which of them.
-        scenario: what is done at each point.
+        scenarios: what is done, by name.
         exactly: by version, the plans to carry out instead of those of the set (`replay`).
         failed_before: what failed in an earlier run; it comes first.
         seed: shuffles the points; None visits them in the order of the wire.
@@ -32,7 +34,7 @@ class Choice:
 
     points: PointSet = PointSet.MISSION
     keyword: Keyword = field(default_factory=lambda: Keyword(""))
-    scenario: str = "crash"
+    scenarios: tuple[str, ...] = (CRASH,)
     exactly: Mapping[str, tuple[Plan, ...]] = field(default_factory=dict)
     failed_before: Failed = frozenset()
     seed: int | None = None
@@ -43,13 +45,27 @@ class Choice:
         """True for a point that the keyword selects."""
         return self.keyword.matches(words_of(version, point))
 
-    def order(self, version: str, points: Sequence[CrashPoint]) -> tuple[Plan, ...]:
-        """Plans for the points, in the order in which they are carried out: failures of an earlier run first."""
-        make = SCENARIOS[self.scenario]
-        plans = [make(point) for point in points]
+    def plans(self, version: Version, clean: Clean) -> tuple[tuple[Plan, ...], dict[str, str]]:
+        """The trials of a version: failures of an earlier run first.
+
+        Args:
+            version: what is drilled.
+            clean: what its clean run has shown; its points are those that the keyword selects.
+
+        Returns:
+            The plans, in the order in which they are carried out; and by name, why a scenario is left out.
+        """
+        plans: list[Plan] = []
+        left_out: dict[str, str] = {}
+        for name in self.scenarios:
+            scenario = SCENARIOS[name]
+            if reason := scenario.left_out(version, clean):
+                left_out[name] = reason
+            else:
+                plans += scenario.plans(clean)
         if self.seed is not None:
-            random.Random(f"{self.seed} {version}").shuffle(plans)  # noqa: S311  # an order, no secret
-        return tuple(sorted(plans, key=lambda plan: (version, plan.id) not in self.failed_before))
+            random.Random(f"{self.seed} {version.name}").shuffle(plans)  # noqa: S311  # an order, no secret
+        return tuple(sorted(plans, key=lambda plan: (version.name, plan.id) not in self.failed_before)), left_out
 
 
 def words_of(version: str, point: CrashPoint) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ from .points import NamedCrash
 from .verdict import Verdict
 
 FILE_NAME = "oncewhere.toml"
+INSTANCE = "instance"
+"""The placeholder for an instance's number, from 0: what tells its transactional.id from another instance's."""
 SIZE_LIMIT_BYTES = 1_000_000
 
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<field>[^`]+)`(?: - at `\$\.?(?P<path>[^`]*)`)?")
@@ -39,7 +41,8 @@ class Processor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         output: the topics that are produced.
         group: the consumer group (`group.id`).
         identity: where the business identity stands in input and output: a JSON field, `key`, or `header:NAME`.
-        environment: variables for the processor; `{kafka}` and `{EFFECT}` become the drill's addresses.
+        environment: variables for the processor; `{kafka}` and `{EFFECT}` become the drill's addresses, `{instance}`
+            the number of the instance, from 0.
     """
 
     command: list[str]
@@ -109,6 +112,12 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     effects: dict[str, Effect]
     settings: Settings
     expect: dict[NamedCrash, dict[str, Verdict]]
+
+    @property
+    def scales(self) -> bool:
+        """True where the declaration says how a second instance is told from the first."""
+        texts = (*self.processor.command, *self.processor.environment.values())
+        return any(f"{{{INSTANCE}}}" in text for text in texts)
 
     @property
     def places(self) -> tuple[str, ...]:

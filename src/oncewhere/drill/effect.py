@@ -32,6 +32,7 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         observe: how to ask the place what happened. SQL: a query of two columns, the event's identity (as text) and how
             often the effect happened for it. Redis: a reading command, see `worlds.redis_observation`. Without it,
             Redis, HTTP and SMTP are judged by what the proxy saw delivered, or by what the stand-in received.
+        purge: SQL that forgets as much as the policy allows itself to forget; for the scenario `dedupe-window`.
         identity: where the event's identity stands in what is sent there, see `worlds.sent_identity`; the processor's
             where it is left out.
         stand_in: the server of ours that is used where the user names none by `--dsn`.
@@ -44,6 +45,7 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     policy: str = "undeclared"
     schema: str | None = None
     observe: str | None = None
+    purge: str | None = None
     identity: str | None = None
     stand_in: StandIn | None = None
     delay_ms: int = 0
@@ -59,6 +61,8 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
                 raise ValueError(f"{self.system} is judged by observe; identity means nothing there")
         elif self.schema is not None:
             raise ValueError(f"{self.system} has no schema")
+        elif self.purge is not None:
+            raise ValueError(f"{self.system} cannot be purged by the drill")
         if self.observe is not None and self.system in STAND_INS:
             raise ValueError(f"{self.system} cannot be asked; leave observe out, and the wire is watched")
         self._check_stand_in()
@@ -81,6 +85,7 @@ class EffectChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     policy: str | None = None
     schema: str | None = None
     observe: str | None = None
+    purge: str | None = None
     identity: str | None = None
     stand_in: StandIn | None = None
     delay_ms: int | None = None

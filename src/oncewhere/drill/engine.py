@@ -16,13 +16,15 @@ from oncewhere.errors import ConfigurationError, InconclusiveError
 from . import inputs
 from .choice import Choice
 from .declaration import Declaration, Version
-from .events import DrillBegan, DrillEnded, Listener, PointsFound, TrialBegan, TrialJudged, VersionJudged
+from .events import DrillBegan, DrillEnded, Listener, PlansMade, TrialBegan, TrialJudged, VersionJudged
 from .inputs import Input
-from .itinerary import Itinerary, PointSet, plan_itinerary
+from .itinerary import Itinerary, PointSet, boundaries, plan_itinerary
 from .judging import unjudged
 from .lane import Lanes, Servers
+from .points import CrashPoint, NamedCrash
 from .result import Coverage, DrillResult, TrialResult, VersionResult
-from .scenario import CLEAN, Plan
+from .scenario import CLEAN, Plan, Step
+from .scenarios import SCENARIOS, SECOND_CRASH, Clean
 from .trial import Trial
 
 TRIES = 2
@@ -96,7 +98,7 @@ class Drill:
             InconclusiveError: as `run`.
         """
         found = await self._each(self._clean)
-        return {v.name: itinerary for v, (_, itinerary) in zip(self._versions, found, strict=True) if itinerary.points}
+        return {v.name: clean[1] for v, clean in zip(self._versions, found, strict=True) if clean[1].points}
 
     async def _each(self, work: Callable[[Version], Coroutine[Any, Any, _T]]) -> list[_T]:
         """Does it for every version at once, and leaves nothing on the servers, however it ends."""
@@ -117,12 +119,21 @@ class Drill:
 
     async def _version(self, version: Version) -> VersionResult | None:
         """The version's result; None where the keyword takes nothing of it."""
+        clean: list[TrialResult] = []
+        left_out: dict[str, str] = {}
         if self._choice.exactly:
-            clean, plans = [], self._choice.exactly.get(version.name, ())
+            plans = self._choice.exactly.get(version.name, ())
             itinerary = Itinerary(points=(), recorded=len(plans))
         else:
-            first, itinerary = await self._clean(version)
-            clean, plans = [first], self._choice.order(version.name, itinerary.points)
+            first, itinerary, shown = await self._clean(version)
+            clean.append(first)
+            plans, left_out = self._choice.plans(version, shown)
+            if SECOND_CRASH in self._choice.scenarios:
+                pairs = await self._pairs(version, shown)
+                plans = (*plans, *pairs)
+                if not pairs:
+                    left_out[SECOND_CRASH] = "its recovery showed no point for a second crash"
+            self._tell(PlansMade(version=version.name, plans=plans, itinerary=itinerary))
         if not plans:
             return None
         async with asyncio.TaskGroup() as group:
@@ -136,20 +147,33 @@ class Drill:
             recorded=itinerary.recorded,
             left_out=itinerary.left_out,
             skipped=Counter(why for why in done if isinstance(why, str)),
+            scenarios=left_out,
         )
         result = VersionResult(version=version, trials=(*clean, *trials), coverage=coverage)
         self._tell(VersionJudged(result=result))
         return result
 
-    async def _clean(self, version: Version) -> tuple[TrialResult, Itinerary]:
+    async def _clean(self, version: Version) -> tuple[TrialResult, Itinerary, Clean]:
         result, trial = await self._trial(version, CLEAN, CLEAN.label)
         found = plan_itinerary(trial.sightings, self._choice.points, has_effects=bool(version.effects))
         points = tuple(p for p in found.points if self._choice.takes(version.name, p))
         if not points and len(self._versions) == 1:
             raise self._nothing_chosen(version, trial, found)
         chosen = dataclasses.replace(found, points=points)
-        self._tell(PointsFound(version=version.name, itinerary=chosen))
-        return result, chosen
+        return result, chosen, Clean(points=points, transaction_timeout_s=trial.transaction_timeout_s)
+
+    async def _pairs(self, version: Version, clean: Clean) -> tuple[Plan, ...]:
+        """Kills once between effect and commit, and looks at what the recovery sends: there it will be killed again."""
+        first = clean.named(NamedCrash.AFTER_EFFECT)
+        if first is None:
+            return ()
+        scouting = Plan(steps=(Step(point=first),), scenario=SECOND_CRASH)
+        _, trial = await self._trial(version, scouting, scouting.label)
+        recovered = [b for b in boundaries(trial.recovery) if b.address.interval == 1]
+        # A message that repeats is killed at its first: the pairs are about which kind of step recovery had come to.
+        firsts = [b for b in recovered if b.address.nth == 1]
+        points = [CrashPoint.at(b.address, b.system, phase) for b in firsts for phase in b.phases]
+        return tuple(SCENARIOS[SECOND_CRASH].plan(first, second) for second in points)
 
     def _nothing_chosen(self, version: Version, trial: Trial, found: Itinerary) -> ConfigurationError:
         everything = plan_itinerary(trial.sightings, PointSet.ALL, has_effects=bool(version.effects)).points
@@ -185,7 +209,7 @@ class Drill:
 
     async def _trial(self, version: Version, plan: Plan, name: str) -> tuple[TrialResult, Trial]:
         async with self._lanes.take(version) as lane:
-            if plan.steps and (reason := self._why_not()):
+            if not plan.is_clean and (reason := self._why_not()):
                 raise _NotStartedError(reason)
             self._tell(TrialBegan(version=version.name, plan=plan))
             folder = f"{version.name}/{name.replace('/', '_')}"
@@ -202,7 +226,7 @@ class Drill:
             )
             result = await trial.run()
         self._violated = self._violated or result.verdict.violated
-        if not plan.steps:
+        if plan.is_clean:
             self._tell(TrialJudged(version=version.name, trial=result))
         return result, trial
 

@@ -12,7 +12,7 @@ from .scenario import Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillBegan:
-    """The servers are up. How many points there are, only the clean runs will tell (`PointsFound`)."""
+    """The servers are up. How many points there are, only the clean runs will tell (`PlansMade`)."""
 
     versions: tuple[str, ...]
     points: PointSet
@@ -27,10 +27,11 @@ class TrialBegan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PointsFound:
-    """A version's clean run has shown which points there are, and those that will be visited are chosen."""
+class PlansMade:
+    """A version's clean run has shown which points there are, and it is chosen what will be done."""
 
     version: str
+    plans: tuple[Plan, ...]
     itinerary: Itinerary
 
 
@@ -56,5 +57,5 @@ class DrillEnded:
     result: DrillResult
 
 
-DrillEvent = DrillBegan | PointsFound | TrialBegan | TrialJudged | VersionJudged | DrillEnded
+DrillEvent = DrillBegan | PlansMade | TrialBegan | TrialJudged | VersionJudged | DrillEnded
 Listener = Callable[[DrillEvent], None]

@@ -26,7 +26,7 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, tag="wire", tag_field="eve
 
     Attributes:
         t: seconds since the trial began.
-        life: which life of the processor, from 1.
+        life: which life of the processor opened the connection, from 1; 0 where several were awake.
         link: the connection, as the proxy names it.
         interval: the commit interval of that life.
         outcome: `forwarded`; `dropped`, a request that never reached the server; `withheld`, a reply that never
@@ -82,6 +82,7 @@ class History:
         self.path = path
         self._listener = listener
         self.life = 0
+        self._born: dict[str, int] = {}
         self._began = time.monotonic()
         self._file: IO[bytes] = path.open("wb", buffering=0)
 
@@ -90,7 +91,7 @@ class History:
         self._write(
             Wire(
                 t=self._now(),
-                life=self.life,
+                life=self._born.setdefault(str(link), self.life),
                 link=str(link),
                 place=link.place,
                 interval=interval,

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
+    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -90,8 +91,40 @@ class KafkaWorld:
             InconclusiveError: the cluster did not finish in time.
         """
         self._delete()
-        self._create()
+        self._create(self.topics)
         self._fill(inputs)
+
+    def rewind_group(self) -> None:
+        """Sets the group's positions back to the beginning of the input; nobody is in the group.
+
+        Raises:
+            InconclusiveError: the cluster refused.
+        """
+        beginnings = [TopicPartition(self.input_topic, p, 0) for p in self.ends]
+        asked = [ConsumerGroupTopicPartitions(self.group, beginnings)]
+        self._settle(self._admin.alter_consumer_group_offsets(asked).values(), set(), "set the group's positions back")
+
+    def recreate_input(self, inputs: Sequence[Input]) -> None:
+        """Deletes the input topic and makes it anew, with other inputs in it; nobody is in the group.
+
+        Raises:
+            InconclusiveError: the cluster did not finish in time, or keeps positions of the topic that is gone.
+        """
+        self._settle(self._admin.delete_topics([self.input_topic]).values(), set(), "delete the input topic")
+        self._create([self.input_topic])
+        deadline = time.monotonic() + RESET_LIMIT_S
+        while self._positions():
+            if time.monotonic() > deadline:
+                raise InconclusiveError(
+                    f"The cluster keeps positions of {self.input_topic}, which was deleted, for {RESET_LIMIT_S:.0f} s."
+                )
+            time.sleep(RESET_POLL_S)
+        self._fill(inputs)
+
+    def _positions(self) -> bool:
+        asked = [ConsumerGroupTopicPartitions(self.group)]
+        found = self._admin.list_consumer_group_offsets(asked)[self.group].result(CALL_LIMIT_S)
+        return any(tp.topic == self.input_topic and tp.offset >= 0 for tp in found.topic_partitions or ())
 
     def remove(self) -> None:
         """Deletes the group and the topics that were made here; what a drill made on a cluster does not stay there."""
@@ -186,10 +219,10 @@ class KafkaWorld:
                     ) from None
             return
 
-    def _create(self) -> None:
+    def _create(self, topics: Sequence[str]) -> None:
         self._made = True
         deadline = time.monotonic() + RESET_LIMIT_S
-        missing = set(self.topics)
+        missing = set(topics)
         while missing:
             new = [NewTopic(topic, num_partitions=self.partitions) for topic in sorted(missing)]
             for topic, future in self._admin.create_topics(new).items():

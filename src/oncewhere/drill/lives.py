@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
-from oncewhere.cluster import ClusterClient
+from oncewhere.cluster import ClusterClient, Member
 from oncewhere.errors import ConfigurationError, InconclusiveError
 from oncewhere.proxy import Crossing
 
 from .aftermath import POLL_S, Aftermath
 from .checks import ProgressSeen
-from .declaration import Version
+from .courses import Course
+from .declaration import Settings, Version
 from .history import History
-from .kafka_world import KafkaWorld
+from .inputs import Input
+from .lane import Lane
 from .progress import Progress
 from .result import Crash
 from .scenario import ACTIONS
@@ -30,14 +33,18 @@ class Lives:
         trap: does the plan's steps.
         crossing: its only way to the servers.
         cluster: the real cluster.
-        kafka: the world of the trial.
+        lane: the worlds of the trial.
         history: where everything is written down.
+        course: what follows the steps.
+        later: inputs that are published when the first are finished.
 
     Attributes:
-        crashes: the proof of each kill, in order.
+        crashes: the proof of each end that the plan brought, in order.
+        aftermath: what is asked and done between two lives.
+        watch: whether the input is finished.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the trial's parts, each once
         self,
         version: Version,
         *,
@@ -45,19 +52,26 @@ class Lives:
         trap: Trap,
         crossing: Crossing,
         cluster: ClusterClient,
-        kafka: KafkaWorld,
+        lane: Lane,
         history: History,
+        course: type[Course] = Course,
+        later: Sequence[Input] = (),
     ) -> None:
         self.crashes: list[Crash] = []
+        self.victim = victim
+        self.trap = trap
+        self.crossing = crossing
+        self.history = history
+        self.lane = lane
+        self.later = tuple(later)
+        self.aftermath = Aftermath(lane.kafka, cluster, history)
+        self.watch = Progress(cluster, lane.kafka, trap)
         self._version = version
-        self._victim = victim
-        self._trap = trap
-        self._crossing = crossing
-        self._history = history
-        self._aftermath = Aftermath(kafka, cluster, history)
-        self._watch = Progress(cluster, kafka, trap)
+        self._cluster = cluster
         self._dealt_with = 0
         self._deadline_s = 0.0
+        self._ends_expected = False
+        self._course = course(self)
 
     async def run(self) -> ProgressSeen:
         """Lives and deaths, up to the last input's commit or the deadline of the last life.
@@ -67,59 +81,120 @@ class Lives:
             InconclusiveError: it ended by itself before the point was reached.
             Exception: what the observer or a link has raised.
         """
-        self._start()
+        self.start()
         while time.monotonic() < self._deadline_s:
-            if self._crossing.failure is not None:
-                raise self._crossing.failure
-            if self._dealt_with < len(self._trap.sprung):
-                await self._deal_with(self._trap.sprung[self._dealt_with])
+            if self.crossing.failure is not None:
+                raise self.crossing.failure
+            if self._dealt_with < len(self.trap.sprung):
+                await self._deal_with(self.trap.sprung[self._dealt_with])
                 self._dealt_with += 1
-            elif await self._watch.finished():
-                self._history.happened("complete")
+                continue
+            finished = await self.watch.finished()
+            going_on = await self._course.goes_on(finished=finished)
+            if finished and not going_on:
+                self.history.happened("complete")
                 break
-            elif self._watch.complete or self._dealt_with < len(self._trap.sprung):
-                pass  # nothing is left to do but to wait, or the trap killed it while we asked for the progress
-            elif (code := self._victim.exited()) is not None and not (await self._watch.seen()).complete:
-                await self._ended_by_itself(code)
+            await self._look_after(finished=finished)
             await asyncio.sleep(POLL_S)
-        return await self._watch.seen()
+        return await self.watch.seen()
 
-    async def after(self, sprung: Sprung) -> None:
-        """What follows an action that does not end the life; nothing of what there is needs anything."""
+    # ---- what a course may do
+
+    @property
+    def settings(self) -> Settings:
+        """What the declaration says of drills."""
+        return self._version.settings
+
+    def start(self) -> None:
+        """The next life begins; it has the whole deadline for itself."""
+        self.victim.start()
+        self._began()
+
+    def start_beside(self, *, instance: int) -> None:
+        """A life begins while the one before goes on, or is stopped.
+
+        Args:
+            instance: what `{instance}` becomes.
+        """
+        self.victim.start_beside(instance)
+        self._began()
+        if instance:
+            self.no_telling()
+
+    async def next_life(self, sprung: Sprung, how: str) -> None:
+        """Ends a life for good and begins the next one, with the next step armed.
+
+        Args:
+            sprung: the step that ended it.
+            how: in a word, for the history.
+        """
+        code = self.victim.bury()
+        self._ends_expected = False
+        self.history.happened(how, life=self.victim.life, exit=code, at=sprung.message.kind)
+        self.crashes.append(await self.aftermath.of(sprung, self.crossing, self.trap.transactional_ids))
+        self.trap.next_life()
+        self.start()
+
+    async def pause(self) -> None:
+        """Ends a life that had finished; nobody is there until the next `start`."""
+        self.victim.bury()
+        self.crossing.freeze()
+        await self.crossing.reset()
+        await self.aftermath.evict()
+
+    def expect_end(self) -> None:
+        """The life was told to end: that it does is no failure."""
+        self._ends_expected = True
+
+    def no_telling(self) -> None:
+        """Several lives are awake: whose a connection is that is opened from now on cannot be said."""
+        self.history.life = 0
+
+    def grant(self, more_s: float) -> None:
+        """Gives the present life more time, for what the scenario takes from it."""
+        self._deadline_s += more_s
+
+    async def members(self) -> tuple[Member, ...]:
+        """The members of the processor's group."""
+        return tuple(await self._cluster.describe_group(self.lane.kafka.group))
+
+    # ----
+
+    def _began(self) -> None:
+        self.history.life = self.victim.life
+        self.history.happened("started", life=self.victim.life)
+        self._deadline_s = time.monotonic() + self.settings.deadline_s
 
     async def _deal_with(self, sprung: Sprung) -> None:
-        if not ACTIONS[sprung.step.action].ends_life:
-            await self.after(sprung)
-            return
-        code = self._victim.bury()
-        self._history.happened("killed", life=self._victim.life, exit=code, at=sprung.message.kind)
-        self.crashes.append(await self._aftermath.of(sprung, self._crossing, self._trap.transactional_ids))
-        self._trap.next_life()
-        self._start()
+        if ACTIONS[sprung.step.action].ends_life:
+            await self.next_life(sprung, how="killed")
+        else:
+            await self._course.follow(sprung)
 
-    def _start(self) -> None:
-        self._victim.start()
-        self._history.life = self._victim.life
-        self._history.happened("started", life=self._victim.life)
-        self._deadline_s = time.monotonic() + self._version.settings.deadline_s
+    async def _look_after(self, *, finished: bool) -> None:
+        """A processor that ended by itself before its input was finished is started again, within limits."""
+        busy = finished or self.watch.complete or self._ends_expected or self._dealt_with < len(self.trap.sprung)
+        if busy or (code := self.victim.exited()) is None or (await self.watch.seen()).complete:
+            return  # nothing to do, or the trap killed it while we asked for the progress
+        await self._ended_by_itself(code)
 
     async def _ended_by_itself(self, code: int) -> None:
-        self._history.happened("exited", life=self._victim.life, exit=code)
-        if not self._trap.sprung:
+        self.history.happened("exited", life=self.victim.life, exit=code)
+        if not self.trap.sprung:
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
-            kind = ConfigurationError if self._trap.complete else InconclusiveError
+            kind = ConfigurationError if self.trap.complete else InconclusiveError
             raise kind(
                 f"{self._version.name}: the processor ended by itself ({how}) before it had finished its input.",
-                hint="Its own last words:" if self._victim.last_words() else "It said nothing.",
-                detail=self._victim.last_words(),
+                hint="Its own last words:" if self.victim.last_words() else "It said nothing.",
+                detail=self.victim.last_words(),
             )
-        restarts = self._victim.life - 1 - len(self.crashes)
-        if restarts < self._version.settings.restart_limit:
-            self._crossing.freeze()
-            await self._crossing.reset()
-            await self._aftermath.evict()
+        restarts = self.victim.life - 1 - len(self.crashes)
+        if restarts < self.settings.restart_limit:
+            self.crossing.freeze()
+            await self.crossing.reset()
+            await self.aftermath.evict()
             deadline_s = self._deadline_s
-            self._start()
+            self.start()
             self._deadline_s = deadline_s  # all lives after one crash share its time
         else:
             await asyncio.sleep(POLL_S)

@@ -45,6 +45,12 @@ class Progress:
             self._complete_since_s = now
         return False
 
+    def again(self) -> None:
+        """Something has happened since that may have changed everything: asks anew."""
+        self._complete_since_s = None
+        self._asked_at_commits = -1
+        self._asked_at_s = 0.0
+
     async def seen(self) -> ProgressSeen:
         """The committed positions against the input's ends."""
         ends = self._kafka.ends

@@ -9,7 +9,7 @@ from .checks import Finding
 from .declaration import Version
 from .itinerary import PointSet
 from .points import CrashPoint, NamedCrash
-from .scenario import Plan
+from .scenario import Action, Plan
 from .verdict import Verdict, worst
 
 
@@ -20,6 +20,7 @@ class Crash:
     Attributes:
         message: kind of the message at which the processor died.
         outcome: `dropped`, `forwarded` or `withheld`.
+        action: what was done to it.
         effects_before: effect commits that the databases had confirmed in the same commit interval.
         transactions: per `transactional.id`, the state that DescribeTransactions answered after the kill.
         offsets_stable: False where the group's offsets were pending in an open transaction.
@@ -29,6 +30,7 @@ class Crash:
     message: str
     outcome: str
     effects_before: int
+    action: Action = Action.KILL
     transactions: dict[str, str] = field(default_factory=dict)
     offsets_stable: bool = True
     evicted: int = 0
@@ -45,6 +47,7 @@ class Coverage:
         recorded: boundary points of the clean run.
         left_out: why points of the clean run were not to be visited, and how many.
         skipped: why points that were to be visited were not, and how many (a limit of time, a stop at the first).
+        scenarios: by name, why a scenario that was asked for was left out.
     """
 
     points: PointSet
@@ -53,6 +56,7 @@ class Coverage:
     recorded: int
     left_out: Mapping[str, int] = field(default_factory=dict)
     skipped: Mapping[str, int] = field(default_factory=dict)
+    scenarios: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def not_reached(self) -> int:
@@ -105,6 +109,10 @@ class TrialResult:
         """The finding about a place."""
         return next(f for f in self.findings if f.place == place)
 
+    def verdict_at(self, place: str) -> Verdict | None:
+        """The verdict about a place; None where its scenario does not judge it."""
+        return next((f.verdict for f in self.findings if f.place == place), None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionResult:
@@ -123,7 +131,7 @@ class VersionResult:
     @property
     def crashes(self) -> tuple[TrialResult, ...]:
         """The trials with a crash."""
-        return tuple(t for t in self.trials if t.point is not None)
+        return tuple(t for t in self.trials if not t.plan.is_clean)
 
     @property
     def verdict(self) -> Verdict:

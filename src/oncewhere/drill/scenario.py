@@ -1,17 +1,13 @@
 """The vocabulary of what is done to a processor: an `Action` at a point is a `Step`, steps make the `Plan` of a trial.
 
-To add a scenario:
-1. a member of `Action` and a row in `ACTIONS`, if it does something new at the point: the signal, what becomes of the
-   message, and whether the life ends with it;
-2. what follows, in `Lives.after`, for an action that does not end the life (release a held message, SIGCONT, …);
-3. a row in `SCENARIOS`: how a point becomes a plan.
-The trap, the engine, the reports and `replay` take everything from these tables.
+What becomes of the message and of the process inside the observer's call is a row of `ACTIONS`; the trap takes it from
+there. What follows, and which points a scenario goes to, stands in `scenarios`.
 """
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -26,6 +22,10 @@ class Action(StrEnum):
     """What is done at a point."""
 
     KILL = "kill"
+    TERMINATE = "terminate"
+    STOP = "stop"
+    CUT = "cut"
+    HOLD = "hold"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Conduct:
     Attributes:
         signal: sent to the processor's whole group inside the observer's call; None for none.
         decisions: what becomes of the message, by the point's phase.
-        ends_life: True when the life is over with it: the processor is buried and started again.
+        ends_life: True when the life is over with it: the processor is buried and started again at once.
         words: what was done, as a participle.
     """
 
@@ -54,9 +54,33 @@ FREEZE: Final[Mapping[Phase, Decision]] = MappingProxyType(
 )
 """Nothing passes on any link from the point on."""
 
+CUT: Final[Mapping[Phase, Decision]] = MappingProxyType(
+    {
+        Phase.BEFORE: Decision.CUT_BEFORE,
+        Phase.DELIVERED: Decision.CUT_AFTER,
+        Phase.REPLIED: Decision.CUT_BEFORE,
+    }
+)
+"""The connection of the message breaks, and no other."""
+
+HOLD: Final[Mapping[Phase, Decision]] = MappingProxyType(
+    {
+        Phase.BEFORE: Decision.HOLD,
+        Phase.DELIVERED: Decision.FORWARD,
+        Phase.REPLIED: Decision.HOLD,
+    }
+)
+"""The message waits at the proxy; a stopped process could not have sent it yet, nor read it."""
+
+PASS: Final[Mapping[Phase, Decision]] = MappingProxyType(dict.fromkeys(Phase, Decision.FORWARD))
+
 ACTIONS: Final[Mapping[Action, Conduct]] = MappingProxyType(
     {
         Action.KILL: Conduct(signal=signal.SIGKILL, decisions=FREEZE, ends_life=True, words="killed"),
+        Action.TERMINATE: Conduct(signal=signal.SIGTERM, decisions=PASS, ends_life=False, words="told to stop"),
+        Action.STOP: Conduct(signal=signal.SIGSTOP, decisions=HOLD, ends_life=False, words="stopped"),
+        Action.CUT: Conduct(signal=None, decisions=CUT, ends_life=False, words="cut off"),
+        Action.HOLD: Conduct(signal=None, decisions=HOLD, ends_life=False, words="kept waiting"),
     }
 )
 
@@ -82,30 +106,29 @@ class Plan:
     scenario: str = "crash"
 
     @property
+    def is_clean(self) -> bool:
+        """True for the clean run, in which nothing is done to the processor or to its world."""
+        return not self.steps and self.scenario == "crash"
+
+    @property
     def point(self) -> CrashPoint | None:
-        """The first step's point; None in a clean run."""
+        """The first step's point; None where nothing is done at a message."""
         return self.steps[0].point if self.steps else None
 
     @property
     def label(self) -> str:
         """How the trial is called in tables, folders and commands."""
-        name = "+".join(step.point.label for step in self.steps) or "clean"
-        return name if self.scenario == "crash" else f"{self.scenario}@{name}"
+        return self._named("+".join(step.point.label for step in self.steps))
 
     @property
     def id(self) -> str:
         """What a person types to have it again."""
-        name = "+".join(step.point.id for step in self.steps) or "clean"
-        return name if self.scenario == "crash" else f"{self.scenario}@{name}"
+        return self._named("+".join(step.point.id for step in self.steps))
+
+    def _named(self, points: str) -> str:
+        if self.scenario == "crash":
+            return points or "clean"
+        return f"{self.scenario}@{points}" if points else self.scenario
 
 
 CLEAN: Final = Plan()
-
-
-def crash(point: CrashPoint) -> Plan:
-    """The processor is killed at the point, and started again."""
-    return Plan(steps=(Step(point=point),))
-
-
-SCENARIOS: Final[Mapping[str, Callable[[CrashPoint], Plan]]] = MappingProxyType({"crash": crash})
-"""By name, how a point becomes a plan."""

@@ -30,12 +30,14 @@ class Sprung:
         step: the step whose point it was.
         link: the connection on which the message was seen.
         message: the message that was dropped, delivered or withheld.
+        outcome: what became of it, in the history's word.
         effects_before: effect commits that the places had confirmed in the same commit interval.
     """
 
     step: Step
     link: LinkName
     message: Message
+    outcome: Outcome
     effects_before: int
 
 
@@ -53,7 +55,11 @@ class Trap:
         """One for each step whose point was reached, in order."""
         self.sightings: list[Sighting] = []
         """Every message of the first life up to the first step's point: in a clean run, all."""
+        self.recovery: list[Sighting] = []
+        """Every message of the life after the first step, where no second step is armed in it."""
         self.transactional_ids: dict[str, None] = {}
+        self.producers_begun = 0
+        self.transaction_timeout_s: float | None = None
         self.kafka_commits_answered = 0
         self.last_boundary_s = time.monotonic()
         self._history = history
@@ -61,6 +67,8 @@ class Trap:
         self._act = act
         self._armed: Step | None = plan.steps[0] if plan.steps else None
         self._dead = False
+        self._lives = 1
+        self._cut: set[str] = set()
         self._addresses = Addresses()
         self._interval = 1
         self._effects = 0
@@ -78,6 +86,7 @@ class Trap:
         done = len(self.sprung)
         self._armed = self._plan.steps[done] if done < len(self._plan.steps) else None
         self._dead = False
+        self._lives += 1
         self._addresses = Addresses()
         self._interval = 1
         self._effects = 0
@@ -95,24 +104,35 @@ class Trap:
         step = self._armed
         if step is not None and self._springs(step, name, message, address):
             self._act(step)
-            self.sprung.append(Sprung(step=step, link=link, message=message, effects_before=self._effects))
+            decision = ACTIONS[step.action].decisions[step.point.phase]
+            outcome = _outcome(decision, message)
+            self.sprung.append(
+                Sprung(step=step, link=link, message=message, outcome=outcome, effects_before=self._effects)
+            )
             self._armed = None
             self._dead = ACTIONS[step.action].ends_life
-            decision = ACTIONS[step.action].decisions[step.point.phase]
-            self._history.wire(link, address, self._interval, message, _outcome(decision, message))
+            if decision in {Decision.CUT_BEFORE, Decision.CUT_AFTER}:
+                self._cut.add(name)
+            self._history.wire(link, address, self._interval, message, outcome)
             return decision
-        withheld = self._dead and message.direction is Direction.REPLY
+        withheld = message.direction is Direction.REPLY and (self._dead or name in self._cut)
         self._history.wire(link, address, self._interval, message, "withheld" if withheld else "forwarded")
         return Decision.FORWARD
 
     def _note(self, place: str, link: str, message: Message) -> None:
         if not self.sprung:
             self.sightings.append(Sighting(place, link, message))
+        elif self._lives == 2 and self._armed is None:
+            self.recovery.append(Sighting(place, link, message))
         if message.boundary:
             self.last_boundary_s = time.monotonic()
         where = (link, message.sequence)
         if message.kind == "InitProducerId" and (name := message.fields.get("transactional_id")):
             self.transactional_ids[str(name)] = None
+            self.producers_begun += 1
+            timeout_ms = message.fields.get("timeout_ms")
+            if isinstance(timeout_ms, int):
+                self.transaction_timeout_s = max(self.transaction_timeout_s or 0.0, timeout_ms / 1000)
         if self._addresses.committing:
             self._commit_requests.add(where)
         elif is_effect_commit(message):

@@ -31,6 +31,7 @@ from .lives import Lives
 from .phases import Phases
 from .result import TrialResult
 from .scenario import ACTIONS, Plan, Step
+from .scenarios import SCENARIOS
 from .trap import Trap
 from .victim import Victim
 from .worlds import Server
@@ -67,11 +68,16 @@ class Trial:
         self._plan = plan
         self._logs = logs
         self._name = name
+        self._scenario = SCENARIOS[plan.scenario]
         self._phases = Phases()
         self._history = History(logs / "wire.jsonl", self._phases.take)
         self._victim: Victim | None = None
         self.sightings: list[Sighting] = []
         """Every message of a clean run, in the order of the wire."""
+        self.recovery: list[Sighting] = []
+        """Every message of the life after a first crash."""
+        self.transaction_timeout_s: float | None = None
+        """The longest that a producer asked for."""
 
     async def run(self) -> TrialResult:
         """Runs the trial to its judgement.
@@ -86,14 +92,17 @@ class Trial:
             async with await ClusterClient.connect(self._lane.kafka.bootstrap_servers) as cluster:
                 aftermath = Aftermath(self._lane.kafka, cluster, self._history)
                 await aftermath.evict()
-                servers = await self._lane.reset(self._inputs)
-                self._history.happened("fresh", inputs=len(self._inputs), plan=self._plan.id)
-                lives, progress = await self._live(trap, cluster, servers)
+                publication = self._scenario.publish(self._inputs)
+                servers = await self._lane.reset(publication.first)
+                self._history.happened("fresh", inputs=len(publication.first), plan=self._plan.id)
+                lives, progress = await self._live(trap, cluster, servers, publication.later)
                 await aftermath.evict()
             self._history.happened("ended", committed=progress.committed, total=progress.total)
+            seen = await look(self._version, self._lane, self._history.path)
+            judged_places = self._scenario.judges(self._version) if self._scenario.judges else self._version.places
             judged = findings(
                 identities(self._version, self._inputs),
-                await look(self._version, self._lane, self._history.path),
+                [place for place in seen if place.place in judged_places],
                 progress,
                 plan=self._plan,
                 crashes=lives.crashes,
@@ -102,7 +111,8 @@ class Trial:
             self._history.happened("judged", verdicts={f.place: f.verdict for f in judged})
         finally:
             self._history.close()
-        self.sightings = trap.sightings
+        self.sightings, self.recovery = trap.sightings, trap.recovery
+        self.transaction_timeout_s = trap.transaction_timeout_s
         return TrialResult(
             plan=self._plan,
             crashes=tuple(lives.crashes),
@@ -115,7 +125,7 @@ class Trial:
         )
 
     async def _live(
-        self, trap: Trap, cluster: ClusterClient, servers: Mapping[str, Server | None]
+        self, trap: Trap, cluster: ClusterClient, servers: Mapping[str, Server | None], later: Sequence[Input]
     ) -> tuple[Lives, ProgressSeen]:
         async with Crossing(trap) as crossing:
             addresses = await self._lane.addresses(crossing, servers)
@@ -126,14 +136,16 @@ class Trial:
                 trap=trap,
                 crossing=crossing,
                 cluster=cluster,
-                kafka=self._lane.kafka,
+                lane=self._lane,
                 history=self._history,
+                course=self._scenario.course,
+                later=later,
             )
             try:
                 progress = await lives.run()
             finally:
                 victim.bury()
-            if not self._plan.steps and not progress.complete:
+            if self._plan.is_clean and not progress.complete:
                 raise InconclusiveError(
                     f"{self._version.name}: the clean run finished {progress.committed} of {progress.total} inputs "
                     f"within {self._version.settings.deadline_s:.0f} s.",

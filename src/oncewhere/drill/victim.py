@@ -9,7 +9,7 @@ from pathlib import Path
 
 from oncewhere.processes import Child, spawn
 
-from .declaration import Version, fill, standing_values
+from .declaration import INSTANCE, Version, fill, standing_values
 
 LOG_TAIL_CHARACTERS = 4_000
 
@@ -25,15 +25,14 @@ class Victim:
     """
 
     def __init__(self, version: Version, folder: Path, addresses: Mapping[str, str], logs: Path) -> None:
-        values = {**standing_values(), **addresses}
-        self._argv = [fill(part, values, "processor.command") for part in version.processor.command]
-        self._environment = {
-            name: fill(text, values, f"processor.environment.{name}")
-            for name, text in version.processor.environment.items()
-        }
+        self._processor = version.processor
+        self._values = {**standing_values(), **addresses}
+        self._argv(0), self._environment(0)  # what cannot be filled in is told before anything starts
         self._folder = folder
         self._logs = logs
         self._child: Child | None = None
+        self._others: list[Child] = []
+        self._stopped = False
         self.life = 0
 
     def start(self) -> None:
@@ -42,27 +41,66 @@ class Victim:
         Raises:
             ConfigurationError: the program is missing or cannot be run.
         """
-        self.life += 1
-        self._child = spawn(
-            self._argv,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment},
-            cwd=self._folder,
-            stdout=self.log,
-            stderr=self.log,
-        )
+        self._child = self._spawn(0)
+
+    def start_beside(self, instance: int) -> None:
+        """Begins another life without ending the present one.
+
+        Args:
+            instance: what `{instance}` becomes.
+
+        Raises:
+            ConfigurationError: the program is missing or cannot be run.
+        """
+        if self._child is not None:
+            self._others.append(self._child)
+        self._child = self._spawn(instance)
 
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal to the whole process group, without waiting; safe at any time."""
         if self._child is not None:
             self._child.signal_group(number)
+            self._stopped = self._stopped or number is signal.SIGSTOP
+
+    def resume(self) -> None:
+        """Wakes lives that were stopped (SIGCONT)."""
+        for child in self._others:
+            child.signal_group(signal.SIGCONT)
+        self._stopped = False
 
     def bury(self) -> int | None:
-        """Kills the group, waits for the leader's end, and says how it ended (negative: the signal)."""
+        """Kills every group, waits for their leaders, and says how the present life ended (negative: the signal)."""
+        for other in self._others:
+            other.kill_group()
+        self._others.clear()
         return None if self._child is None else self._child.kill_group()
 
     def exited(self) -> int | None:
-        """The exit code of a life that ended by itself; None while it goes on."""
+        """The exit code of the present life, where it and every other that is not stopped have ended by themselves."""
+        if not self._stopped and any(other.poll() is None for other in self._others):
+            return None
         return None if self._child is None else self._child.poll()
+
+    def _spawn(self, instance: int) -> Child:
+        self.life += 1
+        return spawn(
+            self._argv(instance),
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment(instance)},
+            cwd=self._folder,
+            stdout=self.log,
+            stderr=self.log,
+        )
+
+    def _argv(self, instance: int) -> list[str]:
+        values = {**self._values, INSTANCE: str(instance)}
+        return [fill(part, values, "processor.command") for part in self._processor.command]
+
+    def _environment(self, instance: int) -> dict[str, str]:
+        values = {**self._values, INSTANCE: str(instance)}
+        return {
+            name: fill(text, values, f"processor.environment.{name}")
+            for name, text in self._processor.environment.items()
+        }
 
     @property
     def log(self) -> Path:

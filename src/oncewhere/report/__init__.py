@@ -7,6 +7,7 @@ from .run_folder import RunFolder, find_run
 from .run_json import Run, read_run
 from .screen import show_result
 from .sentence import sentence
+from .sweep_table import show_scenarios
 
 __all__ = [
     "DrillProgress",
@@ -18,4 +19,5 @@ __all__ = [
     "sentence",
     "show_points",
     "show_result",
+    "show_scenarios",
 ]

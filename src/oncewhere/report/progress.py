@@ -20,7 +20,7 @@ from oncewhere.drill import (
     DrillBegan,
     DrillEnded,
     DrillEvent,
-    PointsFound,
+    PlansMade,
     TrialBegan,
     TrialJudged,
     TrialResult,
@@ -51,9 +51,9 @@ class DrillProgress:
             case DrillBegan(points=points, versions=versions):
                 self._trials = len(versions)
                 self._begin(f"{len(versions)} processors, {points.words}")
-            case PointsFound(version=version, itinerary=itinerary):
-                self._trials += len(itinerary.points)
-                self._say(f"{version}: {len(itinerary.points)} points to crash at")
+            case PlansMade(version=version, plans=plans):
+                self._trials += len(plans)
+                self._say(f"{version}: {len(plans)} trials")
             case TrialBegan(version=version, plan=plan):
                 self._under_way[version, _name(plan)] = None
                 self._update()
@@ -108,4 +108,4 @@ class DrillProgress:
 
 
 def _name(plan: Plan) -> str:
-    return plan.label if plan.steps else "clean run"
+    return "clean run" if plan.is_clean else plan.label

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from oncewhere.drill import DrillResult
+from oncewhere.drill import CRASH, DrillResult
 
 from .mission_table import show_mission
 from .sweep_table import show_sweep
@@ -19,7 +19,7 @@ def show_result(result: DrillResult, console: Console, *, path: str = "") -> Non
         path: what was drilled, as the user named it, for the command that repeats one crash.
     """
     plans = [trial.plan for version in result.versions for trial in version.crashes]
-    if all(plan.point is not None and plan.point.name is not None for plan in plans):
+    if all(plan.scenario == CRASH and plan.point is not None and plan.point.name is not None for plan in plans):
         show_mission(result, console, path=path)
     else:
         show_sweep(result, console)

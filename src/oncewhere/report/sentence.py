@@ -46,19 +46,19 @@ def swept(result: VersionResult) -> str:
     if whole:
         names = ["Kafka"] if outputs <= set(whole) else [p for p in whole if p in outputs]
         names += [_with_policy(result, place) for place in whole if place not in outputs]
-        parts.append(f"exactly once in {_listed(names)} at all {total} points")
+        parts.append(f"exactly once in {_listed(names)} in all {total} trials")
     for place in result.version.places:
         worst = _worst(result, place)
         if worst is Verdict.ONCE:
             continue
         label = f"Kafka ({place})" if place in outputs else place
-        numbers = Counter(trial.at(place).verdict for trial in result.crashes)
+        numbers = Counter(verdict for trial in result.crashes if (verdict := trial.verdict_at(place)))
         told = [f"{verdict} at {numbers[verdict]}" for verdict in Verdict if numbers[verdict] and verdict.violated]
-        if (clean := result.trials[0]).point is None and clean.at(place).verdict.violated:
+        if (clean := result.trials[0]).plan.is_clean and clean.at(place).verdict.violated:
             told.append(f"{clean.at(place).verdict} in the clean run")
         if numbers[Verdict.UNKNOWN]:
             told.append(f"unknown at {numbers[Verdict.UNKNOWN]}")
-        parts.append(f"{'NOT' if worst.violated else 'NOT PROVED'} in {label}: {', '.join(told)} of {total} points")
+        parts.append(f"{'NOT' if worst.violated else 'NOT PROVED'} in {label}: {', '.join(told)} of {total} trials")
     return "; ".join(parts)
 
 
@@ -88,7 +88,7 @@ def _at(result: VersionResult, place: str, name: NamedCrash | None) -> Finding |
 
 
 def _worst(result: VersionResult, place: str) -> Verdict:
-    found = [trial.at(place).verdict for trial in result.trials]
+    found = [verdict for trial in result.trials if (verdict := trial.verdict_at(place))]
     return min(found, key=list(Verdict).index)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -10,13 +11,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from oncewhere.drill import Coverage, DrillResult, Finding, Phase, TrialResult, Verdict, VersionResult
+from oncewhere.drill import CRASH, SCENARIOS, Coverage, DrillResult, Finding, Phase, TrialResult, Verdict, VersionResult
 from oncewhere.drill.verdict import SEVERITY
 
 from .sentence import swept
 from .words import STYLE, conclusion, proof
 
 KINDS_SHOWN = 12
+SCENARIO_WIDTH = 40
 
 
 def show_sweep(result: DrillResult, console: Console) -> None:
@@ -29,8 +31,12 @@ def show_sweep(result: DrillResult, console: Console) -> None:
     several = len(result.versions) > 1
     console.print()
     for version in result.versions:
-        console.print(_table(version))
-        console.print()
+        if any(_is_crash(trial) for trial in version.crashes):
+            console.print(_table(version))
+            console.print()
+        if not all(_is_crash(trial) for trial in version.crashes):
+            console.print(_scenarios(version))
+            console.print()
         mark, style = STYLE[version.verdict]
         line = Text(f"{mark} ", style=style)
         line.append(f"{version.version.name}: ", style="bold")
@@ -40,7 +46,7 @@ def show_sweep(result: DrillResult, console: Console) -> None:
             for told in _explained(version, trials, finding, several=several):
                 console.print(Padding(Text(told), (0, 0, 0, 4)), style="dim")
         if version.coverage is not None:
-            for told in coverage_lines(version.coverage):
+            for told in [*coverage_lines(version.coverage), *spared_lines(version)]:
                 console.print(Padding(Text(told), (0, 0, 0, 2)))
         console.print()
     for told in conclusion(result):
@@ -49,7 +55,7 @@ def show_sweep(result: DrillResult, console: Console) -> None:
 
 def coverage_lines(coverage: Coverage) -> list[str]:
     """How much was visited, and what was not."""
-    lines = [f"{coverage.reached} of {coverage.chosen} boundary points crashed"]
+    lines = [f"{coverage.reached} of {coverage.chosen} trials reached their point"]
     if coverage.not_reached:
         lines[0] += f"; {coverage.not_reached} not reached again: inconclusive"
     lines += [f"{number} {why}: inconclusive" for why, number in coverage.skipped.items()]
@@ -58,6 +64,43 @@ def coverage_lines(coverage: Coverage) -> list[str]:
         told = ", ".join(f"{number} {why}" for why, number in left.items())
         lines.append(f"left out of the {coverage.recorded} of the clean run: {told} (--points all visits them)")
     return lines
+
+
+def spared_lines(version: VersionResult) -> list[str]:
+    """Which scenarios were not drilled, and why."""
+    spared = version.coverage.scenarios if version.coverage is not None else {}
+    lines = [f"{name} left out: {why}" for name, why in spared.items()]
+    drilled = {trial.plan.scenario for trial in version.crashes} | spared.keys()
+    if others := [name for name in SCENARIOS if name not in drilled]:
+        lines.append(f"not asked for: {', '.join(others)} (--scenario all)")
+    return lines
+
+
+def _is_crash(trial: TrialResult) -> bool:
+    return trial.plan.scenario == CRASH
+
+
+def _scenarios(version: VersionResult) -> Table:
+    table = Table(
+        title=f"What else was done to {version.version.name}", title_justify="left", title_style="bold", header_style=""
+    )
+    table.add_column("scenario", no_wrap=True)
+    for place in version.version.places:
+        table.add_column(place, no_wrap=True)
+    for name, scenario in SCENARIOS.items():
+        trials = [trial for trial in version.crashes if trial.plan.scenario == name and name != CRASH]
+        if trials:
+            row = [_tally([v for t in trials if (v := t.verdict_at(place))]) for place in version.version.places]
+            told = Text(f"{name}\n")
+            told.append(textwrap.fill(scenario.words, SCENARIO_WIDTH), style="dim")
+            table.add_row(told, *row, end_section=True)
+    return table
+
+
+def show_scenarios(console: Console) -> None:
+    """Prints what each scenario does."""
+    for name, scenario in SCENARIOS.items():
+        console.print(f"{name:<20} {scenario.words}", markup=False, soft_wrap=True)
 
 
 def _table(version: VersionResult) -> Table:
@@ -71,7 +114,7 @@ def _table(version: VersionResult) -> Table:
     table.add_column("killed\nat", no_wrap=True)
     for phase in Phase:
         table.add_column(f"{phase}\n", no_wrap=True)
-    sides = list(dict.fromkeys(t.point.place for t in version.crashes if t.point))
+    sides = list(dict.fromkeys(t.point.place for t in version.crashes if t.point and _is_crash(t)))
     for place in version.version.places:
         for row, side in enumerate(sides):
             cells = [_tally(_at(version, place, side, phase)) for phase in Phase]
@@ -83,7 +126,7 @@ def _at(version: VersionResult, place: str, side: str, phase: Phase) -> list[Ver
     return [
         trial.at(place).verdict
         for trial in version.crashes
-        if trial.point and trial.point.place == side and trial.point.phase is phase
+        if _is_crash(trial) and trial.point and trial.point.place == side and trial.point.phase is phase
     ]
 
 
@@ -116,17 +159,17 @@ def _explained(
     version: VersionResult, trials: Sequence[TrialResult], finding: Finding, *, several: bool
 ) -> Iterable[str]:
     shown = trials[0]
-    crashed = [trial for trial in trials if trial.point is not None]
+    crashed = [trial for trial in trials if not trial.plan.is_clean]
     total = len(version.crashes)
-    yield f"{finding.place}: {finding.verdict} at {len(crashed)} of {total} points; for example {shown.plan.label}:"
+    yield f"{finding.place}: {finding.verdict} in {len(crashed)} of {total} trials; for example {shown.plan.label}:"
     yield f"  {finding.sentence}"
     if finding.examples:
         yield f"  such as {', '.join(finding.examples)}"
     if shown.crash is not None:
         yield f"  {proof(shown.crash)}"
-    if crashed:
+    if crashed and _is_crash(shown):
         yield f"  shown at: {_kinds(crashed)}"
-    if shown.point is not None:
+    if not shown.plan.is_clean:
         yield f"  again: oncewhere replay {f'{version.version.name}/' if several else ''}{shown.plan.id}"
     yield f"  evidence: {shown.folder}/wire.jsonl"
 

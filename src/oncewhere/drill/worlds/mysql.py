@@ -86,6 +86,13 @@ class MysqlWorld:
             rows = list(cursor.fetchall())
         return seen_in_rows(self.name, self._effect.system, rows)
 
+    def purge(self) -> int | None:
+        """Runs the effect's `purge`; see `Forgetful`."""
+        if self._effect.purge is None:
+            return None
+        with self._connected(self._database) as connection, self._refusing("purge"), connection.cursor() as cursor:
+            return int(cursor.execute(self._effect.purge))
+
     @contextlib.contextmanager
     def _connected(self, database: str | None = None) -> Iterator[pymysql.Connection[Any]]:
         url = self._url

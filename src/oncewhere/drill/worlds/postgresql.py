@@ -112,6 +112,16 @@ class PostgresqlWorld:
                 raise ConfigurationError(f"effects.{self.name}.observe was refused: {_one_line(error)}.") from None
         return seen_in_rows(self.name, self._effect.system, rows)
 
+    def purge(self) -> int | None:
+        """Runs the effect's `purge`; see `Forgetful`."""
+        if self._effect.purge is None:
+            return None
+        with self._connect(self._database) as connection:
+            try:
+                return connection.execute(self._effect.purge).rowcount
+            except psycopg.Error as error:
+                raise ConfigurationError(f"effects.{self.name}.purge was refused: {_one_line(error)}.") from None
+
     def _load_schema(self) -> None:
         if not self._schema:
             return

@@ -76,5 +76,17 @@ class SqliteWorld:
                 raise ConfigurationError(f"effects.{self.name}.observe was refused: {error}.") from None
         return seen_in_rows(self.name, self._effect.system, rows)
 
+    def purge(self) -> int | None:
+        """Runs the effect's `purge`; see `Forgetful`."""
+        if self._effect.purge is None:
+            return None
+        with closing(self._open()) as connection:
+            try:
+                rows = connection.execute(self._effect.purge).rowcount
+                connection.commit()
+            except sqlite3.Error as error:
+                raise ConfigurationError(f"effects.{self.name}.purge was refused: {error}.") from None
+        return rows
+
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(self._file, timeout=BUSY_LIMIT_S)

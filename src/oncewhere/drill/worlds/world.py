@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from urllib.parse import quote
 
 from oncewhere.drill.checks import PlaceSeen
@@ -102,3 +102,18 @@ class World(Protocol):
 
     def remove(self) -> None:
         """Leaves nothing of what was made; harmless where nothing was."""
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """A world whose place can be made to forget what its policy lets it forget (`purge`)."""
+
+    def purge(self) -> int | None:
+        """Does it; blocking.
+
+        Returns:
+            How many rows were forgotten; None where the effect declares no purge.
+
+        Raises:
+            ConfigurationError: the statement is refused.
+        """

@@ -1,0 +1,53 @@
+"""A transaction in its middle comes in; a second instance joins the group, and then the transaction may go on."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from .course import Course
+
+if TYPE_CHECKING:
+    from oncewhere.drill.lives import Lives
+    from oncewhere.drill.trap import Sprung
+    from oncewhere.proxy import LinkName
+
+JOIN_LIMIT_S: Final = 8.0
+"""Seconds that the second instance has to join; a first one that is kept waiting may not let it."""
+
+ASK_EVERY_S: Final = 0.2
+"""Seconds between two looks at the group."""
+
+
+class Company(Course):
+    """The first instance is kept waiting at its point while the second one joins."""
+
+    def __init__(self, lives: Lives) -> None:
+        super().__init__(lives)
+        self._link: LinkName | None = None
+        self._until_s = 0.0
+        self._asked_at_s = 0.0
+
+    async def follow(self, sprung: Sprung) -> None:
+        """Starts the second instance."""
+        self._link = sprung.link
+        self.lives.start_beside(instance=1)
+        self._until_s = time.monotonic() + JOIN_LIMIT_S
+
+    async def goes_on(self, *, finished: bool) -> bool:
+        """Releases the first once the second is a member."""
+        del finished
+        if self._link is None:
+            return False
+        now = time.monotonic()
+        if now < self._until_s:
+            if now - self._asked_at_s < ASK_EVERY_S:
+                return True
+            self._asked_at_s = now
+            if len(await self.lives.members()) < 2:
+                return True
+        reached = self.lives.crossing.release(self._link)
+        self.lives.history.happened("released", link=str(self._link), reached=reached, joined=now < self._until_s)
+        self.lives.watch.again()
+        self._link = None
+        return True

@@ -1,0 +1,242 @@
+"""What a drill can do beside killing once: a table of scenarios, each with its points, its course and its conditions.
+
+To add one: a course in `courses/` if something has to follow, a row in `SCENARIOS`, and a bait that shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from .courses import Company, Course, Held, Patience, Recreation, Replay, Stopping, Zombie
+from .declaration import Version
+from .inputs import Input
+from .points import CrashPoint, NamedCrash, Phase
+from .scenario import Action, Plan, Step
+
+EVERY_NTH_AGAIN: Final = 5
+"""Which inputs are published twice upstream."""
+
+SLOW_LIMIT_S: Final = 20.0
+"""Seconds for which an effect is held at most; a longer transaction timeout cannot be outwaited in a drill."""
+
+SLOW_MARGIN_S: Final = 2.0
+"""Seconds beyond the transaction's timeout; see `courses.holding`."""
+
+CLAIMS_EVENTS: Final = frozenset({"dedupe-table", "unique-constraint", "idempotency-key"})
+"""Policies that know an event by its identity, and so a second publication of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clean:
+    """What the clean run of a version has shown.
+
+    Attributes:
+        points: the points of the chosen set; the named ones first.
+        transaction_timeout_s: the longest that a transactional producer asked for; None where there is none.
+    """
+
+    points: Sequence[CrashPoint]
+    transaction_timeout_s: float | None = None
+
+    def named(self, name: NamedCrash) -> CrashPoint | None:
+        """The point of a named crash; None where the version has none."""
+        return next((point for point in self.points if point.name is name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What is published, and when.
+
+    Attributes:
+        first: before the processor starts.
+        later: into a topic made anew, once the first are finished.
+    """
+
+    first: tuple[Input, ...]
+    later: tuple[Input, ...] = ()
+
+
+def _all_at_once(inputs: Sequence[Input]) -> Publication:
+    return Publication(first=tuple(inputs))
+
+
+def _some_again(inputs: Sequence[Input]) -> Publication:
+    return Publication(first=(*inputs, *inputs[::EVERY_NTH_AGAIN]))
+
+
+def _in_halves(inputs: Sequence[Input]) -> Publication:
+    half = len(inputs) // 2
+    return Publication(first=tuple(inputs[:half]), later=tuple(inputs[half:]))
+
+
+def _always(version: Version, clean: Clean) -> str | None:
+    del version, clean
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One thing that can happen to a processor.
+
+    Attributes:
+        name: what a person types.
+        words: what is done, in one sentence, for a table.
+        action: what is done at the point; None where the trial has no point.
+        at: the named crashes whose points it goes to; None for every point of the set.
+        phases: of the points it goes to.
+        unpointed: True where there is a trial of it without any point, too.
+        course: what follows.
+        publish: what becomes of the inputs.
+        left_out: why a version is spared it; None where it is not.
+        judges: which places are judged, of a version's; all where None.
+    """
+
+    name: str
+    words: str
+    action: Action | None = Action.KILL
+    at: tuple[NamedCrash, ...] | None = None
+    phases: frozenset[Phase] = frozenset(Phase)
+    unpointed: bool = False
+    course: type[Course] = Course
+    publish: Callable[[Sequence[Input]], Publication] = _all_at_once
+    left_out: Callable[[Version, Clean], str | None] = _always
+    judges: Callable[[Version], Sequence[str]] | None = field(default=None)
+
+    def plans(self, clean: Clean) -> tuple[Plan, ...]:
+        """The trials of it, in order."""
+        plans = [Plan(scenario=self.name)] if self.unpointed else []
+        if self.action is not None:
+            chosen = clean.points if self.at is None else [p for name in self.at if (p := clean.named(name))]
+            plans += [self.plan(point) for point in chosen if point.phase in self.phases]
+        return tuple(plans)
+
+    def plan(self, *points: CrashPoint) -> Plan:
+        """The trial at these points."""
+        assert self.action is not None  # noqa: S101  # who has no action has no points
+        return Plan(steps=tuple(Step(point=point, action=self.action) for point in points), scenario=self.name)
+
+
+def _alone(version: Version, clean: Clean) -> str | None:
+    del clean
+    return None if version.scales else "the declaration does not say how a second instance is named: {instance}"
+
+
+def _too_slow(version: Version, clean: Clean) -> str | None:
+    del version
+    timeout_s = clean.transaction_timeout_s
+    if timeout_s is None:
+        return "the processor has no transaction"
+    if timeout_s + SLOW_MARGIN_S > SLOW_LIMIT_S:
+        return f"transaction.timeout.ms is {timeout_s:.0f} s, and an effect is held for {SLOW_LIMIT_S:.0f} s at most"
+    return None
+
+
+def _claims_no_events(version: Version, clean: Clean) -> str | None:
+    del clean
+    if any(effect.policy in CLAIMS_EVENTS for effect in version.effects.values()):
+        return None
+    return "no policy of it knows an event by its identity (a position tells redeliveries, not second publications)"
+
+
+def _nothing_purged(version: Version, clean: Clean) -> str | None:
+    del clean
+    purged = any(effect.purge for effect in version.effects.values())
+    return None if purged else "no effect says what it forgets, and when: purge"
+
+
+def _purged(version: Version) -> Sequence[str]:
+    return [name for name, effect in version.effects.items() if effect.purge]
+
+
+CRASH: Final = "crash"
+SECOND_CRASH: Final = "second-crash"
+"""Its second points are those of a recovery, which only a trial can show; see `Drill`."""
+
+_ROWS: Final = (
+    Scenario(name=CRASH, words="killed at a message, and started again"),
+    Scenario(
+        name=SECOND_CRASH,
+        words="killed between effect and commit, and killed again while it recovers",
+        at=(),
+    ),
+    Scenario(
+        name="clean-stop",
+        words="told to stop (SIGTERM) as it sends a message, and started again",
+        action=Action.TERMINATE,
+        phases=frozenset({Phase.BEFORE}),
+        course=Stopping,
+    ),
+    Scenario(
+        name="connection-cut",
+        words="its connection breaks at a message; the process lives on",
+        action=Action.CUT,
+    ),
+    Scenario(
+        name="zombie",
+        words="stopped (SIGSTOP) before a message until a successor has taken over, and then woken",
+        action=Action.STOP,
+        at=(NamedCrash.BEFORE_EFFECT, NamedCrash.AFTER_EFFECT),
+        course=Zombie,
+    ),
+    Scenario(
+        name="two-instances",
+        words="a second instance joins, and partitions move, in the middle of a transaction",
+        action=Action.HOLD,
+        at=(NamedCrash.BEFORE_EFFECT, NamedCrash.AFTER_EFFECT),
+        course=Company,
+        left_out=_alone,
+    ),
+    Scenario(
+        name="withheld-answer",
+        words="the commit's answer does not come, on a connection that stays open",
+        action=Action.HOLD,
+        at=(NamedCrash.AFTER_COMMIT,),
+        course=Held,
+    ),
+    Scenario(
+        name="late-request",
+        words="the commit is delivered late, when the processor has given it up",
+        action=Action.HOLD,
+        at=(NamedCrash.AFTER_EFFECT,),
+        course=Held,
+    ),
+    Scenario(
+        name="slow-effect",
+        words="the effect takes longer than the transaction may stay open",
+        action=Action.HOLD,
+        at=(NamedCrash.BEFORE_EFFECT,),
+        course=Patience,
+        left_out=_too_slow,
+    ),
+    Scenario(
+        name="upstream-duplicate",
+        words=f"every {EVERY_NTH_AGAIN}th event is published twice, at two offsets; without and with a crash",
+        at=(NamedCrash.AFTER_EFFECT,),
+        unpointed=True,
+        publish=_some_again,
+        left_out=_claims_no_events,
+    ),
+    Scenario(
+        name="dedupe-window",
+        words="all is replayed after the effect's memory was purged as far as it may be",
+        action=None,
+        unpointed=True,
+        course=Replay,
+        left_out=_nothing_purged,
+        judges=_purged,
+    ),
+    Scenario(
+        name="topic-recreated",
+        words="the input topic is deleted and made anew, and offsets begin at 0 again",
+        action=None,
+        unpointed=True,
+        course=Recreation,
+        publish=_in_halves,
+    ),
+)
+
+SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType({row.name: row for row in _ROWS})
+"""By name, in the order in which they are drilled."""
