@@ -125,7 +125,7 @@ def decoding(messages: list[Any]) -> Iterator[tuple[str, Callable[[], list[Any]]
     yield "decode: json", lambda: [json.loads(v) for v in values]
     yield "decode: orjson", lambda: [orjson.loads(v) for v in values]
     yield "decode: msgspec Struct", lambda: [typed(v) for v in values]
-    yield "a Record of a decoded value", lambda: [Record(typed(m.value()), m) for m in messages]
+    yield "a Record of a decoded value", lambda: [Record(typed(m.value()), m.key(), m) for m in messages]
     yield (
         "decode: msgspec list of Structs, 500 at a time",
         lambda: [
@@ -268,7 +268,7 @@ def measured(server: KafkaServer, count: int) -> Iterator[Cost | str]:
     for step, function in decoding(messages):
         yield best(step, len(messages), function)
     decode = msgspec.json.Decoder(Payment).decode
-    records = [Record(decode(m.value()), m) for m in messages]
+    records = [Record(decode(m.value()), m.key(), m) for m in messages]
     for step, function in handling(records):
         yield best(step, len(records), function)
     outputs = handled(records)

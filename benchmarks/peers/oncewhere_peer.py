@@ -49,7 +49,10 @@ def handle_records(app: Processor, work: Job) -> None:
 
         @app.consume(work.input, Payment)
         def on_payment(record: Record[Payment], tx: Transaction) -> None:
-            tx.produce(output, settle(record.value), record.key)
+            payment = record.value
+            payment.type = "PaymentSettled"
+            payment.status = "settled"
+            tx.produce(output, payment, record.key)
 
 
 def handle_batches(app: Processor, work: Job) -> None:
@@ -95,6 +98,7 @@ def main() -> None:
         ("INSTANCE_ID", "group.instance.id"),
         ("SESSION_TIMEOUT_MS", "session.timeout.ms"),
         ("QUEUE_BACKOFF_MS", "fetch.queue.backoff.ms"),
+        ("LINGER_MS", "linger.ms"),
     ):
         if value := option(name):
             settings[setting] = value

@@ -62,14 +62,16 @@ class Message(Protocol):
 
 
 class Record(msgspec.Struct, Generic[T], frozen=True, gc=False):
-    """One consumed record. What a handler does not ask for is never taken out of the message.
+    """One consumed record. What few handlers ask for is not taken out of the message before they do.
 
     Attributes:
         value: the value, decoded to the type that `consume` declared; None for a tombstone.
+        key: the key's bytes, or None.
         message: where everything else is read from.
     """
 
     value: T
+    key: bytes | None
     message: Message
 
     @classmethod
@@ -85,7 +87,7 @@ class Record(msgspec.Struct, Generic[T], frozen=True, gc=False):
         timestamp_ms: int | None = None,
     ) -> Record[T]:
         """A record made by hand, for the tests of a handler."""
-        return cls(value, _Made(topic, partition, offset, key, list(headers or []), timestamp_ms))
+        return cls(value, key, _Made(topic, partition, offset, key, list(headers or []), timestamp_ms))
 
     @property
     def topic(self) -> str:
@@ -101,11 +103,6 @@ class Record(msgspec.Struct, Generic[T], frozen=True, gc=False):
     def offset(self) -> int:
         """The record's offset in its partition."""
         return self.message.offset()
-
-    @property
-    def key(self) -> bytes | None:
-        """The key's bytes, or None."""
-        return self.message.key()
 
     @property
     def headers(self) -> Headers:
@@ -151,13 +148,14 @@ class Records(Sequence[Record[T]], Generic[T]):
     def __getitem__(self, index: int | slice) -> Record[T] | Records[T]:
         if isinstance(index, slice):
             return Records(self.values[index], self._messages[index])
-        return Record(self.values[index], self._messages[index])
+        message = self._messages[index]
+        return Record(self.values[index], message.key(), message)
 
     def __len__(self) -> int:
         return len(self.values)
 
     def __iter__(self) -> Iterator[Record[T]]:
-        return map(Record, self.values, self._messages)
+        return map(Record, self.values, self.keys, self._messages)
 
     def __repr__(self) -> str:
         return f"<Records {len(self)}>"

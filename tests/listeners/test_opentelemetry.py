@@ -49,7 +49,6 @@ class FakeTransaction:
         self.outcome = outcome
         self.produced: list[tuple[Any, ...]] = []
         self.ran: list[tuple[Any, ...]] = []
-        self.located: list[Record[Any]] = []
 
     def run(self, effect: Any, /, *args: Any, **kwargs: Any) -> Any:
         self.ran.append((effect, args, kwargs))
@@ -57,12 +56,11 @@ class FakeTransaction:
             raise self.outcome
         return self.outcome
 
-    def produce(self, topic: str, value: object, **options: Any) -> None:
-        self.produced.append((topic, value, options))
-
-    def at(self, record: Record[Any]) -> FakeTransaction:
-        self.located.append(record)
-        return self
+    def produce(
+        self, topic: str, value: object, key: Any = None, headers: Any = None, partition: Any = None, when: Any = None
+    ) -> None:
+        assert partition is when is None
+        self.produced.append((topic, value, {"key": key, "headers": headers}))
 
 
 class Spans:
@@ -232,14 +230,11 @@ def test_a_batch_has_one_span_linked_to_each_sender_once(spans: Spans) -> None:
     assert carried == {f"00-{span.context.trace_id:032x}-{span.context.span_id:016x}"}
 
 
-def test_an_effect_of_a_batch_is_linked_to_its_records_sender(spans: Spans) -> None:
-    def handler(records: list[Record[Any]], tx: Any) -> None:
-        tx.at(records[1]).run(Effect(), 1)
-
-    tx, records = FakeTransaction(), [numbered(1), numbered(2)]
-    spans.handle_batch(handler, records, tx)
-    assert tx.located == [records[1]]
-    assert [link.context.span_id for link in spans.all()["effect settle"].links] == [2]
+def test_columns_that_a_batch_produces_carry_its_span_on_too(spans: Spans) -> None:
+    tx = FakeTransaction()
+    spans.handle_batch(lambda records, tx: tx.produce_batch("settled", [b"1", b"2"], [b"k", None]), [numbered(1)], tx)
+    assert [(value, options["key"]) for _, value, options in tx.produced] == [(b"1", b"k"), (b"2", None)]
+    assert all("traceparent" in dict(options["headers"]) for _, _, options in tx.produced)
 
 
 def test_links_are_limited(spans: Spans) -> None:

@@ -227,6 +227,8 @@ def test_an_output_that_waits_is_refused_while_its_record_can_be_blamed() -> Non
     tx.produce("t", b"x" * 9, b"k")
     with pytest.raises(ValueError, match=r"message\.max\.bytes"):
         tx.produce("t", b"x" * 9, b"kk")
+    with pytest.raises(ValueError, match="11 bytes"):
+        tx.produce("t", b"x" * 3, "ключ")
     with pytest.raises(TypeError, match="a key is bytes"):
         tx.produce("t", 1, key=7)  # type: ignore[arg-type]
     assert len(staged) == 1

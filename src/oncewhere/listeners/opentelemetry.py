@@ -108,7 +108,7 @@ def instrument_batch(
     """Wraps a batch handler: one span per batch, linked to the spans of those who sent its records.
 
     A batch has many senders and a span one parent, so the span begins a trace of its own; what the handler produces
-    carries that one on. An effect that it runs `at` a record is linked to that record's sender.
+    carries that one on.
 
     Args:
         handler: takes the records of a batch and a transaction.
@@ -145,12 +145,11 @@ class TracedTransaction:
         tracer: makes the spans.
     """
 
-    __slots__ = ("_links", "_tracer", "_tx")
+    __slots__ = ("_tracer", "_tx")
 
     def __init__(self, tx: Any, tracer: Tracer) -> None:
         self._tx = tx
         self._tracer = tracer
-        self._links: list[Link] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._tx, name)
@@ -158,25 +157,30 @@ class TracedTransaction:
     def run(self, effect: Any, /, *args: Any, **kwargs: Any) -> Any:
         """As `Transaction.run`; the span covers a recorded result as well, which is quick."""
         attributes: Attributes = {"oncewhere.effect": effect.name, "oncewhere.place": effect.place.name}
-        with _span(self._tracer, f"effect {effect.name}", attributes=attributes, links=self._links):
+        with _span(self._tracer, f"effect {effect.name}", attributes=attributes):
             return self._tx.run(effect, *args, **kwargs)
-
-    def at(self, record: Record[Any]) -> TracedTransaction:
-        """As `Transaction.at`."""
-        self._tx.at(record)
-        self._links = _links([record])
-        return self
 
     def produce(
         self,
         topic: str,
         value: object,
-        *,
+        key: bytes | str | None = None,
         headers: Iterable[tuple[str, bytes | str | None]] | None = None,
-        **options: Any,
+        partition: int | None = None,
+        timestamp_ms: int | None = None,
     ) -> None:
         """As `Transaction.produce`."""
-        self._tx.produce(topic, value, headers=_carrying_context(headers), **options)
+        self._tx.produce(topic, value, key, _carrying_context(headers), partition, timestamp_ms)
+
+    def produce_batch(
+        self,
+        topic: str,
+        values: Iterable[object],
+        keys: Iterable[bytes | str | None],
+    ) -> None:
+        """As `Transaction.produce_batch`."""
+        for value, key in zip(values, keys, strict=True):
+            self.produce(topic, value, key)
 
 
 class OpenTelemetryListener:

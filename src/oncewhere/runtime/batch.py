@@ -37,7 +37,7 @@ class Batch:
     Attributes:
         opened_at: when its first record came, in monotonic seconds.
         handled_at: when its last handler had returned.
-        submitted_at: when its commit was begun; None before.
+        submitted_at: when its commit was begun.
         records: how many it has.
         size: bytes of their values, where they are kept.
         messages: those that are gathered and not handled yet.
@@ -54,7 +54,7 @@ class Batch:
 
     opened_at: float
     handled_at: float = 0.0
-    submitted_at: float | None = None
+    submitted_at: float = 0.0
     records: int = 0
     size: int = 0
     messages: list[Message] = field(default_factory=list)
@@ -90,10 +90,13 @@ def staging(staged: list[tuple[Any, ...]], max_output_bytes: int) -> Callable[..
 
     def stage(*arguments: Any) -> None:
         value, key = arguments[1], arguments[2]
-        if key is not None and not isinstance(key, bytes | str):
-            raise TypeError(f"a key is bytes, str or None, not {type(key).__name__}")
-        size = (len(value) if value else 0) + (len(key) if key else 0)
-        if size > max_output_bytes:
+        if value.__class__ is not bytes or key.__class__ is not bytes:
+            value, key = value or b"", key or b""
+            if isinstance(key, str):
+                key = key.encode()
+            elif not isinstance(key, bytes):
+                raise TypeError(f"a key is bytes, str or None, not {type(key).__name__}")
+        if (size := len(value) + len(key)) > max_output_bytes:
             raise ValueError(f"an output of {size} bytes is larger than message.max.bytes allows ({max_output_bytes})")
         append(arguments)
 

@@ -8,11 +8,11 @@ Two batches at most are alive: the one that grows, and the one before it, whose 
                       once the previous transaction has ended well, each place decides, one after the other in the
                       order of their names; only then Kafka's transaction is begun
 
-Then for both: outputs are drained, the offsets are sent with the group metadata, the transaction is committed
-(`tests/model` explores what a crash between any two steps does). With effects nothing is open in Kafka while handlers
-run, so a slow effect cannot outlive `transaction.timeout.ms`. Whatever goes wrong before a place's decision is taken
-back; whatever goes wrong after it is redelivered and recalled. The way back is always the same: give up the batch,
-rewind to the committed offsets, ask each place what is recorded, go on.
+Then for both, in the other thread: the last outputs leave, the offsets are sent with the group metadata, the
+transaction is committed (`tests/model` explores what a crash between any two steps does). With effects nothing is open
+in Kafka while handlers run, so a slow effect cannot outlive `transaction.timeout.ms`. Whatever goes wrong before a
+place's decision is taken back; whatever goes wrong after it is redelivered and recalled. The way back is always the
+same: give up the batch, rewind to the committed offsets, ask each place what is recorded, go on.
 
 When the group takes partitions, the batches that hold their records are finished first, if that can be within
 `REVOKE_LIMIT_S`; if they were lost already, they are given up.
@@ -267,20 +267,23 @@ class Engine:
         self._tx.to(_nowhere)
         self._starts.update(batch.ends)
         self._growing, self._ending = None, batch
-        self._due_at = time.monotonic() + self._limits.commit_interval_s
-        self._reap(0.0)
+        batch.submitted_at = time.monotonic()
+        self._due_at = batch.submitted_at + self._limits.commit_interval_s
+        ends, metadata = batch.ends, batch.metadata
+        self._committer.submit(lambda: self._session.commit(ends, metadata))
 
     def _reap(self, wait_s: float) -> None:
-        """Moves the ending batch on: drained, submitted, committed."""
+        """Looks how the ending batch has ended, if it has.
+
+        Args:
+            wait_s: how long to wait for that, in seconds.
+
+        Raises:
+            UndecidedError: it is not committed, or nobody knows.
+        """
         batch = self._ending
         if batch is None:
             return
-        if batch.submitted_at is None:
-            if not self._writer.drained(wait_s):
-                return
-            batch.submitted_at = time.monotonic()
-            ends, metadata = batch.ends, batch.metadata
-            self._committer.submit(lambda: self._session.commit(ends, metadata))
         try:
             ended, failure = self._committer.outcome(wait_s)
         except BaseException:

@@ -196,7 +196,7 @@ class Gathering:
                 error.__cause__ = raised
             else:
                 partition = self._partition(message.topic(), message.partition())
-                return Item(subscription, partition, message, Record(value, message), identity)
+                return Item(subscription, partition, message, Record(value, message.key(), message), identity)
         judge(subscription, message, error)
         reject(
             subscription,

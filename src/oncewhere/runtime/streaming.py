@@ -124,12 +124,12 @@ class Streaming:
                 if decode is None:
                     for message in rest:
                         sent = tx.sent
-                        handler(Record(message.value(), message), tx)
+                        handler(Record(message.value(), message.key(), message), tx)
                 else:
                     for message in rest:
                         sent = tx.sent
                         value = message.value()
-                        handler(Record(value if value is None else decode(value), message), tx)
+                        handler(Record(value if value is None else decode(value), message.key(), message), tx)
             except BaseException as error:  # noqa: BLE001 - judged
                 self._failed(subscription, message, error, left_something=tx.sent != sent, batch=batch)
             else:
@@ -189,6 +189,7 @@ class Streaming:
                     value = message.value()
                     record: Record[Any] = Record(
                         value if value is None or subscription.decode is None else subscription.decode(value),
+                        message.key(),
                         message,
                     )
                     subscription.handler(Records([record.value], [message]) if subscription.batch else record, tx)

@@ -29,18 +29,6 @@ Send = Callable[..., Any]
 timestamp, headers."""
 
 
-class _Topics(dict[str, "Encode"]):
-    """How the values of each output topic are encoded; a topic that is not known yet is met first."""
-
-    def __init__(self, meet: Callable[[str], Encode]) -> None:
-        super().__init__()
-        self._meet = meet
-
-    def __missing__(self, topic: str) -> Encode:
-        encode = self[topic] = self._meet(topic)
-        return encode
-
-
 class Transaction:
     """The transaction that a record is handled in. Use it inside the handler only, from the handler's thread.
 
@@ -78,7 +66,7 @@ class Transaction:
         self._expect = expect
         self._trouble = trouble or _raise
         self._serializers = dict(encoders or {})
-        self._encoders = _Topics(self._meet)
+        self._encoders: dict[str, Encode] = {}
         self._send: Send = _nowhere
         self._works: Mapping[str, Work] = {}
         self._partition: Partition | None = None
@@ -126,14 +114,14 @@ class Transaction:
             raise
         return result
 
-    # One of the two places that cost something for each record (the other is `Streaming._each`): key may be given by
-    # position, which Python calls a fifth faster, and the ordinary case is told from the others by one comparison.
+    # One of the two places that cost something for each record (the other is `Streaming._each`). Nothing is
+    # keyword-only, since Python is slower to call a function that has such arguments, whatever it is given; and the
+    # ordinary case is told from the others by one comparison.
     def produce(
         self,
         topic: str,
         value: object,
         key: bytes | str | None = None,
-        *,
         headers: Iterable[tuple[str, bytes | str | None]] | None = None,
         partition: int | None = None,
         timestamp_ms: int | None = None,
@@ -153,7 +141,7 @@ class Transaction:
             ConfigurationError: the topic does not exist.
             confluent_kafka.KafkaException: librdkafka refuses the output (it is larger than `message.max.bytes`).
         """
-        encode = self._encoders[topic]
+        encode = self._encoders.get(topic) or self._meet(topic)
         if value.__class__ is not bytes and value is not None:
             value = encode(value)
         if headers is None is partition is timestamp_ms:
@@ -185,7 +173,7 @@ class Transaction:
             TypeError: a value cannot be encoded; nothing has been produced. Or a key is neither bytes nor text.
             ConfigurationError: see `produce`.
         """
-        encode, send = self._encoders[topic], self._send
+        encode, send = self._encoders.get(topic) or self._meet(topic), self._send
         raws = [value if value.__class__ is bytes or value is None else encode(value) for value in values]
         names = keys if isinstance(keys, list) else list(keys)
         if len(raws) != len(names):
@@ -214,7 +202,8 @@ class Transaction:
         except BaseException as error:
             self.failure = error  # a handler that swallows it must not commit without its output
             raise
-        return self._serializers.get(topic, encode_json)
+        encode = self._encoders[topic] = self._serializers.get(topic, encode_json)
+        return encode
 
     # The runtime's own.
 
@@ -229,7 +218,8 @@ class Transaction:
 
     def send(self, *arguments: Any) -> None:
         """An output that is encoded already, as arguments of librdkafka's produce; it is counted."""
-        _ = self._encoders[arguments[0]]
+        if arguments[0] not in self._encoders:
+            self._meet(arguments[0])
         self._send_all(arguments)
         self.sent += 1
 
