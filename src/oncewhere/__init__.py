@@ -17,8 +17,8 @@ A processor that ships:
 
     app.run()
 
-Names are imported when they are first asked for: the command line need not load a Kafka client, and only `Postgres`
-needs psycopg.
+Names are imported when they are first asked for: the command line need not load a Kafka client, and only a
+place needs the driver of its system.
 """
 
 from __future__ import annotations
@@ -28,17 +28,34 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from oncewhere.effects.effect import Effect, effect
-    from oncewhere.effects.policy import DedupeTable, OffsetLedger
+    from oncewhere.effects.function import Function
+    from oncewhere.effects.http import Http
+    from oncewhere.effects.idempotency import Derive
+    from oncewhere.effects.mysql import MySql
+    from oncewhere.effects.policy import (
+        AtLeastOnce,
+        AtMostOnce,
+        DedupeTable,
+        IdempotencyKey,
+        OffsetLedger,
+        UniqueConstraint,
+    )
     from oncewhere.effects.postgres import Postgres
+    from oncewhere.effects.repetition import Limits
+    from oncewhere.effects.smtp import Smtp
+    from oncewhere.effects.sqlite import Sqlite
     from oncewhere.errors import (
         ConfigurationError,
         DeserializationError,
         DuplicateEvent,
+        EffectInDoubt,
         FencedError,
         HandlerError,
         LedgerRefusedError,
         NoProgressError,
+        NotDone,
         OncewhereError,
+        OutcomeUnknown,
         RecordError,
         ReplayError,
         UnreachableError,
@@ -51,6 +68,20 @@ if TYPE_CHECKING:
 
 _ERRORS = "oncewhere.errors"
 _HOMES = {
+    "AtLeastOnce": "oncewhere.effects.policy",
+    "AtMostOnce": "oncewhere.effects.policy",
+    "Derive": "oncewhere.effects.idempotency",
+    "Function": "oncewhere.effects.function",
+    "Http": "oncewhere.effects.http",
+    "IdempotencyKey": "oncewhere.effects.policy",
+    "Limits": "oncewhere.effects.repetition",
+    "Smtp": "oncewhere.effects.smtp",
+    "EffectInDoubt": _ERRORS,
+    "NotDone": _ERRORS,
+    "OutcomeUnknown": _ERRORS,
+    "MySql": "oncewhere.effects.mysql",
+    "Sqlite": "oncewhere.effects.sqlite",
+    "UniqueConstraint": "oncewhere.effects.policy",
     "DedupeTable": "oncewhere.effects.policy",
     "Effect": "oncewhere.effects.effect",
     "OffsetLedger": "oncewhere.effects.policy",
@@ -79,18 +110,29 @@ _HOMES = {
 }
 
 __all__ = [
+    "AtLeastOnce",
+    "AtMostOnce",
     "ConfigurationError",
     "DeadLetter",
     "DedupeTable",
+    "Derive",
     "DeserializationError",
     "DuplicateEvent",
     "Effect",
+    "EffectInDoubt",
     "FencedError",
+    "Function",
     "HandlerError",
+    "Http",
+    "IdempotencyKey",
     "LedgerRefusedError",
+    "Limits",
+    "MySql",
     "NoProgressError",
+    "NotDone",
     "OffsetLedger",
     "OncewhereError",
+    "OutcomeUnknown",
     "Postgres",
     "Processor",
     "RandomIdentity",
@@ -99,9 +141,12 @@ __all__ = [
     "Records",
     "ReplayError",
     "Skip",
+    "Smtp",
+    "Sqlite",
     "StableOrdinal",
     "Stop",
     "Transaction",
+    "UniqueConstraint",
     "UnreachableError",
     "effect",
 ]

@@ -107,6 +107,55 @@ class ReplayError(RecordError):
     """
 
 
+class NotDone(Exception):  # noqa: N818 - what became of an attempt, and no mistake of anybody's
+    """An effect outside a transaction certainly did not happen: raise it in an effect of your own to have it repeated.
+
+    Args:
+        reason: why, in words; never the payload.
+        retry_after_s: seconds that the downstream asks to be left alone for; None when it asks for nothing.
+        permanent: True when a repetition would change nothing; the handler gets this error then.
+    """
+
+    def __init__(self, reason: str, *, retry_after_s: float | None = None, permanent: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+        self.permanent = permanent
+
+
+class OutcomeUnknown(Exception):  # noqa: N818 - likewise
+    """Nobody knows whether an effect outside a transaction happened: raise it in an effect of your own.
+
+    The policy decides what comes next: with `IdempotencyKey` the effect is repeated with the same key, with
+    `AtMostOnce` it never is.
+
+    Args:
+        reason: why, in words; never the payload.
+        retry_after_s: seconds that the downstream asks to be left alone for; None when it asks for nothing.
+    """
+
+    def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+
+class EffectInDoubt(BaseException):
+    """An effect with policy `AtMostOnce` may or may not have happened, and is never repeated: `tx.run` raises this.
+
+    The runtime catches it: the record's outputs are dropped, its offset is passed, the call stays listed for a person
+    (`oncewhere effects in-doubt`). A handler may catch it by name, to give another output. It is no `Exception`, so
+    that a broad `except Exception` cannot take it for an ordinary failure.
+
+    Args:
+        key: the key under which the call is listed.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
 class DuplicateEvent(BaseException):
     """The same business event was published twice upstream: `tx.run` leaves the handler by raising this.
 

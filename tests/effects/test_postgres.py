@@ -18,8 +18,10 @@ from oncewhere import (
     UnreachableError,
     effect,
 )
-from oncewhere.effects import dedupe_table, ledger_table
 from oncewhere.effects.place import Batch, Call, Span, Start, UndecidedError
+from oncewhere.effects.sql.dedupe_table import RECORDED
+from oncewhere.effects.sql.dialect import POSTGRESQL
+from oncewhere.effects.sql.ledger_table import LEDGER
 from oncewhere.records import Partition
 
 if TYPE_CHECKING:
@@ -118,12 +120,12 @@ def test_a_ledger_table_of_another_shape_is_refused(dsn: str) -> None:
 def test_tables_are_created_only_on_request(dsn: str) -> None:
     with pytest.raises(ConfigurationError, match="'oncewhere_ledger' does not exist"):
         place(dsn, OffsetLedger(create=False)).open("g")
-    run(dsn, ledger_table.ddl())
+    run(dsn, LEDGER.ddl(POSTGRESQL, "oncewhere_ledger"))
     place(dsn, OffsetLedger(create=False)).open("g").close()
     run(dsn, GOOD)
     with pytest.raises(ConfigurationError, match="'oncewhere_recorded' does not exist"):
         place(dsn, DedupeTable("processed_event", create=False)).open("g")
-    run(dsn, dedupe_table.ddl())
+    run(dsn, RECORDED.ddl(POSTGRESQL, "oncewhere_recorded"))
     place(dsn, DedupeTable("processed_event", create=False)).open("g").close()
 
 

@@ -22,8 +22,8 @@ from oncewhere import (
     effect,
 )
 from oncewhere.effects.place import UndecidedError
-from oncewhere.effects.postgres import PostgresWork
 from oncewhere.effects.recorded import CallKey, pack
+from oncewhere.effects.sql.place import SqlWork
 from oncewhere.runtime import events
 
 if TYPE_CHECKING:
@@ -234,9 +234,9 @@ def test_a_lost_answer_to_commit_is_resolved_by_reading(
     committed: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    commit, losses = PostgresWork._commit, iter([True])
+    commit, losses = SqlWork._commit, iter([True])
 
-    def lose_the_answer(self: PostgresWork) -> None:
+    def lose_the_answer(self: SqlWork) -> None:
         if next(losses, False):
             if committed:
                 commit(self)
@@ -245,7 +245,7 @@ def test_a_lost_answer_to_commit_is_resolved_by_reading(
             raise UndecidedError("the answer to COMMIT was lost", unknown=True)
         commit(self)
 
-    monkeypatch.setattr(PostgresWork, "_commit", lose_the_answer)
+    monkeypatch.setattr(SqlWork, "_commit", lose_the_answer)
     topics.send(*PAYMENTS)
     seen = Recorder()
     run_until(settlement(topics, bank, policy, listener=seen), lambda: topics.committed() == 10)

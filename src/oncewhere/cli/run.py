@@ -7,7 +7,6 @@ keeps them running (`oncewhere.instances`).
 from __future__ import annotations
 
 import hashlib
-import importlib
 import logging
 import os
 import sys
@@ -22,6 +21,8 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.instances.endings import Limits
 from oncewhere.instances.supervisor import Supervisor
 from oncewhere.runtime.health import MAX_PORT, Address, Health, parse_address
+
+from .app import load
 
 INSTANCE = "ONCEWHERE_INSTANCE"
 """The environment variable with the instance's number, which `StableOrdinal` reads."""
@@ -88,7 +89,7 @@ def run(
 def _run_one(app: str, address: Address | None, *, metrics: bool, identities: Path | None) -> int:
     """The processor itself, in this process."""
     number = os.environ.setdefault(INSTANCE, "0")
-    processor = _load(app)
+    processor = load(app)
     if identities is not None:
         _claim(identities, processor.declaration().transactional_id, number)
     if address is None:
@@ -156,22 +157,3 @@ def _listen(processor: Processor) -> Callable[[], bytes]:
     listener = PrometheusListener()
     processor.listen(listener)
     return listener.text
-
-
-def _load(name: str) -> Processor:
-    module_name, _, attribute = name.partition(":")
-    if not module_name or not attribute:
-        raise ConfigurationError(f"{name!r} names no processor.", hint="Write MODULE:APP, such as settlement:app.")
-    sys.path.insert(0, str(Path.cwd()))
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name != module_name.partition(".")[0] and error.name != module_name:
-            raise
-        raise ConfigurationError(
-            f"There is no module {module_name} here.", hint="Run this in the module's folder."
-        ) from None
-    found = getattr(module, attribute, None)
-    if not isinstance(found, Processor):
-        raise ConfigurationError(f"{module_name} has no Processor named {attribute}.")
-    return found

@@ -2,7 +2,7 @@
 
 The nouns, in the order in which data meets them:
 
-- A **place** is a system outside Kafka, named by the user: the PostgreSQL database `bank`. (`place`, `postgres`)
+- A **place** is a system outside Kafka, named by the user: the PostgreSQL database `bank`. (`place`)
 - A **policy** is how duplicates are prevented there, with its guarantee in one sentence; a place has exactly one, and
   there is no default. (`policy`)
 - An **effect** is a function declared at a place; its return value is **recorded** with it. (`effect`, `recorded`)
@@ -12,11 +12,18 @@ The nouns, in the order in which data meets them:
   (`place`)
 - The **decision** is the place's own commit. What is decided is never done again; what is not decided never happened;
   when the answer is lost, nobody guesses: `UndecidedError`, and what is recorded tells. (`place`)
-- The **ledger** is one row per group and partition: how far the place has gone, and the results of its last decision.
-  What to do with a row is decided here, without I/O; the statements are text. (`ledger`, `ledger_table`)
-- A **dedupe table** is one row per event identity; beside it, ours, the position and the results that belong to the
-  row. (`dedupe`, `dedupe_table`)
+- Not every policy holds at every system: one table says which does, and why not. (`honours`)
 
-Only `postgres` imports psycopg. Nothing here imports the runtime: the runtime drives a place through the protocols of
+How the decision is prepared depends on whether the system has transactions:
+
+- In an **SQL database**, the decision is COMMIT; a **keeper** brings the policy's tables and statements. What the rows
+  of the **ledger** (one per group and partition) and of a **dedupe table** (one per event) mean is decided here,
+  without I/O. (`sql`, `ledger`, `dedupe`)
+- **Outside** of transactions an effect takes hold when it runs; a **call** is known again by its **key**, attempts are
+  **repeated** within limits as far as the policy allows, and a **journal** in some database keeps claims and answers.
+  (`outside`, `idempotency`, `repetition`, `calls`)
+
+Each system is one module, and the only importer of its driver: `postgres`, `mysql`, `sqlite`, `http`, `smtp`, and
+`function` for anything else. Nothing here imports the runtime: the runtime drives a place through the protocols of
 `place`.
 """

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from oncewhere.effects.place import Place
+from oncewhere.effects.policy import UniqueConstraint
 from oncewhere.effects.recorded import ResultCodec
 from oncewhere.errors import ConfigurationError
 
@@ -28,12 +29,22 @@ class Effect(Generic[P, R]):
             another: rename an effect only when the group has committed everything that it processed.
         place: where it takes effect.
         function: the function itself; call it in unit tests with a connection of your own.
+        done: what reads back the result of an effect that its own unique key refuses; None where there is nothing to
+            read.
     """
 
-    def __init__(self, name: str, place: Place[Any], function: Callable[..., R]) -> None:
+    def __init__(
+        self,
+        name: str,
+        place: Place[Any],
+        function: Callable[..., R],
+        *,
+        done: Callable[..., R] | None = None,
+    ) -> None:
         self.name = name
         self.place = place
         self.function = function
+        self.done = done
         self.__doc__ = function.__doc__
 
     def __repr__(self) -> str:
@@ -47,10 +58,27 @@ class Effect(Generic[P, R]):
             ConfigurationError: the return annotation is missing, cannot be resolved, or is no type that can be
                 recorded.
         """
-        return ResultCodec(f"effect {self.name!r}", _result_type(self.name, self.function))
+        found = _result_type(self.name, self.function)
+        if isinstance(self.place.policy, UniqueConstraint) and self.done is None and found is not type(None):
+            raise ConfigurationError(
+                f"Effect {self.name!r} returns a result, and the policy of {self.place.name!r} keeps none: who "
+                "would know what to return when its unique key refuses it?",
+                hint="Write @effect(place, done=read_back), with a function of the same arguments that reads it from "
+                "the effect's rows; or return None.",
+            )
+        return ResultCodec(f"effect {self.name!r}", found)
+
+    def read_back(self, connection: Any, *args: Any, **kwargs: Any) -> R | None:
+        """What the effect returned when it was done; asked where its unique key refuses it."""
+        return None if self.done is None else self.done(connection, *args, **kwargs)
 
 
-def effect(place: Place[C], *, name: str | None = None) -> Callable[[Callable[Concatenate[C, P], R]], Effect[P, R]]:
+def effect(
+    place: Place[C],
+    *,
+    name: str | None = None,
+    done: Callable[..., Any] | None = None,
+) -> Callable[[Callable[Concatenate[C, P], R]], Effect[P, R]]:
     """Declares a function as an effect at a place.
 
     The function's first argument is the place's own connection, inside the transaction that the place's policy governs;
@@ -60,20 +88,28 @@ def effect(place: Place[C], *, name: str | None = None) -> Callable[[Callable[Co
     Args:
         place: where it takes effect, such as a `Postgres`.
         name: the name to record results under; the function's own name by default.
+        done: for policy `UniqueConstraint`: takes the same arguments and reads back what the effect returned when it
+            was done.
 
     Returns:
         A decorator that gives an `Effect`.
 
     Raises:
-        ConfigurationError: `place` is no place, or the name is empty.
+        ConfigurationError: `place` is no place, or its policy has no use for `done`.
     """
     given: object = place
     if not isinstance(given, Place):
         msg = f"@effect needs a place, such as Postgres(…), and got {place!r}."
         raise ConfigurationError(msg, hint="Write @effect(bank), with bank = Postgres(dsn, name='bank', policy=…).")
 
+    if done is not None and not isinstance(place.policy, UniqueConstraint):
+        raise ConfigurationError(
+            f"@effect(…, done=…) is for policy unique-constraint, and {place.name!r} has {place.policy.name}.",
+            hint="Leave it out: this policy records results, or asks the effect again.",
+        )
+
     def declare(function: Callable[Concatenate[C, P], R]) -> Effect[P, R]:
-        return Effect(name or function.__name__, place, function)
+        return Effect(name or function.__name__, place, function, done=done)
 
     return declare
 

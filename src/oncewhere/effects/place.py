@@ -169,8 +169,11 @@ class Place(Protocol[C_co]):
         """How duplicates are prevented there."""
 
     @property
-    def idle_limit_s(self) -> float:
-        """After how many seconds the system itself ends a transaction of ours that stands still; infinity for never."""
+    def idle_limit_s(self) -> float | None:
+        """After how many seconds the system itself ends a transaction of ours that stands still.
+
+        None where no transaction stays open there, or nobody watches it (SQLite).
+        """
 
     def open(self, group_id: str) -> OpenPlace:
         """Connects, and checks or creates the tables that the policy needs.

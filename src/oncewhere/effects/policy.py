@@ -6,7 +6,13 @@ A policy says what, never how: the place that accepts it brings the statements. 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+from oncewhere.effects.idempotency import Derive
+from oncewhere.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from oncewhere.effects.calls import KeepsCalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +23,13 @@ class Policy:
     """The policy's name in declarations and documents, such as `offset-ledger`."""
     guarantee: ClassVar[str]
     """What may be claimed, in one sentence."""
-    needs_identity: ClassVar[bool] = False
-    """True when the policy tells events apart by their business identity, so that `consume` must name one."""
+    records_results: ClassVar[bool] = False
+    """True when a redelivered record gets the result that was recorded, and never runs the effect again."""
+
+    @property
+    def needs_identity(self) -> bool:
+        """True when the policy tells events apart by their business identity, so that `consume` must name one."""
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +41,8 @@ class OffsetLedger(Policy):
 
     Args:
         table: name of the ledger table, `name` or `schema.name`. Ours alone: nothing else may write to it.
-        create: True creates the table at the start where it is missing; False leaves that to your migrations (the
-            statement is `oncewhere.effects.ledger_table.ddl(table)`).
+        create: True creates the table at the start where it is missing; False leaves that to your migrations
+            (`oncewhere schema` prints the statement).
     """
 
     name: ClassVar[str] = "offset-ledger"
@@ -39,6 +50,7 @@ class OffsetLedger(Policy):
         "The effect and the consumed position commit in one database transaction; "
         "a redelivered record runs no effect and gets the result that was recorded."
     )
+    records_results: ClassVar[bool] = True
 
     table: str = "oncewhere_ledger"
     create: bool = True
@@ -57,7 +69,8 @@ class DedupeTable(Policy):
         table: the dedupe table, `name` or `schema.name`; it must exist.
         column: its column of event identities, under a primary key or unique constraint of its own.
         recorded: name of our companion table, `name` or `schema.name`.
-        create: True creates the companion table at the start where it is missing; False leaves that to your migrations.
+        create: True creates the companion table at the start where it is missing; False leaves that to your migrations
+            (`oncewhere schema` prints the statement).
     """
 
     name: ClassVar[str] = "dedupe-table"
@@ -65,9 +78,133 @@ class DedupeTable(Policy):
         "One row per event identity commits in the effect's own database transaction; a redelivered record gets the "
         "recorded result, and the same event at another position runs no effect and gives no output."
     )
-    needs_identity: ClassVar[bool] = True
+    records_results: ClassVar[bool] = True
 
     table: str
     column: str = "event_id"
     recorded: str = "oncewhere_recorded"
     create: bool = True
+
+    @property
+    def needs_identity(self) -> bool:
+        """Always: it is what the rows are told apart by."""
+        return True
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class UniqueConstraint(Policy):
+    """The effect's own rows carry a natural key, and a violation of it means that the effect was done.
+
+    Nothing of ours is kept. The effect is always tried; where its key refuses it, what it did in that attempt is taken
+    back, and the effect's `done` function reads from its rows what the first one returned: a redelivered record must
+    still give its output. A redelivery cannot be told from the same event published twice upstream: both give the
+    output again, and only the effect is once.
+
+    Args:
+        keys: the unique keys whose violation means done, as the system names them in its error: the constraint's name
+            in PostgreSQL (`settlement_pkey`), the key's in MySQL (`PRIMARY`), `table.column` in SQLite
+            (`settlement.event_id`). A violation of any other key is the effect's own failure.
+    """
+
+    name: ClassVar[str] = "unique-constraint"
+    guarantee: ClassVar[str] = (
+        "The effect's own unique key refuses it a second time, and what the first one returned is read back from its "
+        "rows; a redelivered record gives its output, and so does the same event at another position."
+    )
+
+    keys: tuple[str, ...]
+
+    def __init__(self, *keys: str) -> None:
+        if not keys or not all(isinstance(key, str) and key for key in keys):
+            raise ConfigurationError(
+                "UniqueConstraint needs the name of at least one key.",
+                hint="Write UniqueConstraint('settlement_pkey').",
+            )
+        object.__setattr__(self, "keys", keys)
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeastOnce(Policy):
+    """Nothing prevents a duplicate, and somebody has said why that is acceptable.
+
+    Args:
+        acknowledged: why; whoever reads the code or the document should be able to judge it.
+    """
+
+    name: ClassVar[str] = "at-least-once"
+    guarantee: ClassVar[str] = "The effect happens at least once; after a crash it may happen again."
+
+    acknowledged: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.acknowledged, str) or not self.acknowledged.strip():
+            raise ConfigurationError(
+                "AtLeastOnce needs a reason.",
+                hint="Write AtLeastOnce(acknowledged='why a duplicate does no harm').",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyKey(Policy):
+    """Every attempt carries the same key, and the downstream does the work once for it.
+
+    It holds as far as the downstream keeps its word, and as long as it keeps its keys: a replay from further back than
+    that is done again. An answer that was recorded (`answers`) is given to a redelivered record without asking again.
+
+    Args:
+        derive: what the key is made of: `Derive.IDENTITY`, the event's business identity (the same event has the same
+            key wherever it is read), or `Derive.POSITION`, where the record stands.
+        answers: a place whose database records the answers (`Postgres`, `MySql` or `Sqlite`, whatever its own policy);
+            None to ask the downstream again on redelivery, with the same key.
+        table: name of the table of answers there, `name` or `schema.name`.
+        create: True creates that table at the start where it is missing.
+    """
+
+    name: ClassVar[str] = "idempotency-key"
+    guarantee: ClassVar[str] = (
+        "Every attempt carries the same key, derived from the event, and the downstream does the work once for it, "
+        "as long as it keeps the key."
+    )
+
+    derive: Derive = Derive.IDENTITY
+    answers: KeepsCalls | None = None
+    table: str = "oncewhere_calls"
+    create: bool = True
+
+    @property
+    def needs_identity(self) -> bool:
+        """True when the key is derived from it."""
+        return self.derive is Derive.IDENTITY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtMostOnce(Policy):
+    """Claimed before, settled after, each in a commit of its own; what is claimed and not settled is never repeated.
+
+    A crash in between leaves the call *in doubt*: it may have happened or not. Its record is passed without output, and
+    the call is listed for a person (`oncewhere effects in-doubt`). A call that was settled gives its recorded result to
+    a redelivered record.
+
+    Args:
+        claims: a place whose database keeps the claims (`Postgres`, `MySql` or `Sqlite`, whatever its own policy).
+        derive: what a claim is made for: see `IdempotencyKey`.
+        table: name of the table of claims there, `name` or `schema.name`.
+        create: True creates that table at the start where it is missing.
+    """
+
+    name: ClassVar[str] = "at-most-once"
+    guarantee: ClassVar[str] = (
+        "The effect happens at most once: it is claimed before and settled after, and one that a crash left in between "
+        "is never repeated, and listed for a person."
+    )
+    records_results: ClassVar[bool] = True
+
+    claims: KeepsCalls
+    derive: Derive = Derive.IDENTITY
+    table: str = "oncewhere_calls"
+    create: bool = True
+
+    @property
+    def needs_identity(self) -> bool:
+        """True when a claim is made for an identity."""
+        return self.derive is Derive.IDENTITY

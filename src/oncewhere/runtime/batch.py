@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from oncewhere.effects.place import Work
     from oncewhere.records import Message, Partition
-    from oncewhere.runtime.events import DuplicateSuppressed, RecordRejected
+    from oncewhere.runtime.events import CallInDoubt, DuplicateSuppressed, RecordRejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Batch:
         staged: outputs that wait, as arguments of librdkafka's produce.
         outputs: how many outputs there are, staged or sent.
         works: what each place does for it, by name.
-        duplicates: records that turned out to be done at another position.
+        passed: records that gave no output: done at another position, or in doubt.
         rejected: records that could not be processed.
         direct: True once the Kafka transaction is open and outputs go straight into it.
         prepared: True once all its handlers have run.
@@ -61,7 +61,7 @@ class Batch:
     staged: list[tuple[Any, ...]] = field(default_factory=list)
     outputs: int = 0
     works: dict[str, Work] = field(default_factory=dict)
-    duplicates: list[DuplicateSuppressed] = field(default_factory=list)
+    passed: list[DuplicateSuppressed | CallInDoubt] = field(default_factory=list)
     rejected: list[RecordRejected] = field(default_factory=list)
     direct: bool = False
     prepared: bool = False

@@ -303,7 +303,7 @@ class Engine:
             work.confirmed()
         handle_s = batch.handled_at - batch.opened_at
         self._emit(events.TransactionCommitted(batch.records, batch.outputs, batch.ends, handle_s, commit_s))
-        for told in (*batch.duplicates, *batch.rejected):
+        for told in (*batch.passed, *batch.rejected):
             self._emit(told)
 
     # Ends and the way back.

@@ -64,6 +64,23 @@ class DuplicateSuppressed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CallInDoubt(Event):
+    """An effect with policy `AtMostOnce` may or may not have happened: no output, the offset is passed, somebody looks.
+
+    Attributes:
+        topic: the record's topic.
+        partition: its partition's number.
+        offset: its offset.
+        key: under which `oncewhere effects in-doubt` lists the call.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionBegun(Event):
     """Kafka's transaction of a batch was begun; every place has decided before."""
 
@@ -159,6 +176,7 @@ _LEVELS: Mapping[type[Event], int] = {
     BatchDecided: logging.DEBUG,
     Replayed: logging.INFO,
     DuplicateSuppressed: logging.INFO,
+    CallInDoubt: logging.WARNING,
     TransactionBegun: logging.DEBUG,
     TransactionCommitted: logging.DEBUG,
     TransactionAborted: logging.WARNING,

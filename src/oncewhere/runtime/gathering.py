@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from oncewhere.effects.place import Batch as PlaceBatch
 from oncewhere.effects.place import Span
-from oncewhere.errors import DuplicateEvent, ReplayError
+from oncewhere.errors import DuplicateEvent, EffectInDoubt, ReplayError
 from oncewhere.records import Record, Records
 from oncewhere.runtime import events
 from oncewhere.runtime.poison import Poison, begin_again, handler_error, judge, reject, undecodable
@@ -145,7 +145,11 @@ class Gathering:
         except DuplicateEvent:
             del batch.staged[before:]
             position = (item.partition.topic, item.partition.number, item.record.offset)
-            batch.duplicates.append(events.DuplicateSuppressed(*position))
+            batch.passed.append(events.DuplicateSuppressed(*position))
+        except EffectInDoubt as doubt:
+            del batch.staged[before:]
+            position = (item.partition.topic, item.partition.number, item.record.offset)
+            batch.passed.append(events.CallInDoubt(*position, doubt.key))
         except BaseException as raised:  # noqa: BLE001 - judged
             del batch.staged[before:]
             self._failed(item, tx.failure or raised, batch)

@@ -237,6 +237,14 @@ class Processor:
             effects=tuple(effects),
         )
 
+    def places(self) -> dict[str, Place[Any]]:
+        """The places that its handlers use, by name.
+
+        Raises:
+            ConfigurationError: the declarations contradict each other.
+        """
+        return self._resolve()[1]
+
     def stop(self) -> None:
         """Asks a running processor to finish its batch and return; from any thread or handler."""
         self._lifecycle.stop()
@@ -331,6 +339,8 @@ class Processor:
 
     def _check_order(self, place: Place[Any]) -> None:
         """What a zombie left open must be gone at a place before Kafka lets its successor read on."""
+        if place.idle_limit_s is None:
+            return
         limit_ms, transaction_ms = place.idle_limit_s * 1000, self._settings.transaction_timeout_s * 1000
         if limit_ms >= transaction_ms:
             raise ConfigurationError(

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from oncewhere.effects.place import Call, Work
-from oncewhere.errors import ConfigurationError, DuplicateEvent
+from oncewhere.errors import ConfigurationError, DuplicateEvent, EffectInDoubt
 from oncewhere.runtime.values import encode_json
 
 if TYPE_CHECKING:
@@ -92,6 +92,8 @@ class Transaction:
         Raises:
             DuplicateEvent: the same event was done at another position (policy `DedupeTable`). Let it pass: the runtime
                 drops this record's outputs and goes on.
+            EffectInDoubt: it may have happened before a crash, and is never repeated (policy `AtMostOnce`). Let it
+                pass, and the record gives no output; or catch it by name, and give another one.
             ReplayError: the record is redelivered, and this call was not recorded.
             ConfigurationError: the handler is not known to use this effect.
             Exception: whatever the effect raises; the batch is lost then, even if the handler catches it.
@@ -107,7 +109,7 @@ class Transaction:
         call = Call(effect, self._partition, self._offset, nth, self._identity)
         try:
             result: R = work.run(call, args, kwargs)
-        except DuplicateEvent:
+        except (DuplicateEvent, EffectInDoubt):
             raise
         except BaseException as error:
             self.failure = error

@@ -1,0 +1,87 @@
+"""Which policy holds at which system, as one table: a pair in, nothing or a refusal that says what to use instead out.
+
+A policy is honoured where the system has what the policy stands on: transactions of its own for those that commit the
+effect together with what is known of it, a key that the system itself keeps for `IdempotencyKey`, and so on. Whatever
+cannot be honoured is refused when the place is declared, and never at the first crash.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oncewhere.effects.policy import (
+    AtLeastOnce,
+    AtMostOnce,
+    DedupeTable,
+    IdempotencyKey,
+    OffsetLedger,
+    Policy,
+    UniqueConstraint,
+)
+from oncewhere.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SQL = ("postgresql", "mysql", "sqlite")
+OUTSIDE = ("http", "smtp", "callable")
+
+TITLES: Mapping[str, str] = {
+    "postgresql": "PostgreSQL",
+    "mysql": "MySQL",
+    "sqlite": "SQLite",
+    "http": "HTTP",
+    "smtp": "SMTP",
+    "callable": "Function",
+}
+"""What each system is called in sentences."""
+
+HONOURED: Mapping[type[Policy], frozenset[str]] = {
+    OffsetLedger: frozenset(SQL),
+    DedupeTable: frozenset(SQL),
+    UniqueConstraint: frozenset(SQL),
+    IdempotencyKey: frozenset(OUTSIDE),
+    AtMostOnce: frozenset(OUTSIDE),
+    AtLeastOnce: frozenset(TITLES),
+}
+"""By policy, the systems where it holds."""
+
+
+def check(policy: object, system: str, *, place: str) -> None:
+    """Refuses a policy that a system cannot honour.
+
+    Args:
+        policy: what the user gave.
+        system: the system's name, such as `postgresql`.
+        place: the place's name, for the sentence.
+
+    Raises:
+        ConfigurationError: it is no policy, or none for that system.
+    """
+    title = TITLES[system]
+    if not isinstance(policy, Policy) or type(policy) not in HONOURED:
+        raise ConfigurationError(f"{title} place {place!r} cannot honour policy {policy!r}.", hint=_instead(system))
+    if system not in HONOURED[type(policy)]:
+        raise ConfigurationError(
+            f"{title} place {place!r} cannot honour policy {policy.name}: {WHY_NOT[type(policy), system]}.",
+            hint=_instead(system),
+        )
+
+
+def _instead(system: str) -> str:
+    names = [policy.__name__ for policy, systems in HONOURED.items() if system in systems]
+    return f"{TITLES[system]} honours {', '.join(names)}."
+
+
+_NO_TRANSACTION = "it has no transaction in which an effect and what is known of it could commit together"
+_NO_KEY_OF_ITS_OWN = "no unique key of its own would refuse an effect there, and nobody could read a result back"
+_BETTER = "it has transactions, which hold without anybody's promise: OffsetLedger or DedupeTable"
+_LESS = "a claim in its own commit would lose effects that its transactions can make exactly once"
+
+WHY_NOT: Mapping[tuple[type[Policy], str], str] = {
+    **{(policy, system): _NO_TRANSACTION for policy in (OffsetLedger, DedupeTable) for system in OUTSIDE},
+    **{(UniqueConstraint, system): _NO_KEY_OF_ITS_OWN for system in OUTSIDE},
+    **{(IdempotencyKey, system): _BETTER for system in SQL},
+    **{(AtMostOnce, system): _LESS for system in SQL},
+}
+"""For each pair that is not honoured, the reason; a test holds the table complete."""

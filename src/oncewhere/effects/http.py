@@ -1,0 +1,235 @@
+"""HTTP downstreams as places: their driver, httpx; requests with a key out, and what became of each attempt in.
+
+The key travels in `Idempotency-Key` as the IETF's draft has it (draft-ietf-httpapi-idempotency-key-header-07): a
+structured-field string. Its answers are understood: 409 says that the first attempt is still being worked on, 422 that
+the key came with another request before.
+"""
+
+from __future__ import annotations
+
+import time
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+try:
+    import httpx
+except ModuleNotFoundError as error:  # pragma: no cover - what is installed decides
+    from oncewhere.errors import ConfigurationError as _ConfigurationError
+
+    raise _ConfigurationError(
+        "HTTP effects need httpx, which is not installed.",
+        hint="Install it: pip install 'oncewhere[http]'",
+    ) from error
+
+from oncewhere.effects.idempotency import nth_key
+from oncewhere.effects.outside import Means, OutsidePlace, Terms
+from oncewhere.effects.repetition import Limits
+from oncewhere.errors import ConfigurationError, NotDone, OutcomeUnknown, ReplayError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from oncewhere.effects.policy import Policy
+
+TOO_MANY = 429  # RFC 6585: the request was not worked on
+UNSURE = frozenset({408, 500, 502, 503, 504})
+"""Answers that do not tell whether the work was done: a gateway may have passed it on, a server failed half-way."""
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class Http(OutsidePlace["Requests"]):
+    """An HTTP downstream.
+
+    An effect gets a `Requests`, and makes its requests with it. Answers of 2xx, 3xx and most of 4xx are answers, and
+    are the effect's to judge. What does not tell whether the work was done (no answer, 5xx) goes by the policy; 429 and
+    `Retry-After` are waited for, within the limits.
+
+    Args:
+        base_url: where it is; paths of requests are relative to it.
+        name: your name for this place, such as `gateway`.
+        policy: how duplicates are prevented: `IdempotencyKey()`, `AtMostOnce(claims=bank)` where the downstream has no
+            keys, or `AtLeastOnce(acknowledged="why")`. There is no default.
+        limits: how often and how long a call is attempted.
+        header: the header that carries the key.
+        in_progress: status codes that say that another attempt with the key is still being worked on.
+        mismatch: status codes that say that the key came with another request before. Leave out (`()`) what your
+            downstream uses for something else.
+        options: more arguments for `httpx.Client`, such as `{"auth": …, "headers": …, "verify": …}`.
+
+    Raises:
+        ConfigurationError: the URL is none, the name is empty, or the policy is none that HTTP can honour.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        name: str,
+        policy: Policy,
+        limits: Limits | None = None,
+        header: str = "Idempotency-Key",
+        in_progress: Collection[int] = (409,),
+        mismatch: Collection[int] = (422,),
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(name=name, policy=policy, system="http", limits=limits or Limits())
+        try:
+            url = httpx.URL(base_url)
+        except (httpx.InvalidURL, TypeError) as error:
+            raise _no_url(name) from error
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise _no_url(name)
+        self._base_url = url
+        self._options = dict(options or {})
+        self.header = header
+        self.in_progress = frozenset(in_progress)
+        self.mismatch = frozenset(mismatch)
+
+    def connection_type(self) -> type[Requests]:
+        """What an effect gets as its first argument."""
+        return Requests
+
+    def means(self) -> HttpMeans:
+        """A client; connections are made when they are needed."""
+        timeout = httpx.Timeout(self.limits.attempt_timeout_s)
+        return HttpMeans(self, httpx.Client(base_url=self._base_url, **{"timeout": timeout, **self._options}))
+
+
+def _no_url(name: str) -> ConfigurationError:
+    # It may hold a password, so it is not shown.
+    return ConfigurationError(f"The URL of place {name!r} is none for HTTP.", hint="It has the form https://host/path.")
+
+
+class HttpMeans(Means):
+    """One client."""
+
+    def __init__(self, place: Http, client: httpx.Client) -> None:
+        self._place = place
+        self._client = client
+
+    def given(self, terms: Terms) -> Requests:
+        """The requests of one attempt."""
+        return Requests(self._place, self._client, terms)
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._client.close()
+
+
+class Requests:
+    """The requests of one effect, in one attempt; each has a key of its own.
+
+    Args:
+        place: what the downstream does in which way.
+        client: sends them.
+        terms: on what terms.
+    """
+
+    def __init__(self, place: Http, client: httpx.Client, terms: Terms) -> None:
+        self._place = place
+        self._client = client
+        self._terms = terms
+        self._sent = 0
+        self._done = 0
+
+    @property
+    def key(self) -> str:
+        """The key of the next request; for downstreams that want it elsewhere than in a header."""
+        return nth_key(self._terms.key, self._sent)
+
+    def get(self, url: str, **options: Any) -> httpx.Response:
+        """See `request`."""
+        return self.request("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> httpx.Response:
+        """See `request`."""
+        return self.request("POST", url, **options)
+
+    def put(self, url: str, **options: Any) -> httpx.Response:
+        """See `request`."""
+        return self.request("PUT", url, **options)
+
+    def patch(self, url: str, **options: Any) -> httpx.Response:
+        """See `request`."""
+        return self.request("PATCH", url, **options)
+
+    def delete(self, url: str, **options: Any) -> httpx.Response:
+        """See `request`."""
+        return self.request("DELETE", url, **options)
+
+    def request(self, method: str, url: str, **options: Any) -> httpx.Response:
+        """Sends one request with its key, and waits for the answer.
+
+        Args:
+            method: such as `POST`.
+            url: a path, or a whole URL.
+            options: as `httpx.Client.request` takes them.
+
+        Raises:
+            NotDone: it certainly was not worked on; the place repeats the effect.
+            OutcomeUnknown: nobody knows; the policy says what comes next.
+            ReplayError: the downstream has seen this key with another request.
+        """
+        headers = httpx.Headers(options.pop("headers", None))
+        if self._terms.keyed:
+            headers[self._place.header] = f'"{self.key}"'  # a string of RFC 8941; a UUID needs no escapes
+        self._sent += 1
+        try:
+            answer = self._client.request(method, url, headers=headers, **options)
+        except _NOT_SENT as error:
+            raise self._not_done(f"no connection ({type(error).__name__})") from error
+        except httpx.TransportError as error:
+            raise OutcomeUnknown(f"no answer ({type(error).__name__})") from error
+        except httpx.DecodingError as error:
+            raise OutcomeUnknown("an answer that cannot be decoded") from error
+        self._judge(answer)
+        self._done += 1
+        return answer
+
+    def _judge(self, answer: httpx.Response) -> None:
+        status, place = answer.status_code, self._place
+        asked_s = retry_after_s(answer.headers.get("Retry-After"), now_s=time.time())
+        if status == TOO_MANY:
+            raise self._not_done("429 Too Many Requests", asked_s)
+        if status in UNSURE:
+            raise OutcomeUnknown(f"the answer was {status}", retry_after_s=asked_s)
+        if not self._terms.keyed:
+            return
+        if status in place.in_progress:
+            raise OutcomeUnknown(f"{status}: an attempt with this key is still being worked on", retry_after_s=asked_s)
+        if status in place.mismatch:
+            call = self._terms.call
+            raise ReplayError(
+                f"{place.name!r} answered {status}: it has seen the key of effect {call.effect.name!r} with another "
+                "request.",
+                topic=call.partition.topic,
+                partition=call.partition.number,
+                offset=call.offset,
+                hint="An effect must send the same request when its record is redelivered; if this downstream says "
+                f"{status} of something else, write Http(…, mismatch=()).",
+            )
+
+    def _not_done(self, reason: str, asked_s: float | None = None) -> NotDone | OutcomeUnknown:
+        """Not done, as far as it goes: an earlier request of the same effect may well have been."""
+        if self._done:
+            return OutcomeUnknown(f"{reason}, after {self._done} request(s) that were done", retry_after_s=asked_s)
+        return NotDone(reason, retry_after_s=asked_s)
+
+
+def retry_after_s(header: str | None, *, now_s: float) -> float | None:
+    """`Retry-After` in seconds (RFC 9110, 10.2.3); None where there is none, or none that can be read.
+
+    Args:
+        header: seconds, or a date.
+        now_s: the time, in seconds since the epoch, that a date is compared with.
+    """
+    if header is None:
+        return None
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, moment.timestamp() - now_s)

@@ -1,0 +1,206 @@
+"""Mail as a place: their driver, smtplib; messages with a Message-ID out, and what became of each attempt in.
+
+SMTP has one moment that decides: the reply to the end of DATA (RFC 5321, 4.1.1.4). Whatever fails before it was not
+sent; where that reply is lost, the message may be on its way. A Message-ID that stays the same on every attempt
+(RFC 5322, 3.6.4) is what a mailbox, or a relay that cares, can recognise a repetition by; plain SMTP promises nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import smtplib
+from email.utils import getaddresses
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from oncewhere.effects.idempotency import nth_key
+from oncewhere.effects.outside import Means, OutsidePlace, Terms
+from oncewhere.effects.repetition import Limits
+from oncewhere.errors import ConfigurationError, NotDone, OutcomeUnknown
+
+if TYPE_CHECKING:
+    import ssl
+    from email.message import EmailMessage
+
+    from oncewhere.effects.policy import Policy
+
+_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+_OK = 250
+_PERMANENT = 500
+
+
+class Smtp(OutsidePlace["Mailer"]):
+    """A mail server that takes messages for delivery.
+
+    Args:
+        url: `smtp://`, `smtp+starttls://` or `smtps://`, then `user:password@host:port`.
+        name: your name for this place, such as `post`.
+        policy: how duplicates are prevented: `IdempotencyKey()` (the Message-ID), `AtMostOnce(claims=bank)` or
+            `AtLeastOnce(acknowledged="why")`. There is no default.
+        domain: the right side of the Message-IDs; a name of yours.
+        limits: how often and how long a call is attempted.
+        tls: for the encrypted schemes; Python's default, which checks certificates, when None.
+
+    Raises:
+        ConfigurationError: the URL cannot be read, the name is empty, or the policy is none that SMTP can honour.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        policy: Policy,
+        domain: str,
+        limits: Limits | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        super().__init__(name=name, policy=policy, system="smtp", limits=limits or Limits())
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise _unreadable(name) from error
+        if parts.scheme not in _SCHEMES or not parts.hostname:
+            raise _unreadable(name)
+        self.scheme = parts.scheme
+        self.host = parts.hostname
+        self.port = port or _SCHEMES[parts.scheme]
+        self.user = unquote(parts.username or "")
+        self.password = unquote(parts.password or "")
+        self.domain = domain
+        self.tls = tls
+
+    def connection_type(self) -> type[Mailer]:
+        """What an effect gets as its first argument."""
+        return Mailer
+
+    def means(self) -> SmtpMeans:
+        """A connection, made when it is needed."""
+        return SmtpMeans(self)
+
+
+def _unreadable(name: str) -> ConfigurationError:
+    # It may hold a password, so it is not shown.
+    return ConfigurationError(
+        f"The URL of place {name!r} cannot be read.",
+        hint="It has the form smtp://host:25, smtp+starttls://user:password@host:587 or smtps://host.",
+    )
+
+
+class SmtpMeans(Means):
+    """One connection, made anew where it was lost."""
+
+    def __init__(self, place: Smtp) -> None:
+        self._place = place
+        self._server: smtplib.SMTP | None = None
+
+    def given(self, terms: Terms) -> Mailer:
+        """The mails of one attempt."""
+        return Mailer(self, self._place, terms)
+
+    def server(self) -> smtplib.SMTP:
+        """A connection that has answered just now.
+
+        Raises:
+            OSError: there is none.
+            smtplib.SMTPException: the server does not want us.
+        """
+        if self._server is not None:
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                if self._server.noop()[0] == _OK:
+                    return self._server
+            self.close()
+        place, timeout = self._place, self._place.limits.attempt_timeout_s
+        if place.scheme == "smtps":
+            server: smtplib.SMTP = smtplib.SMTP_SSL(place.host, place.port, timeout=timeout, context=place.tls)
+        else:
+            server = smtplib.SMTP(place.host, place.port, timeout=timeout)
+        self._server = server
+        if place.scheme == "smtp+starttls":
+            server.starttls(context=place.tls)
+        if place.user:
+            server.login(place.user, place.password)
+        server.ehlo_or_helo_if_needed()
+        return server
+
+    def close(self) -> None:
+        """Hangs up."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+
+
+class Mailer:
+    """The mails of one effect, in one attempt; each has a Message-ID of its own.
+
+    Args:
+        means: the connection.
+        place: where to.
+        terms: on what terms.
+    """
+
+    def __init__(self, means: SmtpMeans, place: Smtp, terms: Terms) -> None:
+        self._means = means
+        self._place = place
+        self._terms = terms
+        self._sent = 0
+
+    def send(self, message: EmailMessage) -> str:
+        """Sends one message to everybody that it names, and gives its Message-ID.
+
+        Args:
+            message: with From and To (Cc, Bcc); its Message-ID is set here.
+
+        Raises:
+            NotDone: the server certainly did not take it.
+            OutcomeUnknown: the reply to the end of DATA was lost.
+        """
+        message_id = f"<{nth_key(self._terms.key, self._sent)}@{self._place.domain}>"
+        del message["Message-ID"]
+        message["Message-ID"] = message_id
+        self._sent += 1
+        senders = [address for _, address in getaddresses(message.get_all("From", []))]
+        named = [value for field in ("To", "Cc", "Bcc") for value in message.get_all(field, [])]
+        recipients = [address for _, address in getaddresses(named)]
+        if not senders or not recipients:
+            raise NotDone("a message needs From and To", permanent=True)
+        del message["Bcc"]
+        self._transmit(senders[0], recipients, message.as_bytes())
+        return message_id
+
+    def _transmit(self, sender: str, recipients: list[str], content: bytes) -> None:
+        try:
+            server = self._means.server()
+            _expect(server.mail(sender), "MAIL")
+            for recipient in recipients:
+                _expect(server.rcpt(recipient), "RCPT")
+        except NotDone as error:
+            self._means.close()  # the rest of this transaction is forgotten with it
+            raise self._as_far_as(error) from error
+        except (OSError, smtplib.SMTPException) as error:
+            self._means.close()
+            raise self._as_far_as(NotDone(f"no server took the message ({type(error).__name__})")) from error
+        try:
+            reply = server.data(content)
+        except smtplib.SMTPDataError as error:  # DATA itself was refused, before a byte of the message
+            raise self._as_far_as(_refused((error.smtp_code, b""), "DATA")) from error
+        except (OSError, smtplib.SMTPException) as error:
+            self._means.close()
+            raise OutcomeUnknown(f"no reply to the end of DATA ({type(error).__name__})") from error
+        if reply[0] != _OK:
+            raise self._as_far_as(_refused(reply, "end of DATA"))
+
+    def _as_far_as(self, error: NotDone) -> NotDone | OutcomeUnknown:
+        """Not done, as far as it goes: an earlier mail of the same effect was sent."""
+        return error if self._sent == 1 else OutcomeUnknown(f"{error.reason}, after {self._sent - 1} that were sent")
+
+
+def _expect(reply: tuple[int, bytes], what: str) -> None:
+    if reply[0] // 100 != _OK // 100:
+        raise _refused(reply, what)
+
+
+def _refused(reply: tuple[int, bytes], what: str) -> NotDone:
+    # Its text may quote an address, so only the code is shown.
+    return NotDone(f"{reply[0]} to {what}", permanent=reply[0] >= _PERMANENT)

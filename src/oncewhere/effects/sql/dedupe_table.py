@@ -1,0 +1,280 @@
+"""Dedupe by event identity as tables: identities and results in and out, set-based, through any `Database`.
+
+A few statements for a batch, whatever its size: before its first effect, what is known of all its identities; before
+COMMIT, the rows of the events whose effects were executed, and their positions and results beside them. A row that is
+taken by then: another instance did that event in between; its unique key decided, so this transaction is rolled back,
+effects and all, and the batch begins again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oncewhere.effects.dedupe import Claim, Known, Position, Ruling, rule
+from oncewhere.effects.place import Batch, Call, Start, UndecidedError
+from oncewhere.effects.recorded import CallKey, pack, unpack
+from oncewhere.effects.sql.connection import Database, TakenError, find, insert
+from oncewhere.effects.sql.dialect import Dialect, Kind
+from oncewhere.effects.sql.keeper import Keeper, Page
+from oncewhere.effects.sql.table import Table, check_engine, columns_of, required_columns, unique_columns
+from oncewhere.errors import ConfigurationError, DuplicateEvent, RecordError, ReplayError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from oncewhere.effects.policy import DedupeTable
+    from oncewhere.records import Partition
+
+RECORDED = Table(
+    columns={
+        "dedupe_table": Kind.NAME,
+        "event_id": Kind.NAME,
+        "group_id": Kind.NAME,
+        "topic_id": Kind.NAME,
+        "partition": Kind.INTEGER,
+        "record_offset": Kind.BIGINT,
+        "results": Kind.BYTES,
+    },
+    key=("dedupe_table", "event_id"),
+    stamp="recorded_at",
+)
+"""Our companion of a dedupe table: where each event was done, and what its effects returned."""
+
+
+def example_ddl(policy: DedupeTable, dialect: Dialect) -> str:
+    """A dedupe table that fits the policy, for the hint when there is none."""
+    return (
+        f"create table {dialect.quoted(policy.table)} ({dialect.quoted(policy.column)} varchar(64) primary key, "
+        "processed_at timestamp not null default current_timestamp);"
+    )
+
+
+class DedupeKeeper(Keeper):
+    """Keeps the dedupe table and its companion for one group.
+
+    Args:
+        policy: the policy that asked for it.
+        group_id: the consumer group.
+        place: the place's name, for sentences.
+        dialect: the database's SQL.
+    """
+
+    watches_keys = False
+
+    def __init__(self, policy: DedupeTable, *, group_id: str, place: str, dialect: Dialect) -> None:
+        self.policy = policy
+        self.group_id = group_id
+        self.place = place
+        self._dialect = dialect
+        self._kind = dialect.reports(Kind.NAME)
+
+    def prepare(self, db: Database) -> None:
+        """Checks the user's table, and creates or checks ours."""
+        policy = self.policy
+        columns = columns_of(db, policy.table)
+        if not columns:
+            raise ConfigurationError(
+                f"The dedupe table {policy.table!r} does not exist in {self.place!r}.",
+                hint=f"Create it: {example_ddl(policy, self._dialect)}",
+            )
+        if policy.column not in columns:
+            raise ConfigurationError(
+                f"The dedupe table {policy.table!r} in {self.place!r} has no column {policy.column!r}.",
+                hint=f"Its columns are {', '.join(columns)}: name the one that holds the event identity.",
+            )
+        self._check_usable(db)
+        RECORDED.ensure(db, policy.recorded, create=policy.create, place=self.place)
+        # Without its length: a cast to `varchar(64)` would cut an identity short, an insert refuses it.
+        self._kind = columns[policy.column]
+
+    def assigned(self, db: Database, starts: Mapping[Partition, Start]) -> None:
+        """Nothing to read: each event carries its own record."""
+
+    def released(self, partitions: Iterable[Partition]) -> None:
+        """Nothing to forget."""
+
+    def open(self, batch: Batch) -> DedupePage:
+        """A page for one batch."""
+        return DedupePage(self, batch)
+
+    def known(self, db: Database, identities: list[str]) -> dict[str, Known]:
+        """What the tables say of these identities; those without a row are left out.
+
+        Raises:
+            ConfigurationError: the column takes two identities for one (a collation that ignores case).
+        """
+        policy = self.policy
+        among = (policy.column, self._kind)
+        rows = find(db, policy.table, [policy.column], among=among, values=identities)
+        if not rows:
+            return {}
+        done = self._spelled([str(row[0]) for row in rows], identities)
+        found = {identity: Known(None) for identity in done}
+        columns = ("event_id", "group_id", "topic_id", "partition", "record_offset", "results")
+        recorded = find(
+            db,
+            policy.recorded,
+            columns,
+            among=("event_id", self._dialect.reports(Kind.NAME)),
+            values=sorted(done),
+            where={"dedupe_table": policy.table},
+        )
+        for identity, group_id, topic_id, partition, offset, results in recorded:
+            found[identity] = Known(Position(group_id, topic_id, partition, offset), unpack(results))
+        return found
+
+    def keep(self, db: Database, claims: Mapping[str, Claim]) -> None:
+        """Inserts the rows of executed events.
+
+        Raises:
+            UndecidedError: one of them has a row by now.
+        """
+        policy = self.policy
+        # Sorted, so that two instances take the unique key's locks in the same order.
+        claimed = sorted(claims)
+        try:
+            insert(db, policy.table, {policy.column: self._kind}, [(identity,) for identity in claimed])
+        except TakenError as error:
+            raise UndecidedError(
+                f"another instance recorded one of these events in {policy.table!r} of {self.place!r}",
+            ) from error
+        rows = [
+            (policy.table, identity, *claims[identity].position, pack(claims[identity].results)) for identity in claimed
+        ]
+        # The dedupe row decided; a companion left over from a purged dedupe row is replaced.
+        insert(
+            db,
+            policy.recorded,
+            RECORDED.types(self._dialect),
+            rows,
+            replacing=RECORDED.key,
+            stamp=RECORDED.stamp,
+        )
+
+    def _spelled(self, found: list[str], identities: list[str]) -> set[str]:
+        """The identities that were found, spelled as they were asked for."""
+        asked = set(identities)
+        others = [identity for identity in found if identity not in asked]
+        if others and self._kind in _SPELLED_FREELY:
+            # The system writes a UUID or a number in its own one way, however it was asked for.
+            written = {_canonical(identity) for identity in found}
+            return {identity for identity in identities if _canonical(identity) in written}
+        if others:
+            raise ConfigurationError(
+                f"The column {self.policy.column!r} of {self.policy.table!r} in {self.place!r} takes two spellings of "
+                f"an event identity for one (it has a row for one of this batch that is spelled otherwise).",
+                hint="Give the column a collation that compares byte by byte (MySQL: utf8mb4_bin), or spell identities "
+                "in one way: two events would be taken for one, and the second would be lost.",
+            )
+        return set(found)
+
+    def _check_usable(self, db: Database) -> None:
+        policy, q = self.policy, self._dialect.quoted
+        where = f"The dedupe table {policy.table!r} in {self.place!r}"
+        check_engine(db, policy.table, place=self.place)
+        if policy.column not in unique_columns(db, policy.table):
+            raise ConfigurationError(
+                f"{where} has no primary key or unique constraint on {policy.column!r} alone, so it cannot refuse a "
+                "duplicate.",
+                hint=f"Add one: alter table {q(policy.table)} add primary key ({q(policy.column)});",
+            )
+        needed = [name for name in required_columns(db, policy.table) if name != policy.column]
+        if needed:
+            names = ", ".join(repr(name) for name in needed)
+            raise ConfigurationError(
+                f"{where} asks for more than an event identity: {names} may not be null and has no default.",
+                hint="Give it a default; what belongs to the effect goes into a table of the effect.",
+            )
+
+
+class DedupePage(Page):
+    """The dedupe table during one batch."""
+
+    def __init__(self, keeper: DedupeKeeper, batch: Batch) -> None:
+        self._keeper = keeper
+        self._batch = batch
+        self._known: dict[str, Known] | None = None
+        self._claims: dict[str, Claim] = {}
+
+    def recall(self, db: Database, call: Call) -> bytes | None:
+        """The recorded result of a call, or None; the first call of a batch asks the tables for all its identities."""
+        identity = _identity(call)
+        if self._known is None:
+            identities = {i for i in self._batch.identities if i is not None}
+            self._known = self._keeper.known(db, sorted(identities | {identity}))
+        here = _position(self._keeper.group_id, call)
+        known = self._known.get(identity)
+        match rule(known, self._claims.get(identity), here):
+            case Ruling.EXECUTE:
+                # Claimed before it is executed: an effect that fails takes the whole batch with it.
+                self._claims.setdefault(identity, Claim(here))
+                return None
+            case Ruling.DUPLICATE:
+                raise DuplicateEvent
+            case Ruling.REPLAY:
+                raw = known.results.get(_key(call)) if known else None
+                if raw is None:
+                    raise _not_recorded(call)
+                return raw
+
+    def record(self, call: Call, raw: bytes) -> None:
+        """Notes a new result with its event."""
+        self._claims[_identity(call)].results[_key(call)] = raw
+
+    def means_done(self, key: str) -> bool:
+        """Never: an effect's own keys are its own business."""
+        del key
+        return False
+
+    def needs_decision(self) -> bool:
+        """True when events are claimed: a batch of redeliveries and duplicates writes nothing."""
+        return bool(self._claims)
+
+    def write(self, db: Database) -> None:
+        """The last statements before COMMIT: one row per executed event, and its results."""
+        if self._claims:
+            self._keeper.keep(db, self._claims)
+
+    def decided(self) -> None:
+        """Nothing is kept in memory."""
+
+    def confirmed(self) -> None:
+        """Nothing is kept in memory."""
+
+
+def _canonical(identity: str) -> str:
+    return identity.replace("-", "").strip("{}").lower().lstrip("0")
+
+
+_SPELLED_FREELY = frozenset({"uuid", "integer", "bigint", "smallint", "int", "numeric"})
+"""Types of a dedupe column that have one spelling of their own, whatever the identity looks like."""
+
+
+def _identity(call: Call) -> str:
+    if call.identity is None:
+        raise RecordError(
+            f"effect {call.effect.name!r} is deduplicated by event identity, and this record has none.",
+            topic=call.partition.topic,
+            partition=call.partition.number,
+            offset=call.offset,
+            hint="Name one: @app.consume(topic, type, identity='event_id'), or a function of the value.",
+        )
+    return call.identity
+
+
+def _position(group_id: str, call: Call) -> Position:
+    return Position(group_id, call.partition.topic_id, call.partition.number, call.offset)
+
+
+def _key(call: Call) -> CallKey:
+    return CallKey(call.offset, call.effect.name, call.nth)
+
+
+def _not_recorded(call: Call) -> ReplayError:
+    return ReplayError(
+        f"redelivered, but no result of effect {call.effect.name!r} (call {call.nth}) was recorded with its event.",
+        topic=call.partition.topic,
+        partition=call.partition.number,
+        offset=call.offset,
+        hint="Run the handler that made the recorded effects until the group has passed this offset.",
+    )

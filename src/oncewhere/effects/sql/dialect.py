@@ -1,0 +1,244 @@
+"""What differs between SQL systems, as data: kinds of columns and shapes of statements in, SQL text out.
+
+Statements are written once, with `%s` for each parameter and with the names of the standard; a dialect fills in the
+rest. Whoever adds a system adds one `Dialect` here and one driver module beside `effects/postgres.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from oncewhere.errors import ConfigurationError
+
+
+class Kind(StrEnum):
+    """What a column of ours holds."""
+
+    NAME = "name"
+    """Text that is compared byte by byte and may be part of a key."""
+    INTEGER = "integer"
+    BIGINT = "bigint"
+    BYTES = "bytes"
+    MOMENT = "moment"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """How a system is asked about its tables; each statement takes the parameters that `address` gives.
+
+    Attributes:
+        address: a table's name as the parameters of the statements below.
+        columns: gives (name, type without length) of each column, in order; nothing where there is no such table.
+        unique: gives the columns that have a unique key of their own, one that is checked at once.
+        required: gives the columns that may not be null and have no default.
+        engine: gives the table's storage engine; empty where every table is transactional.
+    """
+
+    address: Callable[[str], list[object]]
+    columns: str
+    unique: str
+    required: str
+    engine: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One SQL system.
+
+    Attributes:
+        name: what it is called in declarations: `postgresql`.
+        title: what it is called in sentences: `PostgreSQL`.
+        quote: what stands around a name.
+        types: how a column of each kind is declared.
+        reported: how the catalog reports those kinds that it does not report as they are declared.
+        arrays: True where rows travel as one array for each column (`unnest`), False where each is bound by itself.
+        upsert: what follows an INSERT that may find its key taken, with `{keys}` and `{sets}` to be filled in.
+        proposed: the value that was to be inserted, inside `{sets}`, with `{column}` to be filled in.
+        catalog: how its tables are looked at.
+        creation_lock: a statement that lets only one instance at a time create tables; empty where none is needed.
+        table_options: what follows a table's columns in CREATE TABLE.
+        hot_options: the same for a table whose few rows are updated all the time.
+        transactional_engine: the storage engine that a table must have; empty where there is only one.
+        ddl_commits: True where CREATE TABLE commits by itself.
+    """
+
+    name: str
+    title: str
+    quote: str
+    types: Mapping[Kind, str]
+    reported: Mapping[Kind, str]
+    arrays: bool
+    upsert: str
+    proposed: str
+    catalog: Catalog
+    creation_lock: str = ""
+    table_options: str = ""
+    hot_options: str = ""
+    transactional_engine: str = ""
+    ddl_commits: bool = False
+
+    def quoted(self, name: str) -> str:
+        """A name, quoted part by part: `bank.processed_event` becomes `"bank"."processed_event"`.
+
+        Raises:
+            ConfigurationError: a part is empty, or holds a percent sign (which a driver takes for a parameter).
+        """
+        if "%" in name or "\0" in name or not all(name.split(".")):
+            raise ConfigurationError(
+                f"{name!r} is no name for a table or column.", hint="Write 'name' or 'schema.name'."
+            )
+        mark = self.quote
+        return ".".join(mark + part.replace(mark, mark * 2) + mark for part in name.split("."))
+
+    def reports(self, kind: Kind) -> str:
+        """How the catalog reports a column of a kind."""
+        return self.reported.get(kind, self.types[kind])
+
+    def insert(
+        self,
+        table: str,
+        columns: Mapping[str, str],
+        *,
+        replacing: Sequence[str] = (),
+        stamp: str = "",
+    ) -> str:
+        """The statement that inserts many rows; `Database.insert` runs it.
+
+        Args:
+            table: its name, not quoted yet.
+            columns: the columns and their types, in order.
+            replacing: the columns of a key whose row, where there is one, gets the new values; none to have it refused.
+            stamp: the column that then says when that was.
+        """
+        names = ", ".join(self.quoted(column) for column in columns)
+        if self.arrays:
+            arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
+            rows = f"select * from unnest({arrays})"  # noqa: S608 - types come from the catalog
+        else:
+            rows = f"values ({', '.join(['%s'] * len(columns))})"
+        tail = f" {self._upsert(columns, replacing, stamp)}" if replacing else ""
+        return f"insert into {self.quoted(table)} ({names}) {rows}{tail}"
+
+    def among(self, column: str, kind: str, count: int) -> str:
+        """A condition: the column's value is one of `count` given ones; `Database.find` fills them in."""
+        if self.arrays:
+            return f"{column} = any(%s::{kind}[])"
+        return f"{column} in ({', '.join(['%s'] * count)})"
+
+    def _upsert(self, columns: Mapping[str, str], keys: Sequence[str], stamp: str) -> str:
+        sets = [
+            f"{self.quoted(column)} = {self.proposed.format(column=self.quoted(column))}"
+            for column in columns
+            if column not in keys
+        ]
+        if stamp:
+            sets.append(f"{self.quoted(stamp)} = current_timestamp")
+        return self.upsert.format(keys=", ".join(self.quoted(key) for key in keys), sets=", ".join(sets))
+
+
+def split(table: str) -> tuple[str | None, str]:
+    """`schema.name` as its parts; None where no schema is named."""
+    schema, _, name = table.rpartition(".")
+    return schema or None, name
+
+
+def _quoted_for_postgresql(table: str) -> list[object]:
+    return [POSTGRESQL.quoted(table)]
+
+
+POSTGRESQL = Dialect(
+    name="postgresql",
+    title="PostgreSQL",
+    quote='"',
+    types={
+        Kind.NAME: "text",
+        Kind.INTEGER: "integer",
+        Kind.BIGINT: "bigint",
+        Kind.BYTES: "bytea",
+        Kind.MOMENT: "timestamp with time zone",
+    },
+    reported={},
+    arrays=True,
+    upsert="on conflict ({keys}) do update set {sets}",
+    proposed="excluded.{column}",
+    catalog=Catalog(
+        address=_quoted_for_postgresql,
+        columns="select attname, format_type(atttypid, null) from pg_attribute "
+        "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
+        unique="select a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid "
+        "and a.attnum = i.indkey[0] where i.indrelid = to_regclass(%s) and i.indisunique and i.indimmediate "
+        "and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null and i.indexprs is null",
+        required="select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 "
+        "and not attisdropped and attnotnull and not atthasdef and attidentity = '' and attgenerated = ''",
+    ),
+    creation_lock="select pg_advisory_xact_lock(1869505381)",  # "once"
+    # Room beside a row for its next version: an update that changes no index stays on its page.
+    hot_options=" with (fillfactor = 50)",
+)
+
+MYSQL = Dialect(
+    name="mysql",
+    title="MySQL",
+    quote="`",
+    types={
+        # Compared byte by byte: in MySQL's own default collation 'E1' and 'e1' are the same key.
+        Kind.NAME: "varchar(255) character set utf8mb4 collate utf8mb4_bin",
+        Kind.INTEGER: "int",
+        Kind.BIGINT: "bigint",
+        Kind.BYTES: "longblob",
+        Kind.MOMENT: "timestamp(6)",
+    },
+    reported={Kind.NAME: "varchar", Kind.MOMENT: "timestamp"},
+    arrays=False,
+    upsert="on duplicate key update {sets}",
+    proposed="values({column})",
+    catalog=Catalog(
+        address=lambda table: list(split(table)),
+        columns="select column_name, data_type from information_schema.columns "
+        "where table_schema = coalesce(%s, database()) and table_name = %s order by ordinal_position",
+        unique="select min(column_name) from information_schema.statistics "
+        "where table_schema = coalesce(%s, database()) and table_name = %s and non_unique = 0 "
+        "group by index_name having count(*) = 1 and max(sub_part) is null",
+        required="select column_name from information_schema.columns where table_schema = coalesce(%s, database()) "
+        "and table_name = %s and is_nullable = 'NO' and column_default is null "
+        "and extra not like '%%auto_increment%%' and extra not like '%%GENERATED%%'",
+        engine="select engine from information_schema.tables "
+        "where table_schema = coalesce(%s, database()) and table_name = %s",
+    ),
+    table_options=" engine = InnoDB",
+    hot_options=" engine = InnoDB",
+    transactional_engine="InnoDB",
+    ddl_commits=True,
+)
+
+SQLITE = Dialect(
+    name="sqlite",
+    title="SQLite",
+    quote='"',
+    types={
+        Kind.NAME: "text",
+        Kind.INTEGER: "integer",
+        Kind.BIGINT: "bigint",
+        Kind.BYTES: "blob",
+        Kind.MOMENT: "timestamp",
+    },
+    reported={},
+    arrays=False,
+    upsert="on conflict ({keys}) do update set {sets}",
+    proposed="excluded.{column}",
+    catalog=Catalog(
+        address=lambda table: [split(table)[1], split(table)[0] or "main"],
+        columns="select name, lower(type) from pragma_table_info(%s, %s)",
+        unique="with t(name, place) as (select %s, %s) "
+        "select c.name from t, pragma_index_list(t.name, t.place) i, pragma_index_info(i.name, t.place) c "
+        'where i."unique" = 1 and i.partial = 0 '
+        "group by i.name having count(*) = 1 "
+        "union select p.name from t, pragma_table_info(t.name, t.place) p where p.pk = 1 "
+        "and (select max(pk) from pragma_table_info(t.name, t.place)) = 1",
+        required='select name from pragma_table_info(%s, %s) where "notnull" = 1 and dflt_value is null and pk = 0',
+    ),
+)
+
+DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (POSTGRESQL, MYSQL, SQLITE)}

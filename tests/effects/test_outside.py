@@ -1,0 +1,380 @@
+"""Places without transactions: a downstream that works, answers late, drops, or refuses; and what is done about it."""
+
+from __future__ import annotations
+
+import smtplib
+import socket
+from email.message import EmailMessage
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+from aiosmtpd.controller import Controller
+from downstream import DROP_AFTER, DROP_BEFORE, Downstream, running
+from systems import Database
+
+from oncewhere import (
+    AtLeastOnce,
+    AtMostOnce,
+    Derive,
+    EffectInDoubt,
+    Function,
+    Http,
+    IdempotencyKey,
+    Limits,
+    NotDone,
+    OffsetLedger,
+    OutcomeUnknown,
+    ReplayError,
+    Smtp,
+    effect,
+)
+from oncewhere.effects.http import Requests
+from oncewhere.effects.outside import OutsidePlace
+from oncewhere.effects.place import Batch, Call, Span, UndecidedError
+from oncewhere.effects.policy import Policy
+from oncewhere.effects.smtp import Mailer
+from oncewhere.errors import ConfigurationError, UnreachableError
+from oncewhere.records import Partition
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from oncewhere.effects.effect import Effect
+
+pytestmark = pytest.mark.servers
+
+PARTITION = Partition("payments", 0, "id-1")
+QUICK = Limits(max_attempts=3, attempt_timeout_s=2.0, total_s=4.0, first_pause_s=0.01, longest_pause_s=0.02)
+
+
+@pytest.fixture
+def gateway() -> Iterator[Downstream]:
+    with running() as downstream:
+        yield downstream
+
+
+def charging(gateway: Downstream, policy: Policy, **options: Any) -> Effect[..., str]:
+    place = Http(gateway.url, name="gateway", policy=policy, limits=QUICK, **options)
+
+    @effect(place)
+    def charge(http: Requests, name: str, amount: int) -> str:
+        answer = http.post("/charges", json={"charge": name, "amount": amount})
+        answer.raise_for_status()
+        return str(answer.json()["receipt"])
+
+    return charge
+
+
+class Life:
+    """One life of a processor, at one place."""
+
+    def __init__(self, which: Effect[..., Any]) -> None:
+        self.effect = which
+        self.opened = which.place.open("g")
+
+    def batch(self) -> Any:
+        return self.opened.begin(Batch([Span(PARTITION, 0, 1)]))
+
+    def run(self, *args: Any, offset: int = 0, work: Any = None) -> Any:
+        return (work or self.batch()).run(Call(self.effect, PARTITION, offset, 0, f"e{offset}"), args, {})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.opened.close()
+
+
+def test_a_redelivered_record_sends_the_same_key_and_gets_the_same_answer(gateway: Downstream) -> None:
+    charge = charging(gateway, IdempotencyKey())
+    for _ in range(2):
+        with Life(charge) as life:
+            assert life.run("c0", 5) == "c0-1"
+    assert gateway.done == {"c0": 1}
+    assert len(set(gateway.keys)) == 1
+    assert gateway.keys[0] is not None
+    assert gateway.keys[0].startswith('"')
+    assert gateway.keys[0].endswith('"')
+
+
+@pytest.mark.parametrize("cue", [DROP_BEFORE, DROP_AFTER, (500, {}), (503, {}), (409, {}), (429, {})], ids=str)
+def test_an_attempt_of_unknown_outcome_is_repeated_with_the_same_key(gateway: Downstream, cue: Any) -> None:
+    gateway.script = [cue, cue]
+    with Life(charging(gateway, IdempotencyKey())) as life:
+        assert life.run("c0", 5) == "c0-1"
+    assert gateway.done == {"c0": 1}
+    assert len(gateway.keys) == 3
+    assert len(set(gateway.keys)) == 1
+
+
+def test_a_downstream_that_ignores_keys_is_caught_by_its_count(gateway: Downstream) -> None:
+    """The control: the same drop, and no key honoured. If this stayed at one, the tests above would prove nothing."""
+    gateway.honours = False
+    gateway.script = [DROP_AFTER]
+    with Life(charging(gateway, IdempotencyKey())) as life:
+        life.run("c0", 5)
+    assert gateway.done == {"c0": 2}
+
+
+def test_a_downstream_that_stays_away_takes_the_batch_back_within_the_limits(gateway: Downstream) -> None:
+    gateway.script = [DROP_AFTER] * 10
+    with Life(charging(gateway, IdempotencyKey())) as life:
+        with pytest.raises(UndecidedError, match="'gateway': no answer") as raised:
+            life.run("c0", 5)
+        assert raised.value.unknown
+        assert len(gateway.keys) == QUICK.max_attempts
+        gateway.script = []
+        assert life.run("c0", 5) == "c0-1"
+    assert gateway.done == {"c0": 1}
+
+
+def test_no_connection_is_known_not_to_be_done() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    with (
+        Life(charging(Downstream(url=url), IdempotencyKey())) as life,
+        pytest.raises(UndecidedError, match="no connection") as raised,
+    ):
+        life.run("c0", 5)
+    assert not raised.value.unknown
+
+
+def test_retry_after_is_waited_for_and_what_is_too_long_is_not_sent_before(
+    gateway: Downstream,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("oncewhere.effects.outside.time.sleep", slept.append)
+    gateway.script = [(503, {"Retry-After": "2"}), (429, {"Retry-After": "3600"})]
+    with Life(charging(gateway, IdempotencyKey())) as life:
+        with pytest.raises(UndecidedError, match="429"):
+            life.run("c0", 5)
+        assert slept == [2.0]
+        for _ in range(2):
+            with pytest.raises(UndecidedError, match="left alone"):
+                life.run("c0", 5)
+    assert len(gateway.keys) == 2
+    assert gateway.done == {}
+
+
+def test_another_request_under_the_same_key_is_refused_and_not_repeated(gateway: Downstream) -> None:
+    charge = charging(gateway, IdempotencyKey())
+    with Life(charge) as life:
+        life.run("c0", 5)
+        with pytest.raises(ReplayError, match=r"answered 422.*with another request"):
+            life.run("c0", 6)
+        assert len(gateway.keys) == 2
+    with Life(charging(gateway, IdempotencyKey(), mismatch=())) as life, pytest.raises(Exception, match="422"):
+        life.run("c0", 6)
+
+
+def test_an_answer_that_was_recorded_is_given_without_asking_again(gateway: Downstream, db: Database) -> None:
+    policy = IdempotencyKey(answers=db.place(OffsetLedger()))  # type: ignore[arg-type]
+    charge = charging(gateway, policy)
+    with Life(charge) as life:
+        work = life.batch()
+        assert [life.run(f"c{n}", 5, offset=n, work=work) for n in range(2)] == ["c0-1", "c1-1"]
+        work.decide()
+    gateway.honours = False  # its keys have expired
+    with Life(charge) as life:
+        work = life.batch()
+        assert [life.run(f"c{n}", 5, offset=n, work=work) for n in range(3)] == ["c0-1", "c1-1", "c2-1"]
+        assert (work.decide().executed, work._replayed) == (1, 2)
+    assert gateway.done == {"c0": 1, "c1": 1, "c2": 1}
+
+
+def test_what_is_claimed_and_settled_gives_its_result_and_never_runs_again(gateway: Downstream, db: Database) -> None:
+    charge = charging(gateway, AtMostOnce(claims=db.place(OffsetLedger())))  # type: ignore[arg-type]
+    for _ in range(2):
+        with Life(charge) as life:
+            assert life.run("c0", 5) == "c0-1"
+    assert gateway.done == {"c0": 1}
+    assert gateway.keys == [None], "a downstream without keys is shown none"
+
+
+@pytest.mark.parametrize("cue", [DROP_BEFORE, DROP_AFTER, (500, {})], ids=str)
+def test_at_most_once_never_repeats_what_is_unknown(gateway: Downstream, sqlite: Database, cue: Any) -> None:
+    charge = charging(gateway, AtMostOnce(claims=sqlite.place(OffsetLedger())))  # type: ignore[arg-type]
+    gateway.script = [cue]
+    for _ in range(2):
+        with Life(charge) as life, pytest.raises(EffectInDoubt):
+            life.run("c0", 5)
+    assert len(gateway.keys) == 1
+    assert gateway.done == ({"c0": 1} if cue == DROP_AFTER else {})
+    assert sqlite.run("select state, effect, record_offset from oncewhere_calls") == [("in-doubt", "charge", 0)]
+
+
+def test_at_most_once_repeats_what_certainly_was_not_done(gateway: Downstream, sqlite: Database) -> None:
+    charge = charging(gateway, AtMostOnce(claims=sqlite.place(OffsetLedger())))  # type: ignore[arg-type]
+    gateway.script = [(429, {})] * QUICK.max_attempts
+    with Life(charge) as life:
+        with pytest.raises(UndecidedError, match="429"):
+            life.run("c0", 5)
+        assert sqlite.run("select count(*) from oncewhere_calls") == [(0,)], "the claim is given back"
+        assert life.run("c0", 5) == "c0-1"
+    assert gateway.done == {"c0": 1}
+
+
+def test_a_zombie_cannot_settle_what_its_successor_took_for_a_crash(sqlite: Database) -> None:
+    place = Function("machine", policy=AtMostOnce(claims=sqlite.place(OffsetLedger())))  # type: ignore[arg-type]
+    done: list[str] = []
+
+    @effect(place)
+    def punch(key: str) -> None:
+        with Life(punch) as successor, pytest.raises(EffectInDoubt):
+            successor.run()
+        done.append(key)
+
+    with Life(punch) as zombie, pytest.raises(UndecidedError, match="took it for a crash"):
+        zombie.run()
+    assert len(done) == 1
+    assert sqlite.run("select state from oncewhere_calls") == [("in-doubt",)]
+
+
+def test_at_least_once_repeats_and_counts_on_nobody(gateway: Downstream) -> None:
+    gateway.script = [DROP_AFTER]
+    with Life(charging(gateway, AtLeastOnce(acknowledged="a ping"))) as life:
+        assert life.run("c0", 5) == "c0-2"
+    assert gateway.done == {"c0": 2}
+    assert gateway.keys == [None, None]
+
+
+def test_requests_of_one_effect_have_keys_of_their_own_and_a_late_refusal_is_unknown(gateway: Downstream) -> None:
+    place = Http(gateway.url, name="gateway", policy=IdempotencyKey(), limits=QUICK)
+    outcomes: list[BaseException] = []
+
+    @effect(place)
+    def both(http: Requests) -> None:
+        http.post("/charges", json={"charge": "first"})
+        try:
+            http.post("/charges", json={"charge": "second"})
+        except (NotDone, OutcomeUnknown) as error:
+            outcomes.append(error)
+            raise
+
+    gateway.script = [(201, {}), (429, {})]
+    with Life(both) as life:
+        life.run()
+    assert isinstance(outcomes[0], OutcomeUnknown)
+    assert gateway.done == {"first": 1, "second": 1}
+    assert len(set(gateway.keys)) == 2
+
+
+def test_a_function_gets_the_key_and_says_what_became_of_it() -> None:
+    keys: list[str] = []
+
+    @effect(Function("machine", policy=IdempotencyKey(derive=Derive.POSITION), limits=QUICK))
+    def punch(key: str) -> int:
+        keys.append(key)
+        if len(keys) < 3:
+            raise (NotDone if len(keys) == 1 else OutcomeUnknown)("busy")
+        return len(keys)
+
+    with Life(punch) as life:
+        assert life.run() == 3
+    assert len(set(keys)) == 1
+
+
+def test_a_journal_that_does_not_answer_is_unreachable_and_what_is_no_database_is_refused(gateway: Downstream) -> None:
+    dead = Database("postgresql", "postgresql://me@127.0.0.1:1/bank").place(OffsetLedger())
+    with pytest.raises(UnreachableError, match="calls of place 'gateway'"):
+        charging(gateway, AtMostOnce(claims=dead)).place.open("g")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="is no SQL place"):
+        charging(gateway, AtMostOnce(claims="bank"))  # type: ignore[arg-type]
+
+
+class Sink:
+    """Keeps mails; on cue it refuses, or hangs up after it has taken one."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.cues: list[str] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
+        cue = self.cues.pop(0) if self.cues else "250 accepted"
+        if cue.startswith(("2", "drop")):
+            head = next(line for line in envelope.content.splitlines() if line.startswith(b"Message-ID"))
+            self.ids.append(head.decode().partition(": ")[2])
+        if cue == "drop":
+            server.transport.abort()
+        return cue
+
+
+class OnAnyPort(Controller):
+    """A server on a port that the operating system chooses."""
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
+@pytest.fixture
+def post() -> Iterator[tuple[str, Sink]]:
+    sink = Sink()
+    controller = OnAnyPort(sink, hostname="127.0.0.1", port=0, ready_timeout=20)
+    controller.start()
+    yield f"smtp://127.0.0.1:{controller.port}", sink
+    controller.stop()
+
+
+def mailing(url: str, policy: Policy) -> Effect[..., str]:
+    @effect(Smtp(url, name="post", policy=policy, domain="bank.example", limits=QUICK))
+    def notify(mailer: Mailer, text: str) -> str:
+        message = EmailMessage()
+        message["From"], message["To"] = "bank@bank.example", "Payer <payer@example.org>"
+        message.set_content(text)
+        return mailer.send(message)
+
+    return notify
+
+
+@pytest.mark.parametrize("cue", ["451 later", "drop"])
+def test_a_mail_is_repeated_with_the_same_message_id(post: tuple[str, Sink], cue: str) -> None:
+    url, sink = post
+    sink.cues = [cue]
+    with Life(mailing(url, IdempotencyKey())) as life:
+        message_id = life.run("settled")
+    with Life(mailing(url, IdempotencyKey())) as life:
+        assert life.run("settled") == message_id
+    assert set(sink.ids) == {message_id}
+    assert len(sink.ids) == (3 if cue == "drop" else 2), "plain SMTP promises nothing: the id is all that tells"
+    assert message_id.endswith("@bank.example>")
+
+
+def test_a_mail_whose_reply_was_lost_is_in_doubt_and_not_sent_again(post: tuple[str, Sink], sqlite: Database) -> None:
+    url, sink = post
+    notify = mailing(url, AtMostOnce(claims=sqlite.place(OffsetLedger())))  # type: ignore[arg-type]
+    sink.cues = ["451 later", "drop"]
+    for _ in range(2):
+        with Life(notify) as life, pytest.raises(EffectInDoubt):
+            life.run("settled")
+    assert len(sink.ids) == 1
+
+
+def test_a_mail_that_is_refused_for_good_is_the_handlers_to_judge(post: tuple[str, Sink], sqlite: Database) -> None:
+    url, sink = post
+    notify = mailing(url, AtMostOnce(claims=sqlite.place(OffsetLedger())))  # type: ignore[arg-type]
+    sink.cues = ["554 no"]
+    with Life(notify) as life, pytest.raises(NotDone, match="554 to end of DATA"):
+        life.run("settled")
+    assert sqlite.run("select count(*) from oncewhere_calls") == [(0,)]
+
+
+def test_a_mail_server_that_is_not_there_has_sent_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"smtp://127.0.0.1:{taken.getsockname()[1]}"
+    with Life(mailing(url, IdempotencyKey())) as life, pytest.raises(UndecidedError, match="no server took") as raised:
+        life.run("settled")
+    assert not raised.value.unknown
+    assert issubclass(smtplib.SMTPConnectError, OSError)
+
+
+@pytest.mark.parametrize("place", [Http, Smtp, Function])
+def test_a_place_says_what_it_is(place: type[OutsidePlace[Any]]) -> None:
+    made: dict[Any, OutsidePlace[Any]] = {
+        Http: Http("https://gateway.example", name="g", policy=IdempotencyKey()),
+        Smtp: Smtp("smtps://post.example", name="g", policy=IdempotencyKey(), domain="d"),
+        Function: Function("g", policy=IdempotencyKey()),
+    }
+    assert repr(made[place]) == f"<{place.__name__} 'g', idempotency-key>"
+    assert made[place].idle_limit_s is None
