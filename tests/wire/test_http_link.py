@@ -285,8 +285,8 @@ def test_what_is_held_at_the_processors_end_is_given_back_untold() -> None:
 
 
 def test_a_business_identity_is_found_in_the_content(wire: Wire) -> None:
-    def identify(key: object, value: bytes | None, headers: object) -> str | None:
-        assert key is None
+    def identify(path: object, value: bytes | None, headers: object) -> str | None:
+        assert path == b"/charges"
         assert ("content-length", b"37") in list(headers)  # type: ignore[call-overload]
         return str(json.loads(value or b"{}")["event_id"])
 

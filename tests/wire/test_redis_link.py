@@ -9,9 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oncewhere.wire import Direction
+from oncewhere.wire.identity import MAX_IDENTITIES
 from oncewhere.wire.redis import RedisLink, link, values
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conftest import Step, Wire
 
 SHOWN = ("commands", "keys", "effect", "watched", "partial", "outcome", "error", "errors", "reason")
@@ -361,3 +364,31 @@ def test_mutated_traffic_is_forwarded_untouched(
 )
 def test_random_bytes_are_forwarded_untouched(wire: Wire, data: list[Step]) -> None:
     wire.assert_untouched(RedisLink(), data)
+
+
+def counted(arguments: Sequence[bytes]) -> list[str | None]:
+    """An effect is an HINCRBY of `done`; its identity is the field."""
+    front = [argument.decode() for argument in arguments[:3]]
+    return [front[2]] if front[:2] == ["HINCRBY", "done"] else []
+
+
+def test_the_identities_of_effects_are_told_with_the_command_or_the_transaction_that_makes_them(wire: Wire) -> None:
+    def count(event: str, key: str = "done") -> bytes:
+        return command("HINCRBY", key, event, "1")
+
+    script: list[Step] = [
+        (">>", count("e-1") + count("e-1", "other")),
+        (">>", command("MULTI") + count("e-2") + count("e-3", "other") + count("e-2") + command("EXEC")),
+    ]
+    assert wire.play(RedisLink(counted), script).lines("identities") == [
+        ">> HINCRBY#0! identities=['e-1']",
+        ">> HINCRBY#1!",
+        ">> EXEC#6! identities=['e-2', 'e-2']",
+    ]
+    assert wire.play(RedisLink(), script).lines("identities")[0] == ">> HINCRBY#0!"
+
+
+def test_of_too_many_identities_it_is_told_that_some_are_left_out(wire: Wire) -> None:
+    sent = command("MULTI") + command("HINCRBY", "done", "e", "1") * (MAX_IDENTITIES + 5) + command("EXEC")
+    (message,) = wire.play(RedisLink(counted), [(">>", sent)]).messages
+    assert message.fields["identities"] == ["e"] * MAX_IDENTITIES + [None]
