@@ -21,6 +21,7 @@ from .events import DrillBegan, DrillEnded, DrillEvent, Listener, PlansMade, Tri
 from .itinerary import Itinerary, PointSet
 from .keyword import Keyword
 from .lane import Servers
+from .observations import Observation
 from .points import CrashPoint, NamedCrash, Phase, parse_id
 from .result import Coverage, Crash, DrillResult, TrialResult, VersionResult
 from .scenario import CLEAN, Action, Plan, Step
@@ -47,6 +48,7 @@ __all__ = [
     "Keyword",
     "Listener",
     "NamedCrash",
+    "Observation",
     "Phase",
     "Plan",
     "PlansMade",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from .checks import Finding
 from .declaration import Version
 from .itinerary import PointSet
+from .observations import Observation
 from .points import CrashPoint, NamedCrash
 from .scenario import Action, Plan
 from .verdict import Verdict, worst
@@ -78,6 +79,7 @@ class TrialResult:
         phases_s: where that time went (`phases.PHASES`).
         folder: the trial's folder within the run's.
         tries: how often it was tried, until its point was reached.
+        observations: what was seen on the wire and is not declared.
     """
 
     plan: Plan
@@ -89,6 +91,7 @@ class TrialResult:
     folder: str
     phases_s: Mapping[str, float] = field(default_factory=dict)
     tries: int = 1
+    observations: tuple[Observation, ...] = ()
 
     @property
     def point(self) -> CrashPoint | None:

@@ -22,12 +22,13 @@ from oncewhere.proxy import Crossing
 from .aftermath import Aftermath
 from .checks import ProgressSeen
 from .declaration import Version
-from .history import History
+from .history import History, read
 from .inputs import Input
 from .itinerary import Sighting
 from .judging import findings, identities, look
 from .lane import Lane
 from .lives import Lives
+from .observations import Declared, observe
 from .phases import Phases
 from .result import TrialResult
 from .scenario import ACTIONS, Plan, Step
@@ -72,6 +73,7 @@ class Trial:
         self._phases = Phases()
         self._history = History(logs / "wire.jsonl", self._phases.take)
         self._victim: Victim | None = None
+        self._addresses: Mapping[str, str] = {}
         self.sightings: list[Sighting] = []
         """Every message of a clean run, in the order of the wire."""
         self.recovery: list[Sighting] = []
@@ -121,6 +123,7 @@ class Trial:
             lives=self._victim.life if self._victim else 0,
             duration_s=round(time.monotonic() - began, 3),
             phases_s=self._phases.durations_s(),
+            observations=observe(read(self._history.path), self._declared()),
             folder=self._name,
         )
 
@@ -128,8 +131,8 @@ class Trial:
         self, trap: Trap, cluster: ClusterClient, servers: Mapping[str, Server | None], later: Sequence[Input]
     ) -> tuple[Lives, ProgressSeen]:
         async with Crossing(trap) as crossing:
-            addresses = await self._lane.addresses(crossing, servers)
-            victim = self._victim = Victim(self._version, self._folder, addresses, self._logs)
+            self._addresses = await self._lane.addresses(crossing, servers)
+            victim = self._victim = Victim(self._version, self._folder, self._addresses, self._logs)
             lives = Lives(
                 self._version,
                 victim=victim,
@@ -155,6 +158,17 @@ class Trial:
         for place, counters in crossing.counters.items():
             self._history.happened("crossed", place=place, **dataclasses.asdict(counters))
         return lives, progress
+
+    def _declared(self) -> Declared:
+        processor = self._version.processor
+        places = {name: self._addresses.get(f"{name}.database", "") for name in self._version.effects}
+        return Declared(
+            input_topic=processor.input,
+            output_topics=processor.output,
+            group=processor.group,
+            effects=self._version.effects,
+            databases={name: database for name, database in places.items() if database},
+        )
 
     def _act(self, step: Step) -> None:
         assert self._victim is not None  # noqa: S101  # no message without a victim

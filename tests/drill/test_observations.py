@@ -1,0 +1,153 @@
+"""What is seen on the wire and not declared is said; what is as declared is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from oncewhere.drill.effect import Effect
+from oncewhere.drill.history import Wire
+from oncewhere.drill.observations import Declared, Kind, Observation, observe, together
+
+EFFECTS = {
+    "bank": Effect(system="postgresql", observe="select 1, 1"),
+    "ledger": Effect(system="mysql", observe="select 1, 1"),
+    "gateway": Effect(system="http", policy="idempotency-key", stand_in="honours-keys"),
+}
+
+
+def sent(
+    kind: str, place: str = "kafka", *, life: int = 1, link: int = 1, moved: Any = "forwarded", **fields: Any
+) -> Wire:
+    system = {"bank": "postgresql", "ledger": "mysql", "gateway": "http"}.get(place, "kafka")
+    boundary = kind in {"Produce", "OffsetCommit", "TxnOffsetCommit", "EndTxn", "commit", "write", "POST"}
+    return Wire(
+        t=0, life=life, link=f"{place}#{link}", interval=1, system=system, kind=kind, direction="request", sequence=0,
+        boundary=boundary, outcome=moved, fields=fields,
+    )  # fmt: skip
+
+
+def produce(topic: str, records: int = 1, transactional_id: str | None = "app-0", **more: Any) -> Wire:
+    partitions = [{"topic": topic, "partition": 0, "records": records}]
+    return sent(
+        "Produce",
+        transactional_id=transactional_id,
+        transactional=bool(transactional_id),
+        partitions=partitions,
+        **more,
+    )
+
+
+SOUND = [
+    sent("InitProducerId", transactional_id="app-0"),
+    sent("Fetch", isolation_level="read_committed", topics=["authorized"]),
+    sent("startup", "bank", database="trial"),
+    sent("commit", "bank", targets=["public.t"]),
+    sent("startup", "ledger", database="trial"),
+    sent("commit", "ledger", targets=["t", "trial.u"]),
+    sent("POST", "gateway", identity="e1", idempotency_key="k1"),
+    sent("POST", "gateway", identity="e1", idempotency_key="k1"),
+    produce("settled"),
+    sent("TxnOffsetCommit", group="settlement"),
+    sent("EndTxn", committed=True),
+    sent("InitProducerId", life=2, transactional_id="app-0"),
+]
+
+
+def declared(**changes: Any) -> Declared:
+    given = {
+        "input_topic": "authorized",
+        "output_topics": ["settled"],
+        "group": "settlement",
+        "effects": EFFECTS,
+        "databases": {"bank": "trial", "ledger": "trial"},
+    }
+    return Declared(**given | changes)
+
+
+def test_what_is_as_declared_is_not_observed() -> None:
+    assert observe(SOUND, declared()) == ()
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "place", "count", "examples"),
+    [
+        (produce("audit", 3), Kind.UNDECLARED_TOPIC, "kafka", 3, ("audit",)),
+        (produce("settled", 2, None), Kind.OUTSIDE_THE_TRANSACTION, "kafka", 2, ("settled",)),
+        (sent("OffsetCommit", group="settlement"), Kind.OFFSETS_OUTSIDE_THE_TRANSACTION, "kafka", 1, ("settlement",)),
+        (sent("TxnOffsetCommit", group="other"), Kind.ANOTHER_GROUP, "kafka", 1, ("other",)),
+        (
+            sent("Fetch", isolation_level="read_uncommitted", topics=["authorized"]),
+            Kind.READS_UNCOMMITTED,
+            "kafka",
+            1,
+            ("authorized",),
+        ),
+        (sent("commit", "ledger", targets=["audit.t"]), Kind.ANOTHER_DATABASE, "ledger", 1, ("audit.t",)),
+        (
+            sent("POST", "gateway", target="/pay", identity="e2"),
+            Kind.NO_IDEMPOTENCY_KEY,
+            "gateway",
+            1,
+            ("POST /pay",),
+        ),
+        (
+            sent("POST", "gateway", identity="e1", idempotency_key="k2"),
+            Kind.CHANGING_IDEMPOTENCY_KEY,
+            "gateway",
+            1,
+            ("e1",),
+        ),
+        (sent("opaque", "bank", reason="TLS"), Kind.UNREAD, "bank", 1, ("TLS",)),
+    ],
+)
+def test_each_kind_is_observed_by_itself(
+    event: Wire, kind: Kind, place: str, count: int, examples: tuple[str, ...]
+) -> None:
+    (seen,) = observe([*SOUND, event], declared())
+    assert (seen.kind, seen.place, seen.count, seen.examples) == (kind, place, count, examples)
+    assert examples[0] in seen.sentence or kind in {
+        Kind.CHANGING_IDEMPOTENCY_KEY, Kind.NO_IDEMPOTENCY_KEY, Kind.UNREAD
+    }  # fmt: skip
+
+
+def test_a_write_on_a_connection_to_another_database_is_observed() -> None:
+    elsewhere = [sent("startup", "bank", link=2, database="postgres"), sent("commit", "bank", link=2, targets=["t"])]
+    (seen,) = observe([*SOUND, *elsewhere], declared())
+    assert (seen.kind, seen.examples) == (Kind.ANOTHER_DATABASE, ("postgres",))
+
+
+def test_a_read_elsewhere_is_no_write() -> None:
+    elsewhere = [sent("startup", "bank", link=2, database="postgres"), sent("query", "bank", link=2)]
+    assert observe([*SOUND, *elsewhere], declared()) == ()
+
+
+def test_a_transactional_id_that_changes_with_every_life_is_observed() -> None:
+    (seen,) = observe([*SOUND[:-1], sent("InitProducerId", life=2, transactional_id="app-4711")], declared())
+    assert (seen.kind, seen.examples) == (Kind.UNSTABLE_IDENTITY, ("app-0", "app-4711"))
+
+
+def test_a_place_that_is_only_to_be_read_and_is_written_is_observed() -> None:
+    effects = EFFECTS | {"bank": Effect(system="postgresql", observe="select 1, 1", policy="read-only")}
+    (seen,) = observe(SOUND, declared(effects=effects))
+    assert (seen.kind, seen.examples) == (Kind.WRITES_THOUGH_READ_ONLY, ("public.t",))
+    unwritten = [event for event in SOUND if not event.link.startswith("bank")]
+    assert observe(unwritten, declared(effects=effects)) == ()
+
+
+def test_an_effect_that_never_was_is_observed() -> None:
+    (seen,) = observe([event for event in SOUND if not event.link.startswith("gateway")], declared())
+    assert (seen.kind, seen.place, seen.count) == (Kind.NEVER_USED, "gateway", 0)
+
+
+def test_a_request_that_never_left_is_not_observed() -> None:
+    assert observe([*SOUND, produce("audit", moved="dropped")], declared()) == ()
+
+
+def test_of_several_trials_the_one_counts_that_saw_most() -> None:
+    def seen(count: int, kind: Kind = Kind.ANOTHER_GROUP) -> Observation:
+        return Observation(kind=kind, place="kafka", sentence="", count=count)
+
+    found = together([[seen(1)], [seen(3), seen(1, Kind.UNREAD)], [seen(2)]])
+    assert found == (seen(3), seen(1, Kind.UNREAD))
