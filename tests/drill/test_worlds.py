@@ -144,6 +144,18 @@ def test_a_redis_database_that_somebody_uses_is_not_emptied(tmp_path: Path, valk
         client.flushdb()
 
 
+@pytest.mark.servers
+def test_the_versions_of_one_drill_share_a_redis_database(tmp_path: Path, valkey: ValkeyServer) -> None:
+    effect = {"system": "redis", "observe": "hgetall done"}
+    first, second = (make(effect, tmp_path, valkey.dsn(4)) for _ in range(2))
+    with redis.Redis.from_url(where(first)) as client:
+        client.hset("done", "e1", 1)
+    second.reset()
+    assert second.seen([]).counts == {}
+    for world in (first, second):
+        world.remove()
+
+
 @pytest.mark.parametrize("observe", ["", "flushall", "get a", "keys settled", "keys *:*", "zrange a 0 -1", "eval x 0"])
 def test_a_redis_command_that_cannot_be_counted_is_refused(tmp_path: Path, observe: str) -> None:
     with pytest.raises(ConfigurationError):

@@ -22,6 +22,8 @@ from .wire_view import seen_on_the_wire
 from .world import Address, Server
 
 CALL_LIMIT_S = 5.0
+_OURS: set[tuple[str, int, int]] = set()
+"""Databases that were empty when this process came to them: the versions of a drill share them, one after the other."""
 PORTS = {"redis": 6379, "valkey": 6379, "rediss": 6379}
 
 
@@ -45,7 +47,6 @@ class RedisWorld:
         if not number.isdecimal():
             raise ConfigurationError(f"--dsn {name}=…: {number!r} is no database.", hint="Redis numbers them: /0.")
         self._database = int(number)
-        self._ours = False
         self._observation: RedisObservation | None = None
         self._identify: CommandIdentity | None = None
         if effect.observe is not None:
@@ -65,22 +66,23 @@ class RedisWorld:
             ConfigurationError: the server cannot be used, or somebody's data are in the database.
         """
         with self._connected() as client:
-            if not self._ours and (keys := client.dbsize()):
+            if self._where not in _OURS and (keys := client.dbsize()):
                 raise ConfigurationError(
                     f"{self.name}: database {self._database} of Redis at {self._url.host}:{self._url.port} holds "
                     f"{keys} keys; a drill empties its database before each trial.",
                     hint="Name an empty one by --dsn (redis://host:port/9), or flush it if nobody needs what is in it.",
                 )
-            self._ours = True
+            _OURS.add(self._where)
             client.flushdb()
         url = self._url
         return Server(host=url.host, port=url.port, link=lambda: RedisLink(self._identify), tls=url.tls)
 
     def remove(self) -> None:
         """Leaves the database empty, as it was found."""
-        if self._ours:
+        if self._where in _OURS:
             with self._connected() as client:
                 client.flushdb()
+            _OURS.discard(self._where)
 
     def placeholders(self, host: str, port: int) -> Mapping[str, str]:
         """The database, reached through the proxy at host:port."""
@@ -106,6 +108,10 @@ class RedisWorld:
                 return self._observation.ask(client)
             except redis.ResponseError as error:
                 raise ConfigurationError(f"effects.{self.name}.observe was refused: {error}.") from None
+
+    @property
+    def _where(self) -> tuple[str, int, int]:
+        return self._url.host, self._url.port, self._database
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[redis.Redis]:
