@@ -101,3 +101,11 @@ def test_a_placeholder_that_nobody_fills_is_refused_with_the_nearest() -> None:
     with pytest.raises(ConfigurationError, match=r"w uses \{kafak\}.*Did you mean \{kafka\}"):
         fill("{kafak}", {"kafka": "h:1"}, "w")
     assert fill('{"json": 1}', {}, "w") == '{"json": 1}'
+
+
+def test_the_parts_of_a_database_address_are_filled_in_for_drivers_that_want_them_apart() -> None:
+    values = {"bank": "postgresql://me@h:1/d", "bank.host": "h", "bank.port": "1", "bank.database": "d"}
+    filled = fill("jdbc:postgresql://{bank.host}:{bank.port}/{bank.database}", values, "w")
+    assert filled == "jdbc:postgresql://h:1/d"
+    with pytest.raises(ConfigurationError, match=r"w uses \{bank.hots\}.*Did you mean \{bank.host\}"):
+        fill("{bank.hots}", values, "w")
