@@ -12,11 +12,13 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 from confluent_kafka import Consumer, Message, Producer
 
 BATCH = 10
+LATER_BATCH = 30
 HANG_S = 600
 SERVERS = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
 
@@ -42,6 +44,7 @@ class Bait:
             }
         )
         self.consumer.subscribe(["bait-in"])
+        self.batch = BATCH
 
     def started_before(self) -> bool:
         """True from the second life on; the database remembers."""
@@ -70,7 +73,7 @@ class Bait:
     def run(self, work: Callable[[list[Message]], None], *, idle_limit_s: float = math.inf) -> None:
         worked_s = math.inf  # nothing was there to be idle after
         while time.monotonic() - worked_s < idle_limit_s:
-            batch = self.consumer.consume(BATCH, 0.05)
+            batch = self.consumer.consume(self.batch, 0.05)
             for message in batch:
                 if message.error():
                     raise SystemExit(str(message.error()))
@@ -148,6 +151,14 @@ def dies_after_restart(bait: Bait) -> Callable[[list[Message]], None]:
     return unprotected(bait)
 
 
+def commits_more_rarely(bait: Bait) -> Callable[[list[Message]], None]:
+    """As a processor that commits by time: after the first run, which a file remembers, it has fewer transactions."""
+    ran = Path("ran")
+    bait.batch = LATER_BATCH if ran.exists() else BATCH
+    ran.touch()
+    return unprotected(bait)
+
+
 BUGS: dict[str, tuple[Callable[[Bait], Callable[[list[Message]], None]], str | None]] = {
     "unprotected": (unprotected, "bait-0"),
     "ends-by-itself": (unprotected, "bait-0"),
@@ -157,6 +168,7 @@ BUGS: dict[str, tuple[Callable[[Bait], Callable[[list[Message]], None]], str | N
     "open-transaction-hides-output": (open_transaction_hides_output, f"bait-{uuid.uuid4()}"),
     "hangs-after-restart": (hangs_after_restart, "bait-0"),
     "dies-after-restart": (dies_after_restart, "bait-0"),
+    "commits-more-rarely": (commits_more_rarely, "bait-0"),
 }
 
 

@@ -112,6 +112,17 @@ def test_each_planted_bug_is_judged_exactly_where_it_shows(
     assert result.exit_code == 1
 
 
+def test_where_there_are_fewer_commits_than_in_the_clean_run_an_earlier_one_is_crashed(
+    tmp_path: Path, kafka: KafkaServer, postgres: PostgresServer
+) -> None:
+    result = drill(declare(tmp_path, "commits-more-rarely"), kafka, postgres, (GAP,))
+    (trial,) = result.versions[0].crashes
+    assert verdicts(result) == {(GAP, "bait-out"): ONCE, (GAP, "bank"): DUPLICATE}
+    assert trial.folder.endswith("/after-effect-2")
+    assert trial.point is not None
+    assert trial.point.interval == 2
+
+
 @pytest.mark.parametrize("bug", ["hangs-after-restart", "dies-after-restart"])
 def test_a_processor_that_never_comes_back_is_stuck(
     tmp_path: Path, kafka: KafkaServer, postgres: PostgresServer, bug: str

@@ -29,6 +29,9 @@ from .trial import Trial
 
 TRIES = 2
 """A point that is not reached is tried once more: how records are batched depends on time."""
+NAMED_TRIES = 4
+"""A named crash that is not reached is tried again half as far, until the first commit interval: a processor that commits
+by time has fewer intervals in one run than in the other, and each of them shows the same."""
 STOPPED = "not started after the first violation"
 OUT_OF_TIME = "not started within the time limit"
 LABELS_SHOWN = 5
@@ -188,9 +191,10 @@ class Drill:
         )
 
     async def _crash(self, version: Version, plan: Plan) -> TrialResult | str:
-        """Tries a plan until its point is reached, `TRIES` times at most; or says why it was not started."""
+        """Tries a plan until its point is reached, a few times at most; or says why it was not started."""
         result: TrialResult | None = None
-        for number in range(1, TRIES + 1):
+        named = any(step.point.name for step in plan.steps)
+        for number in range(1, (NAMED_TRIES if named else TRIES) + 1):
             name = plan.label if number == 1 else f"{plan.label}-{number}"
             try:
                 result, _ = await self._trial(version, plan, name)
@@ -203,6 +207,7 @@ class Drill:
             result = dataclasses.replace(result, tries=number)
             if result.reached:
                 break
+            plan = _half_as_far(plan)
         assert result is not None  # noqa: S101  # TRIES is at least 1
         self._tell(TrialJudged(version=version.name, trial=result))
         return result
@@ -239,6 +244,19 @@ class Drill:
 
 class _NotStartedError(Exception):
     """A trial was not started; never leaves this module."""
+
+
+def _half_as_far(plan: Plan) -> Plan:
+    """The plan with its named crashes in a commit interval half as far; a point without a name is itself or nothing."""
+    steps = tuple(
+        dataclasses.replace(
+            step, point=dataclasses.replace(step.point, interval=max(1, step.point.interval // 2))
+        )
+        if step.point.name
+        else step
+        for step in plan.steps
+    )
+    return dataclasses.replace(plan, steps=steps)
 
 
 def _first(failures: BaseExceptionGroup) -> BaseException:
