@@ -9,7 +9,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: drill test check unit fix lock bench soak clean
+.PHONY: drill test check unit fix lock bench soak languages clean
 
 drill: $(READY)
 	@$(BIN)/oncewhere drill examples/payments
@@ -30,6 +30,10 @@ bench: $(READY)
 
 soak: $(READY)
 	$(BIN)/python tests/soak/soak.py $(SOAK_ARGS)
+
+# Builds every example in another language and drills it at the three crashes; `make test` does one of them.
+languages: $(READY)
+	LANGUAGES=all $(BIN)/pytest tests/examples/test_languages.py --durations=0 $(PYTEST_ARGS)
 
 fix: $(READY)
 	$(BIN)/ruff check --fix
