@@ -115,7 +115,7 @@ def test_each_planted_bug_is_judged_exactly_where_it_shows(
 def test_where_there_are_fewer_commits_than_in_the_clean_run_an_earlier_one_is_crashed(
     tmp_path: Path, kafka: KafkaServer, postgres: PostgresServer
 ) -> None:
-    result = drill(declare(tmp_path, "commits-more-rarely"), kafka, postgres, (GAP,))
+    result = drill(declare(tmp_path, "commits-more-rarely"), kafka, postgres, GAP)
     (trial,) = result.versions[0].crashes
     assert verdicts(result) == {(GAP, "bait-out"): ONCE, (GAP, "bank"): DUPLICATE}
     assert trial.folder.endswith("/after-effect-2")

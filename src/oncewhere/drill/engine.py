@@ -249,9 +249,7 @@ class _NotStartedError(Exception):
 def _half_as_far(plan: Plan) -> Plan:
     """The plan with its named crashes in a commit interval half as far; a point without a name is itself or nothing."""
     steps = tuple(
-        dataclasses.replace(
-            step, point=dataclasses.replace(step.point, interval=max(1, step.point.interval // 2))
-        )
+        dataclasses.replace(step, point=dataclasses.replace(step.point, interval=max(1, step.point.interval // 2)))
         if step.point.name
         else step
         for step in plan.steps
