@@ -30,8 +30,10 @@ from .trial import Trial
 TRIES = 2
 """A point that is not reached is tried once more: how records are batched depends on time."""
 NAMED_TRIES = 4
-"""A named crash that is not reached is tried again half as far, until the first commit interval: a processor that commits
-by time has fewer intervals in one run than in the other, and each of them shows the same."""
+"""A named crash that is not reached is tried again half as far, down to the first commit interval.
+
+A processor that commits by time has fewer intervals in one run than in the other, and each of them shows the same.
+"""
 STOPPED = "not started after the first violation"
 OUT_OF_TIME = "not started within the time limit"
 LABELS_SHOWN = 5

@@ -61,7 +61,7 @@ class Coverage:
 
     @property
     def not_reached(self) -> int:
-        """Points that were tried twice, and that no trial came by again."""
+        """Points that were tried more than once, and that no trial came by again."""
         return self.chosen - self.reached - sum(self.skipped.values())
 
 
