@@ -35,14 +35,14 @@ class Progress:
     async def finished(self) -> bool:
         """True when every input is committed and the wire has been quiet for `QUIET_S`."""
         now = time.monotonic()
-        if self._complete_since_s is not None:
-            return now - max(self._complete_since_s, self._trap.last_boundary_s) >= QUIET_S
         news = self._trap.kafka_commits_answered != self._asked_at_commits
+        if self._complete_since_s is not None and not news:
+            return now - max(self._complete_since_s, self._trap.last_boundary_s) >= QUIET_S
         if not news and now - self._asked_at_s < PROGRESS_POLL_S:
             return False
+        # Also when it was complete before: without fencing, a later commit may set positions back.
         self._asked_at_commits, self._asked_at_s = self._trap.kafka_commits_answered, now
-        if (await self.seen()).complete:
-            self._complete_since_s = now
+        self._complete_since_s = now if (await self.seen()).complete else None
         return False
 
     def again(self) -> None:

@@ -1,0 +1,16 @@
+"""Partitions are assigned by hand, all of them to each instance: the group knows of no member, and fences nobody."""
+
+import os
+import time
+
+from confluent_kafka import TopicPartition
+from skeleton import SOUND, Bait
+
+bait = Bait(f"bait-{os.environ['INSTANCE']}")
+if not SOUND:
+    bait.consumer.unsubscribe()
+    bait.consumer.assign([TopicPartition("bait-in", 0)])  # from the committed position
+for batch in bait.batches():
+    time.sleep(0.5)  # there is something left to do when the second one comes
+    bait.effect_once(batch)
+    bait.settle(batch)

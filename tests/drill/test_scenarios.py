@@ -1,0 +1,238 @@
+"""Each scenario finds the bug that it is there for, in a processor that a plain crash would find nothing wrong with.
+
+Its sound twin goes through the same and is not accused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from oncewhere.drill import SCENARIOS, Choice, Drill, Plan, Servers, TrialResult, Verdict, load, parse_id
+from oncewhere.drill.history import Happened, Wire, read
+from oncewhere.drill.scenarios import Clean
+
+if TYPE_CHECKING:
+    from oncewhere.stack import KafkaServer, PostgresServer
+
+BAIT = Path(__file__).parents[1] / "bait"
+EVENTS = 20
+ONCE, DUPLICATE, LOST = Verdict.ONCE, Verdict.DUPLICATE, Verdict.LOST
+IN_THE_GAP = "kafka.EndTxn.2.1.before"
+SYSTEMS = {"kafka": "kafka", "bank": "postgresql"}
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A bug that a scenario shows.
+
+    Attributes:
+        script: in `tests/bait`.
+        at: the points; none where the scenario has none.
+        differs: what is not once.
+        forgets: what the effect purges: the bug's, and the sound twin's.
+    """
+
+    script: str
+    at: tuple[str, ...]
+    differs: dict[str, Verdict]
+    forgets: tuple[str, str] = ("", "")
+
+
+PLANTED = {
+    "second-crash": Planted(
+        "recovery_outside_the_transaction.py", (IN_THE_GAP, "kafka.EndTxn.1.1.before"), {"bait-out": DUPLICATE}
+    ),
+    "clean-stop": Planted("stop_commits_what_it_took.py", (IN_THE_GAP,), {"bait-out": LOST, "bank": LOST}),
+    "connection-cut": Planted(
+        "broken_connection_skips.py", ("bank.commit.2.1.before",), {"bait-out": LOST, "bank": LOST}
+    ),
+    "zombie": Planted("no_protection.py", (IN_THE_GAP,), {"bank": DUPLICATE}),
+    "two-instances": Planted("every_instance_takes_all.py", (IN_THE_GAP,), {"bait-out": DUPLICATE}),
+    "withheld-answer": Planted("timeout_means_aborted.py", ("kafka.EndTxn.2.1.replied",), {"bait-out": DUPLICATE}),
+    "slow-effect": Planted("effect_inside_the_transaction.py", ("bank.commit.2.1.before",), {"bank": DUPLICATE}),
+    "upstream-duplicate": Planted("second_publication.py", (), {"bait-out": DUPLICATE}),
+    "dedupe-window": Planted(
+        "no_protection.py sound",
+        (),
+        {"bank": DUPLICATE},
+        ("delete from processed", "delete from processed where false"),
+    ),
+    "topic-recreated": Planted("positions_by_topic_name.py", (), {"bank": LOST}),
+}
+
+
+@dataclass
+class Range:
+    """The servers, and what each scenario showed on them."""
+
+    folder: Path
+    servers: Servers
+    results: dict[str, TrialResult]
+
+    def trial(self, scenario: str, *, sound: bool) -> TrialResult:
+        self.results = self.results or self.drill()
+        return self.results[f"{scenario}-sound" if sound else scenario]
+
+    def drill(self) -> dict[str, TrialResult]:
+        declaration = load(self.declare())
+        exactly = {}
+        for name, planted in PLANTED.items():
+            points = [parse_id(text, SYSTEMS) for text in planted.at]
+            plan = SCENARIOS[name].plan(*points) if points else Plan(scenario=name)
+            exactly[name] = exactly[f"{name}-sound"] = (plan,)
+        evidence = self.folder / "evidence"
+        evidence.mkdir()
+        drill = Drill(
+            declaration,
+            versions=list(declaration.versions.values()),
+            choice=Choice(exactly=exactly),
+            servers=[self.servers],
+            folder=evidence,
+            recreate_topics=True,
+            demonstration=False,
+            listener=lambda _event: None,
+        )
+        return {result.version.name: result.trials[0] for result in asyncio.run(drill.run()).versions}
+
+    def declare(self) -> Path:
+        (self.folder / "schema.sql").write_text(
+            "create table done (event_id text not null); create table processed (event_id text primary key);"
+            "create table seen (position bigint primary key);"
+        )
+        (self.folder / "inputs.jsonl").write_text(
+            "".join(json.dumps({"value": {"event_id": f"e{number}"}}) + "\n" for number in range(EVENTS))
+        )
+        versions = []
+        for name, planted in PLANTED.items():
+            for version, arguments, purge in (
+                (name, planted.script.split(), planted.forgets[0]),
+                (f"{name}-sound", [*planted.script.split(), "sound"], planted.forgets[1]),
+            ):
+                command = ["{python}", str(BAIT / arguments[0]), *arguments[1:]]
+                versions.append(f"[versions.{version}]\ncommand = {json.dumps(command)}")
+                if purge:
+                    versions.append(f"[versions.{version}.effects.bank]\npurge = {json.dumps(purge)}")
+        (self.folder / "oncewhere.toml").write_text(
+            """
+            [processor]
+            command = ["unused"]
+            input = "bait-in"
+            output = ["bait-out"]
+            group = "bait"
+            identity = "event_id"
+            [processor.environment]
+            KAFKA_BOOTSTRAP_SERVERS = "{kafka}"
+            BANK_URL = "{bank}"
+            INSTANCE = "{instance}"
+            [effects.bank]
+            system = "postgresql"
+            policy = "dedupe-table"
+            schema = "schema.sql"
+            observe = "select event_id, count(*) from done group by event_id"
+            [drill]
+            inputs = "inputs.jsonl"
+            partitions = 1
+            deadline_s = 20
+            """
+            + "\n".join(versions)
+        )
+        return self.folder
+
+
+@pytest.fixture(scope="module")
+def shooting_range(tmp_path_factory: pytest.TempPathFactory, kafka: KafkaServer, postgres: PostgresServer) -> Range:
+    servers = Servers(bootstrap_servers=kafka.bootstrap_servers, dsns={"bank": postgres.dsn("postgres")})
+    return Range(tmp_path_factory.mktemp("scenarios"), servers, {})
+
+
+def verdicts(trial: TrialResult) -> dict[str, Verdict]:
+    assert trial.reached, "its point was not reached"
+    return {finding.place: finding.verdict for finding in trial.findings}
+
+
+def happened(scenario: str, where: Range) -> dict[str, Happened]:
+    trial = where.trial(scenario, sound=True)
+    events = read(where.folder / "evidence" / trial.folder / "wire.jsonl")
+    return {event.what: event for event in events if isinstance(event, Happened)}
+
+
+@pytest.mark.servers
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("scenario", PLANTED)
+def test_a_scenario_finds_the_bug_that_it_is_there_for(shooting_range: Range, scenario: str) -> None:
+    found = verdicts(shooting_range.trial(scenario, sound=False))
+    assert found == dict.fromkeys(found, ONCE) | PLANTED[scenario].differs
+
+
+@pytest.mark.servers
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("scenario", PLANTED)
+def test_its_sound_twin_is_not_accused(shooting_range: Range, scenario: str) -> None:
+    found = verdicts(shooting_range.trial(scenario, sound=True))
+    assert found == dict.fromkeys(found, ONCE)
+
+
+@pytest.mark.servers
+def test_a_zombie_is_woken_only_when_its_successor_has_finished(shooting_range: Range) -> None:
+    told = happened("zombie", shooting_range)
+    assert told["woken"].fields == {"successor_had_finished": True}
+    assert told["stopped"].t < told["woken"].t < told["complete"].t
+
+
+@pytest.mark.servers
+def test_an_answer_is_withheld_until_the_processor_has_given_it_up(shooting_range: Range) -> None:
+    told = happened("withheld-answer", shooting_range)
+    assert told["released"].fields["reached"] is True
+    assert told["released"].fields["given_up"] is True
+
+
+@pytest.mark.servers
+def test_a_second_instance_has_joined_before_the_transaction_goes_on(shooting_range: Range) -> None:
+    assert happened("two-instances", shooting_range)["released"].fields["joined"] is True
+
+
+@pytest.mark.servers
+def test_a_cut_connection_is_told_as_dropped_and_another_takes_its_place(shooting_range: Range) -> None:
+    trial = shooting_range.trial("connection-cut", sound=True)
+    events = [e for e in read(shooting_range.folder / "evidence" / trial.folder / "wire.jsonl") if isinstance(e, Wire)]
+    assert [e.link for e in events if e.outcome == "dropped"] == ["bank#1"]
+    assert "bank#2" in {e.link for e in events}
+    assert trial.lives == 1, "nobody was killed"
+
+
+def test_a_scenario_is_left_out_with_its_reason(tmp_path: Path) -> None:
+    folder = tmp_path
+    (folder / "inputs.jsonl").write_text('{"value": {"event_id": "e"}}\n')
+    (folder / "oncewhere.toml").write_text(
+        """
+        [processor]
+        command = ["x"]
+        input = "a"
+        output = ["b"]
+        group = "g"
+        identity = "event_id"
+        [drill]
+        inputs = "inputs.jsonl"
+        """
+    )
+    (version,) = load(folder).versions.values()
+    clean = Clean(points=(), transaction_timeout_s=60.0)
+    choice = Choice(scenarios=tuple(SCENARIOS))
+    plans, left_out = choice.plans(version, clean)
+    assert [plan.id for plan in plans] == ["topic-recreated"]
+    assert set(left_out) == {"two-instances", "slow-effect", "upstream-duplicate", "dedupe-window"}
+    assert "60 s" in left_out["slow-effect"]
+    assert "{instance}" in left_out["two-instances"]
+
+
+def test_every_scenario_has_its_bait() -> None:
+    assert set(PLANTED) == set(SCENARIOS) - {
+        "crash",
+        "late-request",
+    }  # the late request: tests/runtime/test_lost_answers.py
