@@ -1,7 +1,7 @@
 """A processor whose effect is in one system outside Kafka: `python systems.py SYSTEM [keyed]`. Right in Kafka.
 
 The effect of a batch is done before its transaction, and nothing protects it but what the place itself does: with
-`keyed`, each request carries an idempotency key that is made from the event.
+`keyed`, each HTTP request carries an idempotency key that is made from the event, and SQLite's commits are announced.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import smtplib
+import socket
+import sqlite3
 import sys
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -77,9 +79,39 @@ def smtp() -> Effect:
     return effect
 
 
+def sqlite(*, announced: bool) -> Effect:
+    db = sqlite3.connect(PLACE)
+    steps = None
+    if announced:
+        host, _, port = os.environ["STEPS"].partition(":")
+        steps = socket.create_connection((host, int(port))).makefile("rwb", buffering=0)
+
+    def announce(line: bytes) -> None:
+        if steps is not None:
+            steps.write(line)
+            if line != b"done\n" and steps.readline() != b"go\n":
+                raise SystemExit("told to stop")
+
+    def effect(events: Sequence[str]) -> None:
+        for event in events:
+            db.execute("insert into done (event_id) values (?)", (event,))
+        announce(b"commit done\n")
+        db.commit()
+        announce(b"done\n")
+
+    return effect
+
+
 def main() -> None:
     name, keyed = sys.argv[1], "keyed" in sys.argv[2:]
-    effect = {"mysql": mysql, "redis": redis, "http": lambda: http(keyed=keyed), "smtp": smtp}[name]()
+    systems = {
+        "mysql": mysql,
+        "redis": redis,
+        "http": lambda: http(keyed=keyed),
+        "smtp": smtp,
+        "sqlite": lambda: sqlite(announced=keyed),
+    }
+    effect = systems[name]()
     producer = Producer(
         {"bootstrap.servers": SERVERS, "linger.ms": 0, "transactional.id": "bait-0", "retry.backoff.ms": 1}
     )

@@ -44,6 +44,7 @@ def verdicts(
         [processor.environment]
         KAFKA_BOOTSTRAP_SERVERS = "{{kafka}}"
         PLACE = "{{place}}"
+        {'STEPS = "{place.steps}"' if '"sqlite"' in effect else ""}
         [drill]
         inputs = "inputs.jsonl"
         partitions = 2
@@ -130,3 +131,14 @@ def test_an_unprotected_mail_is_a_duplicate(tmp_path: Path, kafka: KafkaServer) 
         identity = "header:subject=Payment * settled"
     """
     assert verdicts(tmp_path, kafka, effect, "smtp") == TWICE_IN_THE_GAP
+
+
+def test_a_processor_that_announces_its_steps_is_killed_at_them_in_sqlite(tmp_path: Path, kafka: KafkaServer) -> None:
+    effect = """
+        system = "sqlite"
+        schema = "schema.sql"
+        observe = "select event_id, count(*) from done group by event_id"
+    """
+    found = verdicts(tmp_path, kafka, effect, "sqlite", "keyed", keyword="")
+    expected = {(crash, place): ONCE for crash in (None, *NamedCrash) for place in ("bait-out", "place")}
+    assert found == expected | {(GAP, "place"): DUPLICATE}

@@ -6,10 +6,12 @@ killed, but never us. HTTP is read by h11, as on the wire; mail is taken by aios
 - `Host`: the thread, with the event loop that all stand-ins of a process share.
 - `HttpStandIn`: performs requests, and honours, ignores or forgets idempotency keys.
 - `SmtpStandIn`: takes mail.
+- `StepsStandIn`: lets a processor go on that announces its steps, where a place has no wire.
 """
 
 from oncewhere.standins.host import Host
 from oncewhere.standins.http import HttpStandIn, KeyMode, Request
 from oncewhere.standins.smtp import Mail, SmtpStandIn
+from oncewhere.standins.steps import StepsStandIn
 
-__all__ = ["Host", "HttpStandIn", "KeyMode", "Mail", "Request", "SmtpStandIn"]
+__all__ = ["Host", "HttpStandIn", "KeyMode", "Mail", "Request", "SmtpStandIn", "StepsStandIn"]

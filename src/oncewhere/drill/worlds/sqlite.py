@@ -1,6 +1,7 @@
 """A declared effect comes in; an empty SQLite file goes out, and later what is found in it.
 
-SQLite has no wire: nothing is seen of it while the processor runs, and no crash is placed at it. The file is judged.
+SQLite has no wire. Where the processor announces its steps (`wire.steps`), it can be killed at them like at any other
+message; where it does not, no crash is placed at SQLite. The file is judged in either case.
 """
 
 from __future__ import annotations
@@ -17,11 +18,15 @@ from oncewhere.drill.checks import PlaceSeen
 from oncewhere.drill.effect import Effect
 from oncewhere.drill.history import Event
 from oncewhere.errors import ConfigurationError
+from oncewhere.standins import Host, StepsStandIn
+from oncewhere.wire.steps import StepsLink
 
 from .counting import seen_in_rows
 from .schema_file import read_schema
+from .world import Server
 
 BUSY_LIMIT_S = 5.0
+LOOPBACK = "127.0.0.1"
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -39,10 +44,12 @@ class SqliteWorld:
         self._effect = effect
         self._schema = read_schema(name, effect, folder)
         self._folder = Path(tempfile.mkdtemp(prefix="oncewhere-"))
+        self._host: Host | None = None
+        self._port = 0
         self._file = self._folder / f"{_UNSAFE.sub('_', name)}.sqlite"
 
-    def reset(self) -> None:
-        """Makes the trial's file anew, with the schema and nothing else in it.
+    def reset(self) -> Server:
+        """Makes the trial's file anew, with the schema and nothing else in it; steps are announced to a port of ours.
 
         Raises:
             ConfigurationError: the schema is refused.
@@ -54,14 +61,22 @@ class SqliteWorld:
                 connection.executescript(self._schema)
             except sqlite3.Error as error:
                 raise ConfigurationError(f"effects.{self.name}.schema was refused: {error}.") from None
+        if self._host is None:
+            self._host = Host()
+            self._port = self._host.serve(StepsStandIn)
+        return Server(host=LOOPBACK, port=self._port, link=StepsLink)
 
     def remove(self) -> None:
         """Removes the file."""
+        if self._host is not None:
+            self._host.close()
+            self._host = None
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def placeholders(self, _host: str, _port: int) -> Mapping[str, str]:
-        """The file's path; `{NAME.url}` is it as SQLAlchemy writes it."""
-        return {self.name: str(self._file), f"{self.name}.url": f"sqlite:///{self._file}"}
+    def placeholders(self, host: str, port: int) -> Mapping[str, str]:
+        """The file's path; `{NAME.url}` is it as SQLAlchemy writes it, `{NAME.steps}` where steps are announced."""
+        steps = f"{host}:{port}"
+        return {self.name: str(self._file), f"{self.name}.url": f"sqlite:///{self._file}", f"{self.name}.steps": steps}
 
     def seen(self, _events: Iterable[Event]) -> PlaceSeen:
         """Runs the effect's `observe` query.
