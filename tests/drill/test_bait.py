@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from oncewhere.drill import Choice, Drill, Keyword, Plan, Servers, Step, TrialResult, Verdict, load, parse_id
+from oncewhere.drill.observations import Kind
 
 if TYPE_CHECKING:
     from oncewhere.stack import KafkaServer, PostgresServer, ValkeyServer
@@ -63,6 +64,7 @@ class Planted:
         twin_at: the twin's, where it has no such message.
         script: its file, where that has another name.
         change: what the declaration changes for it.
+        observed: what is seen on the wire of the bug and is not declared.
     """
 
     at: str
@@ -70,8 +72,10 @@ class Planted:
     twin_at: str | None = None
     script: str | None = None
     change: str = ""
+    observed: frozenset[Kind] = frozenset()
 
 
+OFFSETS = frozenset({Kind.OFFSETS_OUTSIDE_THE_TRANSACTION})
 GROUPS: dict[str, dict[str, Planted]] = {
     BANK: {
         "no_protection": Planted(IN_THE_GAP, {"bank": DUPLICATE}),
@@ -79,17 +83,27 @@ GROUPS: dict[str, dict[str, Planted]] = {
         "kafka_before_database": Planted("kafka.EndTxn.2.1.replied", {"bank": LOST}),
         "effect_before_dedupe_row": Planted("bank.commit.2.2.before", {"bank": DUPLICATE}, "bank.commit.2.1.before"),
         "commit_before_processing": Planted(
-            "kafka.OffsetCommit.2.1.replied", {"bait-out": LOST, "bank": LOST}, "kafka.EndTxn.2.1.replied"
+            "kafka.OffsetCommit.2.1.replied",
+            {"bait-out": LOST, "bank": LOST},
+            "kafka.EndTxn.2.1.replied",
+            observed=OFFSETS,
         ),
-        "plain_producer": Planted("kafka.OffsetCommit.2.1.before", {"bait-out": DUPLICATE}, IN_THE_GAP),
+        "plain_producer": Planted(
+            "kafka.OffsetCommit.2.1.before",
+            {"bait-out": DUPLICATE},
+            IN_THE_GAP,
+            observed=OFFSETS | {Kind.OUTSIDE_THE_TRANSACTION},
+        ),
         "offsets_outside_the_transaction": Planted(
-            "kafka.OffsetCommit.2.1.before", {"bait-out": DUPLICATE}, IN_THE_GAP
+            "kafka.OffsetCommit.2.1.before", {"bait-out": DUPLICATE}, IN_THE_GAP, observed=OFFSETS
         ),
         "reader_of_aborted_records": Planted(IN_THE_GAP, {"bank": DUPLICATE}),
     },
     CLAIMS + BANK: {"claim_before_effect": Planted("bank.commit.2.1.before", {"bank": LOST})},
     GATEWAY: {
-        "key_from_uuid": Planted(IN_THE_GAP, {"gateway": DUPLICATE}),
+        "key_from_uuid": Planted(
+            IN_THE_GAP, {"gateway": DUPLICATE}, observed=frozenset({Kind.CHANGING_IDEMPOTENCY_KEY})
+        ),
         "window_shorter_than_the_replay": Planted(
             IN_THE_GAP, {"gateway": DUPLICATE}, script="key_from_uuid.py sound", change='stand_in = "forgets-keys"'
         ),
@@ -194,6 +208,7 @@ def test_a_planted_bug_is_judged_exactly_where_it_shows(kennel: Kennel, effects:
     found = verdicts(trial)
     assert found == dict.fromkeys(found, ONCE) | GROUPS[effects][name].differs
     assert len(found) == 1 + effects.count("[effects.")
+    assert {seen.kind for seen in trial.observations} == GROUPS[effects][name].observed
 
 
 @pytest.mark.parametrize(
@@ -202,8 +217,10 @@ def test_a_planted_bug_is_judged_exactly_where_it_shows(kennel: Kennel, effects:
     ids=[name for effects, name in BUGS if not GROUPS[effects][name].script],
 )
 def test_its_sound_twin_is_not_accused(kennel: Kennel, effects: str, name: str) -> None:
-    found = verdicts(kennel.trials(effects)[f"{name}-sound"])
+    trial = kennel.trials(effects)[f"{name}-sound"]
+    found = verdicts(trial)
     assert found == dict.fromkeys(found, ONCE)
+    assert trial.observations == ()
 
 
 def test_an_abort_without_a_rewind_loses_its_batch_and_needs_no_crash(kennel: Kennel) -> None:
