@@ -27,7 +27,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from oncewhere.effects.effect import Effect, effect
+    from oncewhere.effects.effect import Effect, effect, effect_many
     from oncewhere.effects.function import Function
     from oncewhere.effects.http import Http
     from oncewhere.effects.idempotency import Derive
@@ -96,6 +96,7 @@ _HOMES = {
     "Stop": "oncewhere.runtime.rejection",
     "Transaction": "oncewhere.runtime.transaction",
     "effect": "oncewhere.effects.effect",
+    "effect_many": "oncewhere.effects.effect",
     "ConfigurationError": _ERRORS,
     "DeserializationError": _ERRORS,
     "DuplicateEvent": _ERRORS,
@@ -149,6 +150,7 @@ __all__ = [
     "UniqueConstraint",
     "UnreachableError",
     "effect",
+    "effect_many",
 ]
 
 

@@ -7,11 +7,12 @@ Out: the same, typed; no behaviour beyond reading it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Generic, Protocol, TypeVar, overload
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 import msgspec
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 Headers = list[tuple[str, bytes | None]]
 """Headers in their order on the wire; a name may repeat, a value may be null."""
@@ -120,6 +121,24 @@ class Record(msgspec.Struct, Generic[T], frozen=True, gc=False):
         return f"<Record {self.topic}[{self.partition}]@{self.offset}>"
 
 
+class Ran(msgspec.Struct, Generic[R], frozen=True):
+    """What an effect returned for many records.
+
+    Attributes:
+        records: those that it was run for, or recalled for.
+        results: one for each of them.
+    """
+
+    records: Records[Any]
+    results: list[R]
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __iter__(self) -> Iterator[tuple[Record[Any], R]]:
+        return zip(self.records, self.results, strict=True)
+
+
 class Records(Sequence[Record[T]], Generic[T]):
     """The records of a batch handler: a sequence of `Record`, and its columns.
 
@@ -128,16 +147,22 @@ class Records(Sequence[Record[T]], Generic[T]):
         messages: where everything else is read from, one for each value.
     """
 
-    __slots__ = ("_messages", "values")
+    __slots__ = ("messages", "values")
 
     def __init__(self, values: list[T], messages: Sequence[Message]) -> None:
         self.values = values
-        self._messages = messages
+        self.messages = messages
+
+    def pick(self, numbers: Sequence[int]) -> Records[T]:
+        """Some of them, by their numbers from 0."""
+        if len(numbers) == len(self.values):
+            return self
+        return Records([self.values[nth] for nth in numbers], [self.messages[nth] for nth in numbers])
 
     @property
     def keys(self) -> list[bytes | None]:
         """The keys' bytes, one for each value."""
-        return [message.key() for message in self._messages]
+        return [message.key() for message in self.messages]
 
     @overload
     def __getitem__(self, index: int) -> Record[T]: ...
@@ -147,15 +172,15 @@ class Records(Sequence[Record[T]], Generic[T]):
 
     def __getitem__(self, index: int | slice) -> Record[T] | Records[T]:
         if isinstance(index, slice):
-            return Records(self.values[index], self._messages[index])
-        message = self._messages[index]
+            return Records(self.values[index], self.messages[index])
+        message = self.messages[index]
         return Record(self.values[index], message.key(), message)
 
     def __len__(self) -> int:
         return len(self.values)
 
     def __iter__(self) -> Iterator[Record[T]]:
-        return map(Record, self.values, self.keys, self._messages)
+        return map(Record, self.values, self.keys, self.messages)
 
     def __repr__(self) -> str:
         return f"<Records {len(self)}>"

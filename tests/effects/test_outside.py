@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import smtplib
 import socket
+import threading
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any, Self
 
@@ -378,3 +379,63 @@ def test_a_place_says_what_it_is(place: type[OutsidePlace[Any]]) -> None:
     }
     assert repr(made[place]) == f"<{place.__name__} 'g', idempotency-key>"
     assert made[place].idle_limit_s is None
+
+
+def test_requests_of_a_batch_run_side_by_side_and_those_of_one_key_in_order(gateway: Downstream) -> None:
+    place = Http(gateway.url, name="gateway", policy=IdempotencyKey(), limits=QUICK, concurrency=4)
+    side_by_side = threading.Barrier(3, timeout=20)
+    order: list[str] = []
+
+    @effect(place)
+    def charge(http: Requests, name: str) -> str:
+        if name.endswith("0"):
+            side_by_side.wait()  # three lanes are under way at a time, or this fails
+        order.append(name)
+        return str(http.post("/charges", json={"charge": name}).json()["receipt"])
+
+    names = [f"{lane}{n}" for n in range(4) for lane in "abc"]
+    with Life(charge) as life:
+        work = life.batch()
+        calls = [Call(charge, PARTITION, n, 0, f"e{n}") for n in range(len(names))]
+        assert work.run_each(calls, names, [name[0] for name in names]) == [f"{name}-1" for name in names]
+        assert work.decide().executed == len(names)
+    for lane in "abc":
+        assert [name for name in order if name[0] == lane] == [f"{lane}{n}" for n in range(4)]
+
+
+def test_a_lane_that_fails_takes_the_batch_back_and_what_was_done_is_not_done_again(gateway: Downstream) -> None:
+    gateway.script = [(503, {})] * (2 * QUICK.max_attempts - 1)  # one of the two lanes gets too many
+    charge = charging(gateway, IdempotencyKey(), concurrency=2)
+
+    @effect(charge.place)
+    def one(http: Requests, name: str) -> str:
+        return str(http.post("/charges", json={"charge": name}).json()["receipt"])
+
+    calls = [Call(one, PARTITION, n, 0, f"e{n}") for n in range(6)]
+    names = [f"c{n}" for n in range(6)]
+    with Life(one) as life:
+        with pytest.raises(UndecidedError, match="503"):
+            life.batch().run_each(calls, names, names)
+        gateway.script = []
+        work = life.batch()
+        assert work.run_each(calls, names, names) == [f"{name}-1" for name in names]
+    assert set(gateway.done.values()) == {1}
+
+
+def test_recorded_answers_are_found_for_a_whole_batch_at_once(gateway: Downstream, sqlite: Database) -> None:
+    charge = charging(gateway, IdempotencyKey(answers=sqlite.place(OffsetLedger())), concurrency=4)  # type: ignore[arg-type]
+
+    @effect(charge.place)
+    def one(http: Requests, name: str) -> str:
+        return str(http.post("/charges", json={"charge": name}).json()["receipt"])
+
+    calls = [Call(one, PARTITION, n, 0, f"e{n}") for n in range(6)]
+    names = [f"c{n}" for n in range(6)]
+    for count, executed in ((4, 4), (6, 2)):
+        with Life(one) as life:
+            work = life.batch()
+            found = work.run_each(calls[:count], names[:count], names[:count])
+            assert found == [f"{name}-1" for name in names[:count]]
+            tally = work.decide()
+            assert (tally.executed, tally.replayed) == (executed, count - executed)
+    assert len(gateway.keys) == 6

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from systems import EVENTS, Database
 
-from oncewhere import ConfigurationError, DuplicateEvent, OncewhereError, ReplayError, effect
+from oncewhere import ConfigurationError, DuplicateEvent, OncewhereError, ReplayError, effect, effect_many
 from oncewhere.effects.effect import Effect
 from oncewhere.effects.place import Batch, Call, OpenPlace, Span, Start, UndecidedError
 from oncewhere.effects.policy import AtLeastOnce, DedupeTable, OffsetLedger, Policy, UniqueConstraint
@@ -490,3 +490,78 @@ def test_a_zombies_open_transaction_does_not_hold_its_locks_for_long(db: Databas
     assert db.run("select amount from account") == [(1,)]
     zombie.close()
     successor.close()
+
+
+def adding_many(db: Database, policy: Policy) -> Effect[..., Any]:
+    @effect_many(db.place(policy))
+    def add(connection: Any, amounts: list[int]) -> list[str]:
+        for amount in amounts:
+            db.on(connection, "insert into done values (%s)", amount)
+        return [f"{amount} of {len(amounts)}" for amount in amounts]
+
+    return add
+
+
+@recording
+def test_many_effects_are_executed_together_and_recorded_one_by_one(db: Database, policy: Policy) -> None:
+    prepared(db)
+    add = adding_many(db, policy)
+    first = db.place(policy).open("g")
+    work = Processor(first).batch(0, ("e0", ()), ("e1", ()))
+    calls = [call(add, n, f"e{n}") for n in range(4)]
+    assert work.run_each(calls[:2], [0, 1], [None, None]) == ["0 of 2", "1 of 2"]
+    assert work.decide().executed == 2
+    first.close()
+    again = db.place(policy).open("g")
+    work = Processor(again).batch(0, *((f"e{n}", ()) for n in range(4)))
+    assert work.run_each(calls, [0, 1, 2, 3], [None] * 4) == ["0 of 2", "1 of 2", "2 of 2", "3 of 2"]
+    tally = work.decide()
+    assert (tally.executed, tally.replayed) == (2, 2)
+    again.close()
+    assert db.run("select amount from done order by amount") == [(0,), (1,), (2,), (3,)]
+
+
+def test_a_duplicate_among_many_runs_no_effect_and_the_others_do(sqlite: Database) -> None:
+    prepared(sqlite)
+    policy = DedupeTable("processed_event")
+    add = adding_many(sqlite, policy)
+    opened = sqlite.place(policy).open("g")
+    work = Processor(opened).batch(0, ("e0", ()), ("e0", ()), ("e1", ()))
+    found = work.run_each([call(add, n, e) for n, e in enumerate(("e0", "e0", "e1"))], [0, 1, 2], [None] * 3)
+    assert found[0] == "0 of 2"
+    assert isinstance(found[1], DuplicateEvent)
+    assert found[2] == "2 of 2"
+    work.decide()
+    opened.close()
+    assert sqlite.run("select amount from done order by amount") == [(0,), (2,)]
+
+
+def test_an_effect_of_many_that_miscounts_is_refused_and_nothing_counts(sqlite: Database) -> None:
+    prepared(sqlite)
+
+    @effect_many(sqlite.place(OffsetLedger()))
+    def add(connection: Any, amounts: list[int]) -> list[int]:
+        sqlite.on(connection, "insert into done values (1)")
+        return amounts[1:]
+
+    opened = sqlite.place(OffsetLedger()).open("g")
+    work = Processor(opened).batch(0, ("e0", ()), ("e1", ()))
+    with pytest.raises(ConfigurationError, match="given 2 values and returned 1 results"):
+        work.run_each([call(add, 0), call(add, 1)], [0, 1], [None, None])
+    with pytest.raises(ConfigurationError, match="given 2 values"):
+        work.decide()
+    work.abandon()
+    opened.close()
+    assert sqlite.run("select count(*) from done") == [(0,)]
+
+
+def test_an_effect_of_many_needs_a_policy_that_commits_many_together_and_a_list(sqlite: Database) -> None:
+    with pytest.raises(ConfigurationError, match="has unique-constraint"):
+        effect_many(sqlite.place(UniqueConstraint("k")))
+
+    @effect_many(sqlite.place(OffsetLedger()))  # type: ignore[arg-type]  # the mistake that is tested
+    def add(connection: Any, amounts: list[int]) -> None:
+        return None
+
+    with pytest.raises(ConfigurationError, match="give a list of results"):
+        _ = add.codec

@@ -23,7 +23,7 @@ from oncewhere import (
 )
 from oncewhere.effects.place import UndecidedError
 from oncewhere.effects.recorded import CallKey, pack
-from oncewhere.effects.sql.place import SqlWork
+from oncewhere.effects.sql.work import SqlWork
 from oncewhere.runtime import events
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from oncewhere.effects.place import Place
-from oncewhere.effects.policy import UniqueConstraint
+from oncewhere.effects.policy import DedupeTable, OffsetLedger, UniqueConstraint
 from oncewhere.effects.recorded import ResultCodec
 from oncewhere.errors import ConfigurationError
 
@@ -19,6 +19,7 @@ if typing.TYPE_CHECKING:
 C = TypeVar("C")
 P = ParamSpec("P")
 R = TypeVar("R")
+V = TypeVar("V")
 
 
 class Effect(Generic[P, R]):
@@ -31,6 +32,7 @@ class Effect(Generic[P, R]):
         function: the function itself; call it in unit tests with a connection of your own.
         done: what reads back the result of an effect that its own unique key refuses; None where there is nothing to
             read.
+        many: True where the function takes a list of values and returns a list of results, one for each.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class Effect(Generic[P, R]):
         function: Callable[..., R],
         *,
         done: Callable[..., R] | None = None,
+        many: bool = False,
     ) -> None:
         self.name = name
         self.place = place
         self.function = function
         self.done = done
+        self.many = many
         self.__doc__ = function.__doc__
 
     def __repr__(self) -> str:
@@ -59,6 +63,8 @@ class Effect(Generic[P, R]):
                 recorded.
         """
         found = _result_type(self.name, self.function)
+        if self.many:
+            found = _one_of(self.name, found)
         if isinstance(self.place.policy, UniqueConstraint) and self.done is None and found is not type(None):
             raise ConfigurationError(
                 f"Effect {self.name!r} returns a result, and the policy of {self.place.name!r} keeps none: who "
@@ -112,6 +118,51 @@ def effect(
         return Effect(name or function.__name__, place, function, done=done)
 
     return declare
+
+
+def effect_many(
+    place: Place[C],
+    *,
+    name: str | None = None,
+) -> Callable[[Callable[[C, list[V]], list[R]]], Effect[[V], R]]:
+    """Declares a function as an effect that is executed for many records at once, for `tx.run_each`.
+
+    The function takes the place's connection and a list of values, and returns a list of results, one for each value,
+    in the same order. It gets only those values whose effect is to be executed: what is recalled for redelivered
+    records and what turns out to be a duplicate are not among them. Each result is recorded with its own record.
+
+    Args:
+        place: where it takes effect; a database.
+        name: see `effect`.
+
+    Returns:
+        A decorator that gives an `Effect`.
+
+    Raises:
+        ConfigurationError: `place` is no place, or its policy watches each effect by itself.
+    """
+    effect(place)  # refuses what is no place
+    if not isinstance(place.policy, OffsetLedger | DedupeTable):
+        raise ConfigurationError(
+            f"@effect_many is for policies that commit many effects together, and {place.name!r} has "
+            f"{place.policy.name}.",
+            hint="Write @effect(place): tx.run_each runs it for each record.",
+        )
+
+    def declare(function: Callable[[C, list[V]], list[R]]) -> Effect[[V], R]:
+        return Effect(name or function.__name__, place, function, many=True)  # type: ignore[arg-type]  # R, not a list
+
+    return declare
+
+
+def _one_of(name: str, found: Any) -> Any:
+    """What a list of results holds."""
+    if found is list or typing.get_origin(found) is not list:
+        raise ConfigurationError(
+            f"Effect {name!r} is to give a list of results, and its return annotation is {found!r}.",
+            hint="Annotate it, such as -> list[Settled]; list[None] where there is nothing to return.",
+        )
+    return typing.get_args(found)[0]
 
 
 def _result_type(name: str, function: Callable[..., R]) -> type[R]:

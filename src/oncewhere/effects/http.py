@@ -54,13 +54,14 @@ class Http(OutsidePlace["Requests"]):
         in_progress: status codes that say that another attempt with the key is still being worked on.
         mismatch: status codes that say that the key came with another request before. Leave out (`()`) what your
             downstream uses for something else.
+        concurrency: how many requests of `tx.run_each` may be under way at a time; those of one key never are.
         options: more arguments for `httpx.Client`, such as `{"auth": …, "headers": …, "verify": …}`.
 
     Raises:
         ConfigurationError: the URL is none, the name is empty, or the policy is none that HTTP can honour.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that a downstream may do in its own way
         self,
         base_url: str,
         *,
@@ -70,9 +71,10 @@ class Http(OutsidePlace["Requests"]):
         header: str = "Idempotency-Key",
         in_progress: Collection[int] = (409,),
         mismatch: Collection[int] = (422,),
+        concurrency: int = 8,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(name=name, policy=policy, system="http", limits=limits or Limits())
+        super().__init__(name=name, policy=policy, system="http", limits=limits or Limits(), concurrency=concurrency)
         try:
             url = httpx.URL(base_url)
         except (httpx.InvalidURL, TypeError) as error:

@@ -117,6 +117,21 @@ class Work(Protocol):
             Exception: whatever the effect raised.
         """
 
+    def run_each(self, calls: Sequence[Call], values: Sequence[Any], lanes: Sequence[object]) -> list[Any]:
+        """Runs one effect for many records: executed together where the effect takes a list, one by one otherwise.
+
+        Args:
+            calls: one for each record, of one effect, in order.
+            values: what each is run with.
+            lanes: a record's key; calls of one lane are never overtaken by each other.
+
+        Returns:
+            For each call its result, or the `DuplicateEvent` or `EffectInDoubt` that it would have raised.
+
+        Raises:
+            Exception: see `run`; nothing of the batch counts then.
+        """
+
     def decide(self) -> Tally:
         """Commits effects, results and position together. When it returns, the batch has happened here.
 

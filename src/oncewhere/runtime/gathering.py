@@ -8,6 +8,7 @@ decides only when that has ended well, so what is recorded for a redelivery neve
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from oncewhere.effects.place import Batch as PlaceBatch
@@ -20,11 +21,14 @@ from oncewhere.runtime.poison import Poison, begin_again, handler_error, judge, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from oncewhere.effects.place import OpenPlace
+    from oncewhere.effects.place import OpenPlace, Work
     from oncewhere.records import Message, Partition
     from oncewhere.runtime.batch import Batch
     from oncewhere.runtime.subscription import Subscription
     from oncewhere.runtime.transaction import Transaction
+
+
+MAX_TOGETHER = 1_000  # records that a batch handler gets at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class Item:
 
     @property
     def given(self) -> Record[Any] | Records[Any]:
-        """What its handler takes; an effect belongs to one record, and so does a list with effects."""
+        """What its handler takes, when it is handled by itself."""
         return Records([self.record.value], [self.message]) if self.subscription.batch else self.record
 
 
@@ -107,16 +111,66 @@ class Gathering:
             topic: {name: work for name, work in batch.works.items() if name in uses}
             for topic, uses in self._uses.items()
         }
-        for item in items:
-            tx = self._tx
-            tx.enter(
-                works[item.partition.topic],
-                partition=item.partition,
-                offset=item.record.offset,
-                identity=item.identity,
-            )
-            self._handle(item, batch)
+        for together, group in groupby(items, key=self._together):
+            if together is None:
+                for item in group:
+                    self._enter([item], works)
+                    self._handle(item, batch)
+            else:
+                some = list(group)
+                for start in range(0, len(some), MAX_TOGETHER):
+                    self._handle_many(some[start : start + MAX_TOGETHER], works, batch)
         batch.prepared = True
+
+    def _together(self, item: Item) -> str | None:
+        """The topic of a record that is handled together with its neighbours; None for one that is not."""
+        if not item.subscription.batch or self._poison.careful or self._poison.told(item.message)[1] is not None:
+            return None
+        return item.partition.topic
+
+    def _enter(self, items: Sequence[Item], works: Mapping[str, Mapping[str, Work]]) -> None:
+        first = items[0]
+        mine = works[first.partition.topic]
+        if first.subscription.batch:
+            self._tx.enter_many(
+                mine,
+                {
+                    (item.partition.topic, item.partition.number, item.record.offset): (item.partition, item.identity)
+                    for item in items
+                },
+            )
+        else:
+            self._tx.enter(mine, partition=first.partition, offset=first.record.offset, identity=first.identity)
+
+    def _handle_many(self, items: Sequence[Item], works: Mapping[str, Mapping[str, Work]], batch: Batch) -> None:
+        """A batch handler, with all of these; whatever fails is looked for one by one, in the next attempt."""
+        tx, first = self._tx, items[0]
+        self._enter(items, works)
+        before = len(batch.staged)
+        records: Records[Any] = Records([item.record.value for item in items], [item.message for item in items])
+        error: BaseException | None
+        try:
+            first.subscription.handler(records, tx)
+            error = tx.failure  # the handler caught it; but the place cannot commit this batch any more
+        except BaseException as raised:  # noqa: BLE001 - judged
+            error = tx.failure or raised
+        if error is not None:
+            del batch.staged[before:]
+            judge(first.subscription, first.message, error)
+            self._poison.be_careful()
+            raise begin_again(first.message, error) from error
+        self._note_passed(batch)
+        batch.outputs = len(batch.staged)
+
+    def _note_passed(self, batch: Batch) -> None:
+        """Records of a batch handler that give no output, for the events."""
+        for message, why in self._tx.passed:
+            position = (message.topic(), message.partition(), message.offset())
+            if isinstance(why, EffectInDoubt):
+                batch.passed.append(events.CallInDoubt(*position, why.key))
+            else:
+                batch.passed.append(events.DuplicateSuppressed(*position))
+        self._tx.passed = []
 
     def decide(self, batch: Batch) -> None:
         """Each place commits its effects: after this the batch has happened there.
@@ -157,6 +211,7 @@ class Gathering:
             if tx.failure is not None:
                 # The handler caught it; but the place cannot commit this batch any more.
                 self._failed(item, tx.failure, batch)
+        self._note_passed(batch)
         batch.outputs = len(batch.staged)
 
     def _failed(self, item: Item, error: BaseException, batch: Batch) -> None:

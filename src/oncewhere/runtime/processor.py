@@ -158,10 +158,10 @@ class Processor:
     ) -> Callable[[Callable[[Records[T], Transaction], None]], Callable[[Records[T], Transaction], None]]:
         """Declares a handler that takes many records at once, for work that is quicker done so.
 
-        It gets a `Records`: a sequence of at least one record and at most 500, in the order of each partition, with its
-        columns (`records.values`, `records.keys`); how they are cut may differ when they come again. Where the handler
-        fails and `on_error` is not to stop, it is called again with one record at a time, to find the poison one. A
-        handler that runs effects gets one record at a time: an effect's result belongs to one record.
+        It gets a `Records`: a sequence of at least one record and at most 500 (1,000 where it runs effects), in the
+        order of each partition, with its columns (`records.values`, `records.keys`); how they are cut may differ when
+        they come again. Where the handler fails and `on_error` is not to stop, it is called again with one record at a
+        time, to find the poison one. Effects are run with `tx.run_each`, which records each result with its record.
 
         Args:
             topic: see `consume`.

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from oncewhere.effects.place import Call, Work
 from oncewhere.errors import ConfigurationError, DuplicateEvent, EffectInDoubt
+from oncewhere.records import Ran
 from oncewhere.runtime.values import encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from oncewhere.effects.effect import Effect
-    from oncewhere.records import Partition
+    from oncewhere.records import Message, Partition, Records
     from oncewhere.runtime.values import Encode
 
 P = ParamSpec("P")
 R = TypeVar("R")
+V = TypeVar("V")
 
 Send = Callable[..., Any]
 """librdkafka's produce, or what stands in for it: topic, value, key, partition, callback, on_delivery,
@@ -43,16 +45,19 @@ class Transaction:
 
     __slots__ = (
         "_calls",
+        "_each_calls",
         "_encoders",
         "_expect",
         "_identity",
         "_offset",
         "_partition",
+        "_positions",
         "_send",
         "_serializers",
         "_trouble",
         "_works",
         "failure",
+        "passed",
         "sent",
     )
 
@@ -73,6 +78,9 @@ class Transaction:
         self._offset = -1
         self._identity: str | None = None
         self._calls: dict[str, int] = {}
+        self._positions: Mapping[tuple[str, int, int], tuple[Partition, str | None]] = {}
+        self._each_calls: dict[tuple[str, int, int, str], int] = {}
+        self.passed: list[tuple[Message, DuplicateEvent | EffectInDoubt]] = []
         self.sent = 0
         self.failure: BaseException | None = None
 
@@ -99,10 +107,12 @@ class Transaction:
             Exception: whatever the effect raises; the batch is lost then, even if the handler catches it.
         """
         work = self._works.get(effect.place.name)
-        if work is None or self._partition is None:
+        if work is None:
+            raise unknown_effect(effect)
+        if effect.many or self._partition is None:
             raise ConfigurationError(
-                f"{effect!r} is not among the effects that this handler is known to use.",
-                hint="Name them: @app.consume(topic, type, effects=[…]).",
+                f"tx.run belongs to a handler of one record and an effect of one value; {effect!r} is run otherwise.",
+                hint="Write tx.run_each(effect, records), in a batch handler.",
             )
         nth = self._calls.get(effect.name, 0)
         self._calls[effect.name] = nth + 1
@@ -115,6 +125,55 @@ class Transaction:
             self.failure = error
             raise
         return result
+
+    def run_each(self, effect: Effect[[V], R], records: Records[Any], values: Iterable[V] | None = None) -> Ran[R]:
+        """Runs an effect once, ever, for each of many records; for batch handlers.
+
+        An effect that `@effect_many` declared is executed for all of them at once; one of `@effect` for one after the
+        other, or, at a place that allows it, for several at a time, with the order of each key kept.
+
+        Args:
+            effect: what to run.
+            records: the handler's records, or some of them, each at most once in a call.
+            values: what the effect is run with, one for each record; the records' own values when None.
+
+        Returns:
+            The results, each with its record. A record that turns out to be an upstream duplicate, or whose effect is
+            in doubt, is not among them.
+
+        Raises:
+            ValueError: there are more values than records, or the reverse.
+            ReplayError: see `run`.
+            ConfigurationError: see `run`.
+            Exception: see `run`.
+        """
+        work = self._works.get(effect.place.name)
+        if work is None:
+            raise unknown_effect(effect)
+        given = list(records.values if values is None else values)
+        if len(given) != len(records):
+            raise ValueError(f"there are {len(given)} values and {len(records)} records")
+        calls = []
+        for message in records.messages:
+            position = (message.topic(), message.partition(), message.offset())
+            partition, identity = self._positions[position]
+            counted = (*position, effect.name)
+            nth = self._each_calls.get(counted, 0)
+            self._each_calls[counted] = nth + 1
+            calls.append(Call(effect, partition, message.offset(), nth, identity))
+        try:
+            found = work.run_each(calls, given, records.keys)
+        except BaseException as error:
+            self.failure = error
+            raise
+        kept = [nth for nth, one in enumerate(found) if not isinstance(one, DuplicateEvent | EffectInDoubt)]
+        if len(kept) < len(found):
+            self.passed += [
+                (message, one)
+                for message, one in zip(records.messages, found, strict=True)
+                if isinstance(one, DuplicateEvent | EffectInDoubt)
+            ]
+        return Ran(records.pick(kept), [found[nth] for nth in kept])
 
     # One of the two places that cost something for each record (the other is `Streaming._each`). Nothing is
     # keyword-only, since Python is slower to call a function that has such arguments, whatever it is given; and the
@@ -242,10 +301,34 @@ class Transaction:
         if self._calls:
             self._calls = {}
 
+    def enter_many(
+        self,
+        works: Mapping[str, Work],
+        positions: Mapping[tuple[str, int, int], tuple[Partition, str | None]],
+    ) -> None:
+        """The next records of a batch handler, and the places that it uses.
+
+        Args:
+            works: by place.
+            positions: the partition and identity of each record, by topic, partition number and offset.
+        """
+        self.enter(works)
+        self._positions = positions
+        self._each_calls = {}
+        self.passed = []
+
     @property
     def ran(self) -> bool:
-        """True when the record has asked for an effect."""
-        return bool(self._calls)
+        """True when the record has asked for an effect, or one of the records."""
+        return bool(self._calls or self._each_calls)
+
+
+def unknown_effect(effect: Effect[..., Any]) -> ConfigurationError:
+    """An effect whose place was not told of this batch."""
+    return ConfigurationError(
+        f"{effect!r} is not among the effects that this handler is known to use.",
+        hint="Name them: @app.consume(topic, type, effects=[…]).",
+    )
 
 
 def _raise(error: Exception, arguments: tuple[Any, ...]) -> None:

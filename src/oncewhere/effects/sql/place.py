@@ -1,4 +1,4 @@
-"""An SQL database as a place: effects in, one transaction per batch out, whose COMMIT is the decision.
+"""An SQL database as a place: an address and a policy in, one open connection with the policy's keeper out.
 
 Everything that does not depend on the system is here; what does, `SqlConnection` and `Dialect` carry.
 """
@@ -10,31 +10,25 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from oncewhere.effects.honours import check
-from oncewhere.effects.place import Batch, Call, OpenPlace, Place, Start, Tally, UndecidedError, Work
+from oncewhere.effects.place import Batch, OpenPlace, Place, Start, UndecidedError
 from oncewhere.effects.policy import AtLeastOnce, DedupeTable, OffsetLedger, Policy, UniqueConstraint
 from oncewhere.effects.sql.call_journal import SqlCallJournal
 from oncewhere.effects.sql.connection import (
-    Cause,
-    Fault,
     SqlConnection,
-    Standing,
-    TakenError,
-    ended_by_an_effect,
-    first_line,
 )
 from oncewhere.effects.sql.dedupe_table import DedupeKeeper
 from oncewhere.effects.sql.ledger_table import LedgerKeeper
 from oncewhere.effects.sql.transaction import alone
 from oncewhere.effects.sql.unique import UniqueKeeper
-from oncewhere.errors import ConfigurationError, DuplicateEvent, OncewhereError, UnreachableError
+from oncewhere.effects.sql.work import SqlWork
+from oncewhere.errors import ConfigurationError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from contextlib import AbstractContextManager
 
-    from oncewhere.effects.sql.connection import Row
     from oncewhere.effects.sql.dialect import Dialect
-    from oncewhere.effects.sql.keeper import Keeper, Page
+    from oncewhere.effects.sql.keeper import Keeper
     from oncewhere.records import Partition
 
 logger = logging.getLogger(__name__)
@@ -162,7 +156,12 @@ class OpenSqlPlace(OpenPlace):
 
     def begin(self, batch: Batch) -> SqlWork:
         """Begins a batch; the database transaction begins with its first statement."""
-        return SqlWork(self, self.keeper.open(batch))
+        return SqlWork(
+            self.connection,
+            self.keeper.open(batch),
+            dialect=self.place.dialect,
+            watches_keys=self.keeper.watches_keys,
+        )
 
     def close(self) -> None:
         """Closes the connection; whatever is open is rolled back by the server."""
@@ -182,165 +181,3 @@ class OpenSqlPlace(OpenPlace):
 
     def _transaction(self, *, kept: bool = True) -> AbstractContextManager[SqlConnection]:
         return alone(self.connection(), needs=f"place {self.place.name!r}", kept=kept)
-
-
-class SqlWork(Work):
-    """One batch in one database transaction, which begins with the first effect that is not recalled."""
-
-    def __init__(self, opened: OpenSqlPlace, page: Page) -> None:
-        self._opened = opened
-        self._page = page
-        self._open: SqlConnection | None = None
-        self._broken: BaseException | None = None
-        self._executed = 0
-        self._replayed = 0
-
-    @property
-    def dialect(self) -> Dialect:
-        """The database's SQL; a work is a keeper's `Database`."""
-        return self._opened.place.dialect
-
-    def run(self, call: Call, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Executes the effect, or gives its recorded result."""
-        if self._broken is not None:
-            # A handler that swallows the failure of an effect cannot go on in a failed transaction.
-            raise self._broken
-        codec = call.effect.codec
-        try:
-            raw = self._page.recall(self, call)
-            if raw is None:
-                raw = self._execute(call, args, kwargs)
-            else:
-                self._replayed += 1
-        except DuplicateEvent:
-            raise
-        except BaseException as error:
-            self._broken = self._told(error)
-            if self._broken is error:
-                raise
-            raise self._broken from error
-        # The recorded form, always: what a handler sees now is what it would see after a redelivery.
-        return codec.decode(raw)
-
-    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Runs a keeper's statement in the batch's transaction, which it begins if need be."""
-        return self._begun().execute(statement, parameters)
-
-    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
-        """Likewise, once for each row of parameters."""
-        return self._begun().execute_many(statement, rows)
-
-    def decide(self) -> Tally:
-        """Writes what the policy keeps, and commits.
-
-        Raises:
-            UndecidedError: it was not committed, or the answer was lost.
-            OncewhereError: the database refuses the batch (a deferred constraint, an identity too long for its column).
-        """
-        if self._broken is not None:
-            raise self._broken
-        try:
-            if self._page.needs_decision():
-                self._page.write(self)
-            self._commit()
-        except Exception as error:
-            cause = self._cause(error)
-            if cause is None or isinstance(error, TakenError):
-                raise
-            if cause.fault is Fault.AGAIN:
-                raise UndecidedError(cause.reason) from error
-            msg = f"{self.dialect.title} refuses the batch: {cause.reason}; nothing of it took effect."
-            raise OncewhereError(msg) from error
-        self._page.decided()
-        return Tally(executed=self._executed, replayed=self._replayed)
-
-    def abandon(self) -> None:
-        """Rolls back."""
-        if self._open is not None:
-            self._open.rollback()
-
-    def confirmed(self) -> None:
-        """Kafka's transaction committed."""
-        self._page.confirmed()
-
-    def _execute(self, call: Call, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
-        connection = self._begun()
-
-        def effect() -> Any:
-            return call.effect.function(connection.native, *args, **kwargs)
-
-        if self._opened.keeper.watches_keys:
-            raw = self._attempt(connection, call, effect, args, kwargs)
-        else:
-            raw = call.effect.codec.encode(effect())
-            self._executed += 1
-        if connection.standing is Standing.GONE:
-            raise ended_by_an_effect(self.dialect.title)
-        self._page.record(call, raw)
-        return raw
-
-    def _attempt(
-        self,
-        connection: SqlConnection,
-        call: Call,
-        effect: Callable[[], Any],
-        args: tuple[Any, ...],
-        kwargs: Mapping[str, Any],
-    ) -> bytes:
-        """Runs an effect that its own unique key may refuse; then it was done, and is asked what it returned."""
-        codec = call.effect.codec
-        connection.execute("savepoint oncewhere_effect")
-        try:
-            raw = codec.encode(effect())
-        except Exception as error:
-            cause = self._cause(error)
-            if cause is None or cause.fault is not Fault.TAKEN or not self._page.means_done(cause.key):
-                raise
-            connection.execute("rollback to savepoint oncewhere_effect")
-            raw = codec.encode(call.effect.read_back(connection.native, *args, **kwargs))
-            self._replayed += 1
-        else:
-            self._executed += 1
-        connection.execute("release savepoint oncewhere_effect")
-        return raw
-
-    def _begun(self) -> SqlConnection:
-        if self._open is None:
-            connection = self._opened.connection()
-            try:
-                connection.begin()
-            except connection.errors as error:
-                raise UndecidedError(first_line(error)) from error
-            self._open = connection
-        return self._open
-
-    def _commit(self) -> None:
-        """COMMIT: the decision."""
-        connection = self._open
-        if connection is None:
-            return
-        standing = connection.standing
-        if standing is Standing.GONE:
-            raise ended_by_an_effect(self.dialect.title)
-        if standing is Standing.FAILED:
-            # PostgreSQL would answer COMMIT with ROLLBACK, and psycopg would not say so.
-            raise UndecidedError("a statement failed and its error was swallowed; the transaction cannot be committed")
-        try:
-            connection.commit()
-        except connection.errors as error:
-            if not connection.alive:
-                raise UndecidedError(f"the answer to COMMIT was lost: {first_line(error)}", unknown=True) from error
-            raise
-        self._open = None  # from here on there is nothing to take back
-
-    def _cause(self, error: BaseException) -> Cause | None:
-        """What a driver's error means; None for an error that is no driver's."""
-        connection = self._open
-        if connection is not None and isinstance(error, connection.errors):
-            return connection.cause(error)
-        return None
-
-    def _told(self, error: BaseException) -> BaseException:
-        """The error as a batch to begin again, or as it is when it is the statement's or the user's own fault."""
-        cause = self._cause(error)
-        return error if cause is None or cause.fault is not Fault.AGAIN else UndecidedError(cause.reason)
