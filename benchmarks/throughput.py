@@ -99,8 +99,8 @@ class Clock:
         return (self.last[1] - begin[1]) / (self.last[0] - begin[0])
 
 
-def run(here: Session, spec: Spec, records: int) -> Mapping[str, Any]:
-    """One run of one spec."""
+def run(here: Session, spec: Spec, records: int, *, through: str | None = None) -> Mapping[str, Any]:
+    """One run of one spec; `through` is another address for the peers than the broker's own."""
     here.prepare(spec)
     source, name = f"in-{records}", tag(spec)
     output = f"out-{name}"
@@ -120,6 +120,8 @@ def run(here: Session, spec: Spec, records: int) -> Mapping[str, Any]:
             }
             if spec.processes > 1 and PEERS[spec.peer].by_hand:
                 job["PARTITIONS"] = ",".join(map(str, range(i, PARTITIONS, spec.processes)))
+            if through is not None:
+                job["BOOTSTRAP_SERVERS"] = through
             peers.append(here.start(spec, name, job))
         watch(clock, progress, peers, records, members_to_wait_for(spec))
         costs = {

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from oncewhere.drill import Choice, Drill, DrillEvent, DrillResult, TrialResult, Verdict, VersionResult, load
 from oncewhere.errors import ConfigurationError
-from oncewhere.report import DrillProgress, Failures, Run, RunFolder, find_run, read_run, show_result
+from oncewhere.report import DrillProgress, Failures, Run, RunFolder, find_run, read_run, show_trial
 
 from .places import project_folder
 from .servers import choose_versions, named_dsns, running_servers, server_options
@@ -50,7 +50,7 @@ def replay(
     version, trial = find_trial(before, point)
     declaration = load(project_folder().parent / before.path)
     (chosen,) = choose_versions(declaration, [version.version.name])
-    folder = RunFolder(project_folder(), f"{declaration.folder.name}-replay", declaration=before.path)
+    folder = RunFolder(project_folder(), f"{declaration.folder.name}-replay", declaration=before.path, replay=True)
     failures = Failures(project_folder(), before.path)
     progress = DrillProgress(Console(stderr=True, highlight=False))
 
@@ -74,7 +74,7 @@ def replay(
             ).run()
         )
     console = Console(highlight=False)
-    show_result(result, console)
+    show_trial(result, console)
     sentence, code = compared(trial, result)
     console.print(sentence, markup=False, soft_wrap=True)
     return code

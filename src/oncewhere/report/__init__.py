@@ -5,7 +5,7 @@ from .points_table import show_points
 from .progress import DrillProgress
 from .run_folder import RunFolder, find_run
 from .run_json import Run, read_run
-from .screen import show_result
+from .screen import show_result, show_trial
 from .sentence import sentence
 from .sweep_table import show_scenarios
 
@@ -20,4 +20,5 @@ __all__ = [
     "show_points",
     "show_result",
     "show_scenarios",
+    "show_trial",
 ]

@@ -34,11 +34,13 @@ class RunFolder:
         root: the project's `.oncewhere` folder; made if missing.
         name: what was drilled, as part of the folder's name.
         declaration: where the declaration is, seen from the folder that `root` stands in.
+        replay: True for a point of another run: that one stays `latest`, so that its other points are at hand.
     """
 
-    def __init__(self, root: Path, name: str, *, declaration: str = "") -> None:
+    def __init__(self, root: Path, name: str, *, declaration: str = "", replay: bool = False) -> None:
         self._runs = root / "runs"
         self._declaration = declaration
+        self._replay = replay
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
         try:
             self._runs.mkdir(parents=True, exist_ok=True)
@@ -53,7 +55,8 @@ class RunFolder:
         """Listens; writes the results when the drill has ended."""
         if isinstance(event, DrillEnded):
             self._write(event.result)
-            self._point_latest()
+            if not self._replay:
+                self._point_latest()
 
     def _fresh(self, name: str) -> Path:
         for number in range(1, SAME_SECOND_LIMIT):

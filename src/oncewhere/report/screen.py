@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.text import Text
 
 from oncewhere.drill import CRASH, DrillResult
 
 from .mission_table import show_mission
 from .sweep_table import show_sweep
+from .words import cell, conclusion, proof
 
 
 def show_result(result: DrillResult, console: Console, *, path: str = "") -> None:
@@ -23,3 +25,24 @@ def show_result(result: DrillResult, console: Console, *, path: str = "") -> Non
         show_mission(result, console, path=path)
     else:
         show_sweep(result, console)
+
+
+def show_trial(result: DrillResult, console: Console) -> None:
+    """Prints what one trial found at every place, and its proof.
+
+    Args:
+        result: of one version and one point.
+        console: where it goes; standard output.
+    """
+    (version,) = result.versions
+    for trial in version.crashes:
+        console.print(Text(f"{version.version.name} {trial.plan.id}", style="bold"))
+        for finding in trial.findings:
+            line = Text("  ")
+            line.append_text(cell(finding.verdict))
+            line.append(f"  {finding.place}: {finding.sentence}")
+            console.print(line)
+        if trial.crash is not None:
+            console.print(f"  {proof(trial.crash)}", markup=False, style="dim")
+    for told in conclusion(result):
+        console.print(told, markup=False, soft_wrap=True)
