@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("version", nargs="?", default="naive")
     parser.add_argument("--points", type=PointSet, default=PointSet.BOUNDARIES)
     parser.add_argument("--lanes", type=int, default=2)
+    parser.add_argument("--inputs", type=int, help="send only the first so many")
     parser.add_argument("--time-limit", type=float, default=240.0, help="seconds after which no point is begun")
     options = parser.parse_args()
     declaration = load(options.path)
@@ -71,7 +72,11 @@ def main() -> None:
             Drill(
                 declaration,
                 versions=[version],
-                choice=Choice(points=options.points, time_limit_s=options.time_limit),
+                choice=Choice(
+                    points=options.points,
+                    inputs_limit=options.inputs or version.settings.sweep_inputs,
+                    time_limit_s=options.time_limit,
+                ),
                 servers=[Servers(bootstrap_servers=s.bootstrap_servers, dsns=dsns) for s in stacks],
                 folder=folder / "run",
                 recreate_topics=False,

@@ -5,70 +5,19 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from confluent_kafka.admin import AdminClient
+from typed_command import command, none_left, run
 
 pytestmark = pytest.mark.servers
 
-PAYMENTS = Path(__file__).parents[2] / "examples" / "payments"
 END_LIMIT_S = 90.0
-GONE_LIMIT_S = 10.0
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "oncewhere", *arguments]
-
-
-def run(folder: Path, cache: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "ONCEWHERE_CACHE": str(cache), "NO_COLOR": "1", "COLUMNS": "80"}
-    return subprocess.run(
-        command(*arguments),
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=END_LIMIT_S,
-        check=False,
-    )
-
-
-def alive(mark: str) -> list[str]:
-    """Every process that names `mark` in its arguments or its environment, but ourselves."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        try:
-            arguments = (entry / "cmdline").read_bytes()
-            if arguments and mark.encode() in arguments + (entry / "environ").read_bytes():
-                found.append(f"{entry.name}: {arguments[:200]!r}")
-        except OSError:
-            continue
-    return found
-
-
-def none_left(mark: str) -> None:
-    deadline = time.monotonic() + GONE_LIMIT_S
-    while (left := alive(mark)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert left == []
-
-
-@pytest.fixture
-def example(tmp_path: Path) -> Iterator[Path]:
-    """A copy of the payment example in a folder of its own, which no process may name when the test is over."""
-    shutil.copytree(PAYMENTS, tmp_path / "payments")
-    yield tmp_path
-    none_left(str(tmp_path))
 
 
 def start(folder: Path, cache: Path, *arguments: str) -> subprocess.Popen[bytes]:

@@ -62,6 +62,13 @@ from .servers import (
     type=click.IntRange(1, LANES_LIMIT),
     help=f"Trials at a time, each on its own broker (default {LANES_DEFAULT}).",
 )
+@click.option(
+    "--inputs",
+    "inputs_limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Send only the first N inputs (default: all; for a sweep, what drill.sweep_inputs says).",
+)
 @click.option("--seed", type=int, metavar="N", help="Visit the points in an order that this number shuffles.")
 @click.option(
     "--time-limit",
@@ -83,6 +90,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     keyword: str,
     stop_at_first: bool,
     lanes: int | None,
+    inputs_limit: int | None,
     seed: int | None,
     time_limit_s: float | None,
     recreate_topics: bool,
@@ -118,6 +126,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
         failed_before=frozenset() if demonstration else failures.read(),
         seed=seed,
         stop_at_first=stop_at_first,
+        inputs_limit=inputs_limit or (None if point_set is PointSet.MISSION else chosen[0].settings.sweep_inputs),
         time_limit_s=time_limit_s,
     )
     given = named_dsns(dsns, chosen)

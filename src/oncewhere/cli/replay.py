@@ -65,7 +65,7 @@ def replay(
             Drill(
                 declaration,
                 versions=[chosen],
-                choice=Choice(exactly={chosen.name: (trial.plan,)}),
+                choice=Choice(exactly={chosen.name: (trial.plan,)}, inputs_limit=inputs_of(version)),
                 servers=servers,
                 folder=folder.path,
                 recreate_topics=recreate_topics,
@@ -110,6 +110,11 @@ def find_trial(run: Run, asked: str) -> tuple[VersionResult, TrialResult]:
         names = ", ".join(f"{v.version.name}/{asked}" for v, _ in found)
         raise ConfigurationError(f"Several versions have the point {asked!r}.", hint=f"Say which: {names}.")
     return (failed or found)[0]
+
+
+def inputs_of(version: VersionResult) -> int | None:
+    """How many inputs the run sent: a point's interval means the same only with as many."""
+    return version.coverage.inputs if version.coverage is not None else None
 
 
 def compared(before: TrialResult, result: DrillResult) -> tuple[str, int]:

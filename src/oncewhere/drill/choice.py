@@ -29,6 +29,7 @@ class Choice:
         failed_before: what failed in an earlier run; it comes first.
         seed: shuffles the points; None visits them in the order of the wire.
         stop_at_first: True starts no further trial once a violation is found.
+        inputs_limit: sends only so many of the inputs, from the first on; None sends all.
         time_limit_s: starts no further trial after so many seconds; None for no limit.
     """
 
@@ -39,6 +40,7 @@ class Choice:
     failed_before: Failed = frozenset()
     seed: int | None = None
     stop_at_first: bool = False
+    inputs_limit: int | None = None
     time_limit_s: float | None = None
 
     def takes(self, version: str, point: CrashPoint) -> bool:

@@ -30,6 +30,7 @@ SIZE_LIMIT_BYTES = 1_000_000
 
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<field>[^`]+)`(?: - at `\$\.?(?P<path>[^`]*)`)?")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
+_EFFECT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class Processor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -62,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         deadline_s: seconds for one life of the processor to finish all inputs before it counts as stuck.
         restart_limit: how often a processor that exits by itself is started again after the crash.
         noun: what one input is called in sentences, in the plural.
+        sweep_inputs: how many of the inputs a sweep sends, from the first on; a few commit intervals are enough for it,
+            and each further record costs time at every point. None sends all.
     """
 
     inputs: str | list[str]
@@ -69,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     deadline_s: float = 30.0
     restart_limit: int = 3
     noun: str = "inputs"
+    sweep_inputs: int | None = None
 
     def __post_init__(self) -> None:
         """Refuses numbers that would make a drill endless or empty."""
@@ -78,6 +82,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError("deadline_s must be from 1 to 3600 seconds")
         if not 0 <= self.restart_limit <= 100:
             raise ValueError("restart_limit must be from 0 to 100")
+        if self.sweep_inputs is not None and self.sweep_inputs < 1:
+            raise ValueError("sweep_inputs must be at least 1")
 
 
 class VersionChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -220,6 +226,12 @@ def _check(parsed: _File, file: Path) -> None:
         raise ConfigurationError(
             f"{file}: an effect cannot be named {reserved!r}: {{{reserved}}} means something else."
         )
+    for name in parsed.effects:
+        if not _EFFECT_NAME.fullmatch(name):
+            raise ConfigurationError(
+                f"{file}: an effect cannot be named {name!r}.",
+                hint="Letters, digits, - and _: the name is a placeholder, and the first part of a crash point's id.",
+            )
     for name, change in parsed.versions.items():
         for effect in change.effects:
             if effect not in parsed.effects:

@@ -107,7 +107,8 @@ class Drill:
 
     async def _each(self, work: Callable[[Version], Coroutine[Any, Any, _T]]) -> list[_T]:
         """Does it for every version at once, and leaves nothing on the servers, however it ends."""
-        self._inputs = {v.name: inputs.load(v, self._declaration.folder) for v in self._versions}
+        limit = self._choice.inputs_limit
+        self._inputs = {v.name: inputs.load(v, self._declaration.folder)[:limit] for v in self._versions}
         self._began_s = time.monotonic()
         self._tell(DrillBegan(versions=tuple(v.name for v in self._versions), points=self._choice.points))
         try:
@@ -147,6 +148,7 @@ class Drill:
         trials = [trial for trial in done if isinstance(trial, TrialResult)]
         coverage = Coverage(
             points=self._choice.points,
+            inputs=len(self._inputs[version.name]),
             chosen=len(plans),
             reached=sum(trial.reached for trial in trials),
             recorded=itinerary.recorded,

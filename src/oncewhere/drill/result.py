@@ -43,6 +43,7 @@ class Coverage:
 
     Attributes:
         points: which set of points was asked for.
+        inputs: how many inputs every trial was sent.
         chosen: points that were to be visited.
         reached: points at which the processor was crashed.
         recorded: boundary points of the clean run.
@@ -52,6 +53,7 @@ class Coverage:
     """
 
     points: PointSet
+    inputs: int
     chosen: int
     reached: int
     recorded: int
