@@ -1,53 +1,102 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from oncewhere.drill.checks import PlaceSeen, ProgressSeen, judge
+from oncewhere.drill.checks import CHECKS, HELD, Evidence, InputSeen, OutputSeen, PlaceSeen, ProgressSeen, judge
 from oncewhere.drill.verdict import Verdict, worst
 
 INPUTS = ["a", "b", "c"]
 DONE = ProgressSeen(committed=3, total=3)
-HALF = ProgressSeen(committed=2, total=3, why="the offset of in-0 is pending in an open transaction")
+HALF = ProgressSeen(committed=2, total=3, why="the offset of in-0 is pending in an open transaction", positions={0: 2})
+EACH = {"a": 1, "b": 1, "c": 1}
 
 
-def seen(counts: dict[str, int], **more: object) -> PlaceSeen:
-    return PlaceSeen(place="bank", system="postgresql", counts=counts, **more)
+def written(identities: list[str]) -> tuple[InputSeen, ...]:
+    return tuple(InputSeen(identity=i, partition=0, offset=n, key="k") for n, i in enumerate(identities))
+
+
+def seen(counts: dict[str, int], place: str = "bank", **more: Any) -> PlaceSeen:
+    return PlaceSeen(place=place, system="postgresql", counts=counts, **more)
+
+
+def judged(place: PlaceSeen, progress: ProgressSeen = DONE, inputs: list[str] = INPUTS, **more: Any):
+    others = more.pop("others", ())
+    return judge(Evidence(inputs=written(inputs), places=(place, *others), progress=progress, **more), place)
+
+
+def outputs(*identities: str) -> tuple[OutputSeen, ...]:
+    return tuple(OutputSeen(identity=i, partition=0, offset=n, key="k") for n, i in enumerate(identities))
 
 
 @pytest.mark.parametrize(
-    ("counts", "more", "progress", "verdict", "check"),
+    ("counts", "place", "more", "verdict", "check"),
     [
-        ({"a": 1, "b": 1, "c": 1}, {}, DONE, Verdict.ONCE, 6),
-        ({"a": 1, "b": 2, "c": 1}, {}, DONE, Verdict.DUPLICATE, 3),
-        ({"a": 1, "c": 1}, {}, DONE, Verdict.LOST, 5),
-        ({"a": 1, "b": 0, "c": 1}, {}, DONE, Verdict.LOST, 5),
-        ({}, {}, DONE, Verdict.LOST, 5),
-        ({"a": 1, "b": 1}, {}, HALF, Verdict.STUCK, 4),
-        ({"a": 1, "b": 1, "c": 1}, {}, HALF, Verdict.STUCK, 4),
-        ({"a": 2, "b": 1}, {}, HALF, Verdict.DUPLICATE, 3),
-        ({"a": 1, "b": 1, "c": 1}, {"hidden": "the LSO is behind"}, DONE, Verdict.UNKNOWN, 1),
-        ({"a": 1}, {"hidden": "the LSO is behind"}, DONE, Verdict.UNKNOWN, 1),
-        ({"a": 2}, {"hidden": "the LSO is behind"}, DONE, Verdict.DUPLICATE, 3),
-        ({"a": 1, "b": 1, "c": 1}, {"unidentified": 1}, DONE, Verdict.UNKNOWN, 2),
-        ({"a": 1, "b": 1, "c": 1, "z": 1}, {}, DONE, Verdict.UNKNOWN, 2),
-        ({"a": 1, "c": 1, "z": 1}, {}, DONE, Verdict.UNKNOWN, 2),
+        (EACH, {}, {}, Verdict.ONCE, 6),
+        ({"a": 1, "b": 2, "c": 1}, {}, {}, Verdict.DUPLICATE, 3),
+        ({"a": 1, "c": 1}, {}, {}, Verdict.LOST, 5),
+        ({"a": 1, "b": 0, "c": 1}, {}, {}, Verdict.LOST, 5),
+        ({}, {}, {}, Verdict.LOST, 5),
+        ({"a": 1, "b": 1}, {}, {"progress": HALF}, Verdict.STUCK, 4),
+        (EACH, {}, {"progress": HALF}, Verdict.STUCK, 4),
+        ({"a": 2, "b": 1}, {}, {"progress": HALF}, Verdict.DUPLICATE, 3),
+        ({"a": 1}, {}, {"progress": HALF}, Verdict.LOST, 5),
+        ({"a": 1, "b": 1}, {}, {"progress": HALF, "others": (seen(EACH, "out"),)}, Verdict.TORN, 9),
+        (EACH, {"hidden": "the LSO is behind"}, {}, Verdict.UNKNOWN, 1),
+        ({"a": 1}, {"hidden": "the LSO is behind"}, {}, Verdict.UNKNOWN, 1),
+        ({"a": 2}, {"hidden": "the LSO is behind"}, {}, Verdict.DUPLICATE, 3),
+        (EACH, {"in_doubt": 1}, {}, Verdict.IN_DOUBT, 12),
+        ({"a": 1}, {"in_doubt": 1}, {}, Verdict.IN_DOUBT, 12),
+        (EACH, {"unidentified": 1}, {}, Verdict.UNKNOWN, 2),
+        (EACH | {"z": 1}, {}, {}, Verdict.UNKNOWN, 2),
+        ({"a": 1, "c": 1, "z": 1}, {}, {}, Verdict.UNKNOWN, 2),
+        (EACH | {"z": 1}, {}, {"aborted": frozenset("z")}, Verdict.ABORTED_READ, 7),
+        ({"a": 2, "b": 1, "c": 1}, {}, {"zombies": {"bank": 1}}, Verdict.ZOMBIE_WRITE, 8),
+        (EACH, {}, {"zombies": {"bank": 1}}, Verdict.ONCE, 6),
+        ({"a": 2, "b": 1, "c": 1}, {}, {"zombies": {"elsewhere": 1}}, Verdict.DUPLICATE, 3),
+        (EACH, {"records": outputs("b", "a", "c")}, {}, Verdict.REORDERED, 11),
+        (EACH, {"records": outputs("a", "b", "a", "c")}, {}, Verdict.ONCE, 6),
+        (
+            EACH,
+            {"values": {"a": "1", "b": "9"}},
+            {"others": (seen(EACH, "ledger", values={"a": "1", "b": "2"}),), "compared": (("ledger", "bank"),)},
+            Verdict.DIFFERENT,
+            10,
+        ),
+        (
+            EACH,
+            {"values": {"a": "1"}},
+            {"others": (seen(EACH, "ledger", values={"a": "1", "b": "2"}),), "compared": (("ledger", "bank"),)},
+            Verdict.ONCE,
+            6,
+        ),
     ],
 )
 def test_every_verdict_is_reached_by_the_evidence_that_proves_it(
-    counts: dict[str, int], more: dict[str, object], progress: ProgressSeen, verdict: Verdict, check: int
+    counts: dict[str, int], place: dict[str, Any], more: dict[str, Any], verdict: Verdict, check: int
 ) -> None:
-    finding = judge(INPUTS, seen(counts, **more), progress)
+    finding = judged(seen(counts, **place), **more)
     assert (finding.verdict, finding.check) == (verdict, check)
     assert finding.sentence
 
 
-def test_the_cases_above_reach_every_verdict_there_is() -> None:
+def test_the_cases_above_reach_every_verdict_and_every_check_there_is() -> None:
     cases = test_every_verdict_is_reached_by_the_evidence_that_proves_it.pytestmark[0].args[1]
     assert {case[3] for case in cases} == set(Verdict)
+    assert {case[4] for case in cases} == {check.number for check in CHECKS} | {HELD}
+
+
+def test_numbers_are_given_once() -> None:
+    numbers = [check.number for check in CHECKS]
+    assert len(set(numbers)) == len(numbers)
+    assert HELD not in numbers
+    assert len({check.name for check in CHECKS}) == len(CHECKS)
 
 
 def test_a_drill_without_input_proves_nothing() -> None:
-    assert judge([], seen({}), ProgressSeen(committed=0, total=0)).verdict is Verdict.UNKNOWN
+    finding = judged(seen({}), ProgressSeen(committed=0, total=0), inputs=[])
+    assert finding.verdict is Verdict.UNKNOWN
 
 
 def test_nothing_judged_is_nothing_held() -> None:
@@ -62,11 +111,25 @@ def test_the_worst_verdict_stands_for_a_row() -> None:
 
 def test_a_finding_shows_some_examples_and_counts_all() -> None:
     inputs = [str(n) for n in range(20)]
-    finding = judge(inputs, seen(dict.fromkeys(inputs, 2)), ProgressSeen(committed=20, total=20))
+    finding = judged(seen(dict.fromkeys(inputs, 2)), ProgressSeen(committed=20, total=20), inputs=inputs)
     assert finding.duplicates == 20
     assert finding.examples == ("0", "1", "2", "3", "4")
 
 
+def test_order_is_only_promised_within_a_key_and_a_partition() -> None:
+    inputs = tuple(
+        InputSeen(identity=i, partition=p, offset=n, key=k)
+        for n, (i, p, k) in enumerate([("a", 0, "x"), ("b", 0, "y"), ("c", 1, "x"), ("d", 0, None)])
+    )
+    records = tuple(
+        OutputSeen(identity=i, partition=0, offset=n, key=k)
+        for n, (i, k) in enumerate([("d", None), ("c", "x"), ("b", "y"), ("a", "x")])
+    )
+    place = PlaceSeen(place="out", system="kafka", counts=dict.fromkeys("abcd", 1), records=records)
+    evidence = Evidence(inputs=inputs, places=(place,), progress=ProgressSeen(committed=4, total=4))
+    assert judge(evidence, place).verdict is Verdict.ONCE
+
+
 def test_only_once_is_a_pass() -> None:
-    assert [v for v in Verdict if not v.violated and v is not Verdict.UNKNOWN] == [Verdict.ONCE]
+    assert [v for v in Verdict if not v.violated and not v.open] == [Verdict.ONCE]
     assert all(v.meaning for v in Verdict)

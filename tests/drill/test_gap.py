@@ -2,13 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from oncewhere.drill import Crash, CrashPoint, Finding, NamedCrash, Phase, Plan, Step, Verdict
+from oncewhere.drill import Crash, Finding, NamedCrash, Verdict
 from oncewhere.drill.judging import NOT_CROSSED, crossed_the_gap, not_proved
-
-
-def plan(name: NamedCrash | None) -> Plan:
-    point = CrashPoint(place="kafka", system="kafka", kind="EndTxn", interval=1, nth=1, phase=Phase.BEFORE, name=name)
-    return Plan(steps=(Step(point=point),))
 
 
 @pytest.mark.parametrize(
@@ -25,7 +20,7 @@ def test_a_crash_after_the_effect_without_an_effect_does_not_cross_the_gap(
     name: NamedCrash | None, has_effects: bool, effects_before: int, crossed: bool
 ) -> None:
     crash = Crash(message="EndTxn", outcome="dropped", effects_before=effects_before)
-    assert crossed_the_gap(plan(name), [crash], has_effects=has_effects) is crossed
+    assert crossed_the_gap(name, [crash], has_effects=has_effects) is crossed
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))

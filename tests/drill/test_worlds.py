@@ -367,12 +367,12 @@ def _event(sequence: int, direction: str, link: str, moved: Any, fields: dict[st
     )  # fmt: skip
 
 
-def view(*events: Event, keys: bool = False) -> tuple[dict[str, int], int, str | None]:
+def view(*events: Event, keys: bool = False) -> tuple[dict[str, int], int, str | int | None]:
     seen = seen_on_the_wire(events, "place", "http", keys_count_once=keys)
-    return dict(seen.counts), seen.unidentified, seen.hidden
+    return dict(seen.counts), seen.unidentified, seen.hidden or seen.in_doubt or None
 
 
-NOBODY_KNOWS = "1 request was sent here whose outcome nobody knows"
+NOBODY_KNOWS = 1
 
 
 def test_what_was_delivered_and_done_counts_even_if_the_processor_never_heard_of_it() -> None:

@@ -34,7 +34,7 @@ DRILL_PACKAGES = {
 """What only the `drill` extra brings."""
 
 
-COMMANDS = ("drill", "effects", "replay", "run", "schema", "show", "stack")
+COMMANDS = ("check", "drill", "effects", "replay", "run", "schema", "show", "stack")
 
 
 class _Commands(click.Group):

@@ -18,7 +18,9 @@ from .choice import Choice
 from .declaration import Declaration, Version, load
 from .engine import Drill
 from .events import DrillBegan, DrillEnded, DrillEvent, Listener, PlansMade, TrialBegan, TrialJudged, VersionJudged
+from .history import read
 from .itinerary import Itinerary, PointSet
+from .judging import findings
 from .keyword import Keyword
 from .lane import Servers
 from .observations import Observation
@@ -26,7 +28,8 @@ from .points import CrashPoint, NamedCrash, Phase, parse_id
 from .result import Coverage, Crash, DrillResult, TrialResult, VersionResult
 from .scenario import CLEAN, Action, Plan, Step
 from .scenarios import CRASH, SCENARIOS, Scenario
-from .verdict import Verdict
+from .testimony import Testimony, UnreadableHistoryError, take_testimony
+from .verdict import Verdict, worst
 
 __all__ = [
     "CLEAN",
@@ -56,13 +59,19 @@ __all__ = [
     "Scenario",
     "Servers",
     "Step",
+    "Testimony",
     "TrialBegan",
     "TrialJudged",
     "TrialResult",
+    "UnreadableHistoryError",
     "Verdict",
     "Version",
     "VersionJudged",
     "VersionResult",
+    "findings",
     "load",
     "parse_id",
+    "read",
+    "take_testimony",
+    "worst",
 ]

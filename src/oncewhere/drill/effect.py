@@ -33,6 +33,8 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             often the effect happened for it. Redis: a reading command, see `worlds.redis_observation`. Without it,
             Redis, HTTP and SMTP are judged by what the proxy saw delivered, or by what the stand-in received.
         purge: SQL that forgets as much as the policy allows itself to forget; for the scenario `dedupe-window`.
+        compare: a field of the output (a text or a whole number) that must equal `observe`'s third column: so that the
+            output says of an event what the effect did for it. SQL only.
         identity: where the event's identity stands in what is sent there, see `worlds.sent_identity`; the processor's
             where it is left out.
         stand_in: the server of ours that is used where the user names none by `--dsn`.
@@ -46,6 +48,7 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     schema: str | None = None
     observe: str | None = None
     purge: str | None = None
+    compare: str | None = None
     identity: str | None = None
     stand_in: StandIn | None = None
     delay_ms: int = 0
@@ -63,6 +66,8 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError(f"{self.system} has no schema")
         elif self.purge is not None:
             raise ValueError(f"{self.system} cannot be purged by the drill")
+        elif self.compare is not None:
+            raise ValueError(f"{self.system} has no third column to compare")
         if self.observe is not None and self.system in STAND_INS:
             raise ValueError(f"{self.system} cannot be asked; leave observe out, and the wire is watched")
         self._check_stand_in()
@@ -86,6 +91,7 @@ class EffectChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     schema: str | None = None
     observe: str | None = None
     purge: str | None = None
+    compare: str | None = None
     identity: str | None = None
     stand_in: StandIn | None = None
     delay_ms: int | None = None

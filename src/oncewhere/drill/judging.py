@@ -1,65 +1,43 @@
-"""A finished trial comes in; its places are read, and the finding about each goes out."""
+"""What a history testifies comes in; the finding about each place goes out. Pure: `oncewhere check` does the same."""
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
 from oncewhere.errors import InconclusiveError
 
-from .checks import Finding, PlaceSeen, ProgressSeen, judge
+from .checks import Finding, judge
 from .declaration import Version
-from .history import read
-from .identity import Identity
-from .inputs import Input
-from .lane import Lane
+from .explanation import explain
 from .points import NamedCrash
 from .result import Crash, TrialResult
 from .scenario import Plan
+from .testimony import Testimony
 from .verdict import Verdict
 
 NOT_REACHED = "the crash point of the clean run was not reached again, so nothing was crashed"
 NOT_CROSSED = "no effect had been confirmed when the processor died, so the gap after it was not tried"
 
 
-async def look(version: Version, lane: Lane, history: Path) -> list[PlaceSeen]:
-    """Reads every place: the output topics, then the effects; where an effect cannot be asked, the trial's history."""
-    identity = Identity.parse(version.processor.identity)
-    topics = [await asyncio.to_thread(lane.kafka.outputs, topic, identity) for topic in lane.kafka.output_topics]
-    return [*topics, *[await asyncio.to_thread(world.seen, read(history)) for world in lane.worlds]]
+def findings(testimony: Testimony) -> tuple[Finding, ...]:
+    """One finding per place, what is wrong explained; nothing that was not put to the test is called held."""
+    evidence = testimony.evidence
+    judged = [judge(evidence, place) for place in evidence.places if place.place in testimony.subject.judged]
+    has_effects = any(place.system != "kafka" for place in evidence.places)
+    if not testimony.reached:
+        judged = [not_proved(finding, NOT_REACHED) for finding in judged]
+    elif not crossed_the_gap(testimony.subject.name, testimony.crashes, has_effects=has_effects):
+        judged = [not_proved(finding, NOT_CROSSED) for finding in judged]
+    return tuple(
+        dataclasses.replace(finding, chain=explain(testimony, finding)) if finding.verdict.violated else finding
+        for finding in judged
+    )
 
 
-def identities(version: Version, inputs: Sequence[Input]) -> list[str]:
-    """The identity of every input, in order."""
-    identity = Identity.parse(version.processor.identity)
-    return [
-        str(identity.of(_bytes(r.key), bytes(r.value), [(k, v.encode()) for k, v in r.headers.items()])) for r in inputs
-    ]
-
-
-def findings(
-    expected: Sequence[str],
-    seen: Sequence[PlaceSeen],
-    progress: ProgressSeen,
-    *,
-    plan: Plan,
-    crashes: Sequence[Crash],
-    reached: bool,
-) -> tuple[Finding, ...]:
-    """One finding per place; nothing that was not put to the test is called held."""
-    judged = [judge(expected, place, progress) for place in seen]
-    if not reached:
-        return tuple(not_proved(finding, NOT_REACHED) for finding in judged)
-    if not crossed_the_gap(plan, crashes, has_effects=len(seen) > sum(place.system == "kafka" for place in seen)):
-        return tuple(not_proved(finding, NOT_CROSSED) for finding in judged)
-    return tuple(judged)
-
-
-def crossed_the_gap(plan: Plan, crashes: Sequence[Crash], *, has_effects: bool) -> bool:
+def crossed_the_gap(name: str | None, crashes: Sequence[Crash], *, has_effects: bool) -> bool:
     """False for a crash "after the effect" before which no effect was confirmed: it shows nothing about the gap."""
-    named = plan.point is not None and plan.point.name is NamedCrash.AFTER_EFFECT
+    named = name == NamedCrash.AFTER_EFFECT
     return not (named and has_effects and crashes and crashes[0].effects_before == 0)
 
 
@@ -91,7 +69,3 @@ def unjudged(version: Version, plan: Plan, why: InconclusiveError, *, folder: st
         duration_s=0.0,
         folder=folder,
     )
-
-
-def _bytes(text: str | None) -> bytes | None:
-    return None if text is None else text.encode()

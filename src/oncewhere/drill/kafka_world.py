@@ -6,6 +6,7 @@ Blocking calls; the engine runs them in a thread.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -25,7 +26,7 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ign
 
 from oncewhere.errors import ConfigurationError, InconclusiveError
 
-from .checks import PlaceSeen
+from .checks import OutputSeen, PlaceSeen
 from .identity import Identity
 from .inputs import Input
 
@@ -77,6 +78,8 @@ class KafkaWorld:
         self._next_reader = self._new_reader()
         self.ends: dict[int, int] = {}
         """The input's end offset per partition, once it is written."""
+        self.written: list[tuple[tuple[int, int], ...]] = []
+        """Partition and offset of each input, for every time that the input topic was made."""
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -92,6 +95,7 @@ class KafkaWorld:
         """
         self._delete()
         self._create(self.topics)
+        self.written.clear()
         self._fill(inputs)
 
     def rewind_group(self) -> None:
@@ -132,8 +136,13 @@ class KafkaWorld:
             self._delete()
         self._next_reader.close()
 
-    def outputs(self, topic: str, identity: Identity) -> PlaceSeen:
+    def outputs(self, topic: str, identity: Identity, compare: Identity | None = None) -> PlaceSeen:
         """Reads an output topic to its end with `isolation.level=read_committed` and counts identities.
+
+        Args:
+            topic: which.
+            identity: where the business identity stands in its records.
+            compare: where the value stands that is to agree with an effect, if one is compared.
 
         Where the last stable offset has not passed the high watermark, an open transaction hides records; the answer
         says so in `hidden` (check 1).
@@ -148,12 +157,20 @@ class KafkaWorld:
             time.sleep(RESET_POLL_S)
         counts: Counter[str] = Counter()
         unidentified = 0
-        for key, value, headers in self._read(topic, stable):
+        records: list[OutputSeen] = []
+        values: dict[str, str] = {}
+        for message in self._read(topic, stable):
+            key, value, headers = message.key(), message.value(), _headers(message)
             found = identity.of(key, value, headers)
             if found is None:
                 unidentified += 1
-            else:
-                counts[found] += 1
+                continue
+            counts[found] += 1
+            partition, offset = message.partition(), message.offset()
+            records.append(OutputSeen(identity=found, partition=partition or 0, offset=offset or 0, key=_text(key)))
+            said = compare.of(key, value, headers) if compare is not None else None
+            if said is not None:
+                values.setdefault(found, said)
         hidden = None
         if behind:
             partition, (lso, end) = next(iter(behind.items()))
@@ -161,7 +178,15 @@ class KafkaWorld:
                 f"an open transaction hides records: the last stable offset of {topic}-{partition} is {lso}, "
                 f"its high watermark {end}"
             )
-        return PlaceSeen(place=topic, system="kafka", counts=dict(counts), unidentified=unidentified, hidden=hidden)
+        return PlaceSeen(
+            place=topic,
+            system="kafka",
+            counts=dict(counts),
+            unidentified=unidentified,
+            hidden=hidden,
+            records=tuple(sorted(records, key=lambda record: (record.partition, record.offset))),
+            values=values,
+        )
 
     def _new_producer(self) -> Producer:
         return Producer(
@@ -253,17 +278,21 @@ class KafkaWorld:
         producer, self._next_producer = self._next_producer, self._new_producer()
         failed: list[str] = []
 
-        def delivered(error: KafkaError | None, _message: object) -> None:
+        places: dict[int, tuple[int, int]] = {}
+
+        def delivered(number: int, error: KafkaError | None, message: Message[bytes, bytes]) -> None:
             if error is not None:
                 failed.append(error.str())
+            else:
+                places[number] = message.partition() or 0, message.offset() or 0
 
-        for record in inputs:
+        for number, record in enumerate(inputs):
             producer.produce(
                 self.input_topic,
                 value=bytes(record.value),
                 key=record.key,
                 headers=dict(record.headers) or None,
-                on_delivery=delivered,
+                on_delivery=functools.partial(delivered, number),
                 partition=CHOSEN_BY_KEY if record.partition is None else record.partition,
             )
         left = producer.flush(RESET_LIMIT_S)
@@ -271,6 +300,7 @@ class KafkaWorld:
             why = failed[0] if failed else f"{left} records were not acknowledged within {RESET_LIMIT_S:.0f} s"
             raise InconclusiveError(f"The inputs could not be written to {self.input_topic}: {why}.")
         self.ends = self._ends(self.input_topic, IsolationLevel.READ_UNCOMMITTED)
+        self.written.append(tuple(places[number] for number in range(len(inputs))))
 
     def _ends(self, topic: str, isolation: IsolationLevel) -> dict[int, int]:
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
@@ -278,9 +308,7 @@ class KafkaWorld:
         answers = self._admin.list_offsets(asked, isolation_level=isolation, request_timeout=CALL_LIMIT_S)
         return {asked_for.partition: future.result(CALL_LIMIT_S).offset for asked_for, future in answers.items()}
 
-    def _read(
-        self, topic: str, ends: dict[int, int]
-    ) -> Iterable[tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]]:
+    def _read(self, topic: str, ends: dict[int, int]) -> Iterable[Message[bytes, bytes]]:
         wanted = {p: end for p, end in ends.items() if end > 0}
         if not wanted:
             return
@@ -296,7 +324,7 @@ class KafkaWorld:
                 for message in reader.consume(1000, 0.02):
                     problem = message.error()
                     if problem is None:
-                        yield message.key(), message.value(), _headers(message)
+                        yield message
                     elif problem.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
                         open_partitions.discard(message.partition())
                     else:
@@ -311,6 +339,10 @@ class KafkaWorld:
             except KafkaException as error:
                 if error.args[0].code() not in ignore:
                     raise InconclusiveError(f"The cluster refused to {what}: {error.args[0].str()}.") from None
+
+
+def _text(data: bytes | None) -> str | None:
+    return None if data is None else data.decode(errors="replace")
 
 
 def _headers(message: Message[bytes, bytes]) -> list[tuple[str, bytes | None]]:

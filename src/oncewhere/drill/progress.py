@@ -56,9 +56,11 @@ class Progress:
         ends = self._kafka.ends
         found = await self._cluster.committed_offsets(self._kafka.group, {self._kafka.input_topic: list(ends)})
         committed, why = 0, None
+        positions: dict[int, int] = {}
         for (topic, partition), offset in found.items():
             if isinstance(offset, int):
                 committed += max(0, min(offset, ends[partition]))
+                positions[partition] = max(0, offset)
             else:
                 why = f"the offset of {topic}-{partition} is pending in an open transaction"
-        return ProgressSeen(committed=committed, total=sum(ends.values()), why=why)
+        return ProgressSeen(committed=committed, total=sum(ends.values()), why=why, positions=positions)

@@ -183,7 +183,7 @@ class DrillResult:
             surprises = [s for v in self.versions for s in v.surprises]
             if not surprises:
                 return 0
-            return 3 if all(found.verdict is Verdict.UNKNOWN for _, found, _ in surprises) else 1
+            return 3 if all(found.verdict.open for _, found, _ in surprises) else 1
         if any(v.violated for v in verdicts):
             return 1
-        return 3 if Verdict.UNKNOWN in verdicts else 0
+        return 3 if any(v.open for v in verdicts) else 0

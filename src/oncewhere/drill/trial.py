@@ -5,11 +5,13 @@ The order of one trial:
   2. a fresh crossing: the only addresses that the processor is given;
   3. its lives (`lives`): up to the trap; the kill; what the cluster says, and the dead member's eviction (`aftermath`);
      further lives, until every input is committed and nothing is open, or the deadline;
-  4. the last life is ended, the places are read, and each is judged (`judging`).
+  4. the last life is ended, the places are read (`looking`), and each is judged by what the history
+     then says (`testimony`, `judging`).
 """
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
@@ -20,19 +22,21 @@ from oncewhere.errors import InconclusiveError
 from oncewhere.proxy import Crossing
 
 from .aftermath import Aftermath
-from .checks import ProgressSeen
+from .checks import Finding, ProgressSeen
 from .declaration import Version
 from .history import History, read
 from .inputs import Input
 from .itinerary import Sighting
-from .judging import findings, identities, look
+from .judging import findings
 from .lane import Lane
 from .lives import Lives
+from .looking import compared_places, look, written
 from .observations import Declared, observe
 from .phases import Phases
 from .result import TrialResult
 from .scenario import ACTIONS, Plan, Step
 from .scenarios import SCENARIOS
+from .testimony import Subject, take_testimony, write_ended, write_found, write_inputs, write_subject
 from .trap import Trap
 from .victim import Victim
 from .worlds import Server
@@ -90,26 +94,21 @@ class Trial:
         """
         began = time.monotonic()
         trap = Trap(self._history, self._plan, self._act)
+        write_subject(self._history, self._subject())
         try:
             async with await ClusterClient.connect(self._lane.kafka.bootstrap_servers) as cluster:
                 aftermath = Aftermath(self._lane.kafka, cluster, self._history)
                 await aftermath.evict()
                 publication = self._scenario.publish(self._inputs)
                 servers = await self._lane.reset(publication.first)
-                self._history.happened("fresh", inputs=len(publication.first), plan=self._plan.id)
+                self._write_inputs(publication.first, 0)
                 lives, progress = await self._live(trap, cluster, servers, publication.later)
                 await aftermath.evict()
-            self._history.happened("ended", committed=progress.committed, total=progress.total)
-            seen = await look(self._version, self._lane, self._history.path)
-            judged_places = self._scenario.judges(self._version) if self._scenario.judges else self._version.places
-            judged = findings(
-                identities(self._version, self._inputs),
-                [place for place in seen if place.place in judged_places],
-                progress,
-                plan=self._plan,
-                crashes=lives.crashes,
-                reached=trap.complete,
-            )
+            if len(self._lane.kafka.written) > 1:
+                self._write_inputs(publication.later, 1)
+            write_ended(self._history, progress, lives.crashes, reached=trap.complete)
+            write_found(self._history, await look(self._version, self._lane, self._history.path))
+            judged = await asyncio.to_thread(self._judged)
             self._history.happened("judged", verdicts={f.place: f.verdict for f in judged})
         finally:
             self._history.close()
@@ -168,6 +167,26 @@ class Trial:
             group=processor.group,
             effects=self._version.effects,
             databases={name: database for name, database in places.items() if database},
+        )
+
+    def _write_inputs(self, inputs: Sequence[Input], generation: int) -> None:
+        write_inputs(self._history, written(self._version, self._lane.kafka.written[generation], inputs))
+
+    def _judged(self) -> tuple[Finding, ...]:
+        return findings(take_testimony(read(self._history.path)))
+
+    def _subject(self) -> Subject:
+        point, processor = self._plan.point, self._version.processor
+        return Subject(
+            version=self._version.name,
+            plan=self._plan.id,
+            point=None if point is None else str(point),
+            name=None if point is None else point.name,
+            noun=self._version.settings.noun,
+            input_topic=processor.input,
+            group=processor.group,
+            judged=tuple(self._scenario.judges(self._version) if self._scenario.judges else self._version.places),
+            compared=compared_places(self._version),
         )
 
     def _act(self, step: Step) -> None:

@@ -8,12 +8,14 @@ from .run_json import Run, read_run
 from .screen import show_result, show_trial
 from .sentence import sentence
 from .sweep_table import show_scenarios
+from .words import cell
 
 __all__ = [
     "DrillProgress",
     "Failures",
     "Run",
     "RunFolder",
+    "cell",
     "find_run",
     "read_run",
     "sentence",

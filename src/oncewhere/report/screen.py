@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from oncewhere.drill import CRASH, DrillResult
+from oncewhere.drill import CRASH, DrillResult, PointSet
 
 from .mission_table import show_mission
 from .sweep_table import show_sweep
@@ -20,8 +20,9 @@ def show_result(result: DrillResult, console: Console, *, path: str = "") -> Non
         console: where it goes; standard output.
         path: what was drilled, as the user named it, for the command that repeats one crash.
     """
+    swept = any(v.coverage is not None and v.coverage.points is not PointSet.MISSION for v in result.versions)
     plans = [trial.plan for version in result.versions for trial in version.crashes]
-    if all(plan.scenario == CRASH and plan.point is not None and plan.point.name is not None for plan in plans):
+    if not swept and all(plan.scenario == CRASH for plan in plans):
         show_mission(result, console, path=path)
     else:
         show_sweep(result, console)
@@ -42,7 +43,10 @@ def show_trial(result: DrillResult, console: Console) -> None:
             line.append_text(cell(finding.verdict))
             line.append(f"  {finding.place}: {finding.sentence}")
             console.print(line)
-        if trial.crash is not None:
+        chain = next((finding.chain for finding in trial.findings if finding.chain), ())
+        for sentence in chain:
+            console.print(f"  {sentence}", markup=False, style="dim")
+        if not chain and trial.crash is not None:
             console.print(f"  {proof(trial.crash)}", markup=False, style="dim")
     for told in conclusion(result):
         console.print(told, markup=False, soft_wrap=True)

@@ -56,8 +56,7 @@ def swept(result: VersionResult) -> str:
         told = [f"{verdict} at {numbers[verdict]}" for verdict in Verdict if numbers[verdict] and verdict.violated]
         if (clean := result.trials[0]).plan.is_clean and clean.at(place).verdict.violated:
             told.append(f"{clean.at(place).verdict} in the clean run")
-        if numbers[Verdict.UNKNOWN]:
-            told.append(f"unknown at {numbers[Verdict.UNKNOWN]}")
+        told += [f"{verdict} at {numbers[verdict]}" for verdict in Verdict if numbers[verdict] and verdict.open]
         parts.append(f"{'NOT' if worst.violated else 'NOT PROVED'} in {label}: {', '.join(told)} of {total} trials")
     return "; ".join(parts)
 

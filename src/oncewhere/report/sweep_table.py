@@ -15,10 +15,11 @@ from oncewhere.drill import CRASH, SCENARIOS, Coverage, DrillResult, Finding, Ph
 from oncewhere.drill.verdict import SEVERITY
 
 from .sentence import swept
-from .words import STYLE, conclusion, proof
+from .words import STYLE, conclusion
 
 KINDS_SHOWN = 12
 SCENARIO_WIDTH = 40
+EXAMPLES_SHOWN = 2
 
 
 def show_sweep(result: DrillResult, console: Console) -> None:
@@ -58,7 +59,6 @@ def coverage_lines(coverage: Coverage) -> list[str]:
     lines = [f"{coverage.reached} of {coverage.chosen} trials reached their point"]
     if coverage.not_reached:
         lines[0] += f"; {coverage.not_reached} not reached again: inconclusive"
-    lines += [f"{number} {why}: inconclusive" for why, number in coverage.skipped.items()]
     left = {why: number for why, number in coverage.left_out.items() if number}
     if left:
         told = ", ".join(f"{number} {why}" for why, number in left.items())
@@ -162,11 +162,12 @@ def _explained(
     crashed = [trial for trial in trials if not trial.plan.is_clean]
     total = len(version.crashes)
     yield f"{finding.place}: {finding.verdict} in {len(crashed)} of {total} trials; for example {shown.plan.label}:"
-    yield f"  {finding.sentence}"
+    if finding.chain:
+        yield from (f"  {sentence}" for sentence in finding.chain)
+    else:
+        yield f"  {finding.sentence}"
     if finding.examples:
-        yield f"  such as {', '.join(finding.examples)}"
-    if shown.crash is not None:
-        yield f"  {proof(shown.crash)}"
+        yield f"  such as {', '.join(finding.examples[:EXAMPLES_SHOWN])}"
     if crashed and _is_crash(shown):
         yield f"  shown at: {_kinds(crashed)}"
     if not shown.plan.is_clean:

@@ -9,11 +9,8 @@ from rich.text import Text
 from oncewhere.drill import Crash, DrillResult, Verdict
 
 STYLE = {
-    Verdict.ONCE: ("✓", "green"),
-    Verdict.DUPLICATE: ("✗", "bold red"),
-    Verdict.LOST: ("✗", "bold red"),
-    Verdict.STUCK: ("✗", "bold red"),
-    Verdict.UNKNOWN: ("?", "yellow"),
+    verdict: ("✗", "bold red") if verdict.violated else ("?", "yellow") if verdict.open else ("✓", "green")
+    for verdict in Verdict
 }
 
 
@@ -47,6 +44,9 @@ def conclusion(result: DrillResult) -> list[str]:
                 f"{version.version.name} was to show {expected} in {finding.place} ({when}), "
                 f"and showed {finding.verdict}: {finding.sentence}."
             )
+    for version in result.versions:
+        for why, number in (version.coverage.skipped if version.coverage else {}).items():
+            lines.append(f"{version.version.name}: {number} points {why}: inconclusive.")
     lines.append(f"Evidence: {_short(result.folder)}  ({result.duration_s:.0f} s)")
     return lines
 

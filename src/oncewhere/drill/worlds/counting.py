@@ -12,26 +12,30 @@ from oncewhere.errors import ConfigurationError
 EXAMPLE = "For example: select event_id, count(*) from processed_event group by event_id"
 
 
-def seen_in_rows(name: str, system: str, rows: Iterable[Sequence[object]]) -> PlaceSeen:
-    """Counts the rows of an effect's `observe` query: identity and count.
+def seen_in_rows(name: str, system: str, rows: Iterable[Sequence[object]], *, compare: bool = False) -> PlaceSeen:
+    """Counts the rows of an effect's `observe` query: identity and count, and the value to compare if there is one.
 
     Raises:
         ConfigurationError: a row is not that.
     """
     counts: Counter[str] = Counter()
     unidentified = 0
+    values: dict[str, str] = {}
+    columns = "three columns, identity, count and value" if compare else "two columns, identity and count"
     for row in rows:
-        count = _whole(row[1]) if len(row) == 2 else None
+        count = _whole(row[1]) if len(row) == 2 + compare else None
         if count is None:
             raise ConfigurationError(
-                f"effects.{name}.observe must answer two columns, identity and count; it answered {len(row)}.",
+                f"effects.{name}.observe must answer {columns}; it answered {len(row)}.",
                 hint=EXAMPLE,
             )
+        if compare and row[0] is not None and row[2] is not None:
+            values[str(row[0])] = str(row[2])
         if row[0] is None:
             unidentified += count
         else:
             counts[str(row[0])] += count
-    return PlaceSeen(place=name, system=system, counts=dict(counts), unidentified=unidentified)
+    return PlaceSeen(place=name, system=system, counts=dict(counts), unidentified=unidentified, values=values)
 
 
 def _whole(value: object) -> int | None:

@@ -84,7 +84,7 @@ class MysqlWorld:
         with self._connected(self._database) as connection, self._refusing("observe"), connection.cursor() as cursor:
             cursor.execute(self._effect.observe)
             rows = list(cursor.fetchall())
-        return seen_in_rows(self.name, self._effect.system, rows)
+        return seen_in_rows(self.name, self._effect.system, rows, compare=self._effect.compare is not None)
 
     def purge(self) -> int | None:
         """Runs the effect's `purge`; see `Forgetful`."""

@@ -110,7 +110,7 @@ class PostgresqlWorld:
                 rows = connection.execute(self._effect.observe or "").fetchall()
             except psycopg.Error as error:
                 raise ConfigurationError(f"effects.{self.name}.observe was refused: {_one_line(error)}.") from None
-        return seen_in_rows(self.name, self._effect.system, rows)
+        return seen_in_rows(self.name, self._effect.system, rows, compare=self._effect.compare is not None)
 
     def purge(self) -> int | None:
         """Runs the effect's `purge`; see `Forgetful`."""

@@ -89,7 +89,7 @@ class SqliteWorld:
                 rows = connection.execute(self._effect.observe or "").fetchall()
             except sqlite3.Error as error:
                 raise ConfigurationError(f"effects.{self.name}.observe was refused: {error}.") from None
-        return seen_in_rows(self.name, self._effect.system, rows)
+        return seen_in_rows(self.name, self._effect.system, rows, compare=self._effect.compare is not None)
 
     def purge(self) -> int | None:
         """Runs the effect's `purge`; see `Forgetful`."""

@@ -1,7 +1,7 @@
 """A trial's history comes in; what a place was seen to do on the wire goes out, grouped by the event's identity.
 
 This is how a place is judged that cannot be asked: by what was delivered to it and how it answered. A request whose
-outcome nobody knows may have happened or not: it hides the truth, and the place's verdict is unknown unless a worse
+outcome nobody knows may have happened or not: it hides the truth, and the place's verdict is in doubt unless a worse
 thing is proved without it.
 """
 
@@ -76,7 +76,8 @@ def seen_on_the_wire(events: Iterable[Event], place: str, system: str, *, keys_c
         system=system,
         counts=dict(counts),
         unidentified=unidentified,
-        hidden=view.opaque or _hidden(view, unknown),
+        hidden=view.opaque or _hidden(view),
+        in_doubt=unknown,
     )
 
 
@@ -106,9 +107,7 @@ def _identities(event: Wire) -> list[str | None]:
     return [event.fields["identity"]] if "identity" in event.fields else []
 
 
-def _hidden(view: _View, unknown: int) -> str | None:
-    if unknown:
-        return f"{unknown} {'request was' if unknown == 1 else 'requests were'} sent here whose outcome nobody knows"
+def _hidden(view: _View) -> str | None:
     if not view.by_request and view.other_kinds:
         kinds = ", ".join(kind for kind, _ in view.other_kinds.most_common(KINDS_SHOWN))
         return f"nothing that was sent here matches the declared identity; there were: {kinds}"

@@ -1,0 +1,56 @@
+"""A version and its lane come in; what is found at every place goes out, and the inputs as they were written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from .checks import InputSeen, PlaceSeen
+from .declaration import Version
+from .history import read
+from .identity import Identity
+from .inputs import Input
+from .lane import Lane
+
+
+async def look(version: Version, lane: Lane, history: Path) -> list[PlaceSeen]:
+    """Reads every place: the output topics, then the effects; where an effect cannot be asked, the trial's history."""
+    identity = Identity.parse(version.processor.identity)
+    compare = compared_field(version)
+    topics = [
+        await asyncio.to_thread(lane.kafka.outputs, topic, identity, compare) for topic in lane.kafka.output_topics
+    ]
+    return [*topics, *[await asyncio.to_thread(world.seen, read(history)) for world in lane.worlds]]
+
+
+def compared_field(version: Version) -> Identity | None:
+    """Where the value stands in an output that is to agree with an effect; the first effect that says so counts."""
+    named = next((effect.compare for effect in version.effects.values() if effect.compare), None)
+    return Identity.parse(named) if named else None
+
+
+def compared_places(version: Version) -> tuple[tuple[str, str], ...]:
+    """Pairs of an effect and an output topic whose values are to agree."""
+    effects = [name for name, effect in version.effects.items() if effect.compare]
+    return tuple((name, topic) for name in effects[:1] for topic in version.processor.output)
+
+
+def written(version: Version, positions: Sequence[tuple[int, int]], inputs: Sequence[Input]) -> tuple[InputSeen, ...]:
+    """Every input with its identity and where it stands: partition and offset."""
+    identity = Identity.parse(version.processor.identity)
+    return tuple(
+        InputSeen(
+            identity=str(
+                identity.of(
+                    None if record.key is None else record.key.encode(),
+                    bytes(record.value),
+                    [(name, text.encode()) for name, text in record.headers.items()],
+                )
+            ),
+            partition=partition,
+            offset=offset,
+            key=record.key,
+        )
+        for record, (partition, offset) in zip(inputs, positions, strict=True)
+    )
