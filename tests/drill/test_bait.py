@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from oncewhere.drill import Choice, Drill, Keyword, Plan, Servers, Step, TrialResult, Verdict, load, parse_id
+from oncewhere.drill import SCENARIOS, Choice, Drill, Keyword, Servers, TrialResult, Verdict, load, parse_id
 from oncewhere.drill.observations import Kind
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ EVENTS = 12
 ONCE, DUPLICATE, LOST = Verdict.ONCE, Verdict.DUPLICATE, Verdict.LOST
 IN_THE_GAP = "kafka.EndTxn.2.1.before"
 SCHEMA = """
-    create table done (event_id text not null);
+    create table done (event_id text not null, receipt text);
     create table processed (event_id text primary key);
     create table seen (position bigint primary key);
 """
@@ -35,6 +35,13 @@ BANK = """
     system = "postgresql"
     schema = "schema.sql"
     observe = "select event_id, count(*) from done group by event_id"
+"""
+COMPARED = """
+    [effects.bank]
+    system = "postgresql"
+    schema = "schema.sql"
+    observe = "select event_id, count(*), min(receipt) from done group by event_id"
+    compare = "receipt"
 """
 CLAIMS = """
     [effects.claims]
@@ -65,6 +72,7 @@ class Planted:
         script: its file, where that has another name.
         change: what the declaration changes for it.
         observed: what is seen on the wire of the bug and is not declared.
+        scenario: what is done at the point.
     """
 
     at: str
@@ -73,6 +81,7 @@ class Planted:
     script: str | None = None
     change: str = ""
     observed: frozenset[Kind] = frozenset()
+    scenario: str = "crash"
 
 
 OFFSETS = frozenset({Kind.OFFSETS_OUTSIDE_THE_TRANSACTION})
@@ -98,7 +107,14 @@ GROUPS: dict[str, dict[str, Planted]] = {
             "kafka.OffsetCommit.2.1.before", {"bait-out": DUPLICATE}, IN_THE_GAP, observed=OFFSETS
         ),
         "reader_of_aborted_records": Planted(IN_THE_GAP, {"bank": DUPLICATE}),
+        "random_transactional_id": Planted(
+            "kafka.EndTxn.2.1.before",
+            {"bait-out": DUPLICATE},
+            observed=OFFSETS | {Kind.UNSTABLE_IDENTITY},
+            scenario="zombie",
+        ),
     },
+    COMPARED: {"recomputed_output": Planted(IN_THE_GAP, {"bait-out": Verdict.DIFFERENT})},
     CLAIMS + BANK: {"claim_before_effect": Planted("bank.commit.2.1.before", {"bank": LOST})},
     GATEWAY: {
         "key_from_uuid": Planted(
@@ -130,7 +146,8 @@ class Kennel:
         folder = self.declare(effects, {name: (bug.script or f"{name}.py", bug.change) for name, bug in group.items()})
         points = {name: bug.at for name, bug in group.items()}
         points |= {f"{name}-sound": bug.twin_at or bug.at for name, bug in group.items() if not bug.script}
-        return {version: trials[0] for version, trials in self.drill(folder, points).items()}
+        scenarios = {f"{name}{twin}": bug.scenario for name, bug in group.items() for twin in ("", "-sound")}
+        return {version: trials[0] for version, trials in self.drill(folder, points, scenarios).items()}
 
     def declare(self, effects: str, scripts: dict[str, tuple[str, str]]) -> Path:
         folder = self.folder / str(len(list(self.folder.iterdir())))
@@ -168,12 +185,18 @@ class Kennel:
         )
         return folder
 
-    def drill(self, folder: Path, points: dict[str, str | None]) -> dict[str, tuple[TrialResult, ...]]:
+    def drill(
+        self, folder: Path, points: dict[str, str | None], scenarios: dict[str, str] | None = None
+    ) -> dict[str, tuple[TrialResult, ...]]:
         """Drills each version at its point, or in a clean run and after it (None)."""
         declaration = load(folder)
         versions = [declaration.versions[name] for name in points]
         systems = {"kafka": "kafka"} | {name: effect.system for name, effect in versions[0].effects.items()}
-        exactly = {name: (Plan(steps=(Step(point=parse_id(text, systems)),)),) for name, text in points.items() if text}
+        exactly = {
+            name: (SCENARIOS[(scenarios or {}).get(name, "crash")].plan(parse_id(text, systems)),)
+            for name, text in points.items()
+            if text
+        }
         evidence = folder / "evidence"
         evidence.mkdir()
         drill = Drill(
