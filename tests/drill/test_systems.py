@@ -133,12 +133,20 @@ def test_an_unprotected_mail_is_a_duplicate(tmp_path: Path, kafka: KafkaServer) 
     assert verdicts(tmp_path, kafka, effect, "smtp") == TWICE_IN_THE_GAP
 
 
+SQLITE = """
+    system = "sqlite"
+    schema = "schema.sql"
+    observe = "select event_id, count(*) from done group by event_id"
+"""
+
+
+def test_a_processor_that_announces_nothing_is_judged_in_sqlite_by_its_file(tmp_path: Path, kafka: KafkaServer) -> None:
+    found = verdicts(tmp_path, kafka, SQLITE, "sqlite")
+    assert found[GAP, "place"] is DUPLICATE
+    assert found[None, "place"] is found[None, "bait-out"] is ONCE
+
+
 def test_a_processor_that_announces_its_steps_is_killed_at_them_in_sqlite(tmp_path: Path, kafka: KafkaServer) -> None:
-    effect = """
-        system = "sqlite"
-        schema = "schema.sql"
-        observe = "select event_id, count(*) from done group by event_id"
-    """
-    found = verdicts(tmp_path, kafka, effect, "sqlite", "keyed", keyword="")
+    found = verdicts(tmp_path, kafka, SQLITE, "sqlite", "keyed", keyword="")
     expected = {(crash, place): ONCE for crash in (None, *NamedCrash) for place in ("bait-out", "place")}
     assert found == expected | {(GAP, "place"): DUPLICATE}

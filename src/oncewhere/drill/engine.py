@@ -18,6 +18,7 @@ from .choice import Choice
 from .declaration import Declaration, Version
 from .events import DrillBegan, DrillEnded, Listener, PlansMade, TrialBegan, TrialJudged, VersionJudged
 from .inputs import Input
+from .intervals import is_effect_commit
 from .itinerary import Itinerary, PointSet, boundaries, plan_itinerary
 from .judging import unjudged
 from .lane import Lanes, Servers
@@ -162,7 +163,7 @@ class Drill:
 
     async def _clean(self, version: Version) -> tuple[TrialResult, Itinerary, Clean]:
         result, trial = await self._trial(version, CLEAN, CLEAN.label)
-        found = plan_itinerary(trial.sightings, self._choice.points, has_effects=bool(version.effects))
+        found = plan_itinerary(trial.sightings, self._choice.points, has_effects=_are_seen(version, trial))
         points = tuple(p for p in found.points if self._choice.takes(version.name, p))
         if not points and len(self._versions) == 1:
             raise self._nothing_chosen(version, trial, found)
@@ -183,7 +184,7 @@ class Drill:
         return tuple(SCENARIOS[SECOND_CRASH].plan(first, second) for second in points)
 
     def _nothing_chosen(self, version: Version, trial: Trial, found: Itinerary) -> ConfigurationError:
-        everything = plan_itinerary(trial.sightings, PointSet.ALL, has_effects=bool(version.effects)).points
+        everything = plan_itinerary(trial.sightings, PointSet.ALL, has_effects=_are_seen(version, trial)).points
         wider = sum(self._choice.takes(version.name, point) for point in everything)
         shown = ", ".join(point.label for point in found.points[:LABELS_SHOWN])
         return ConfigurationError(
@@ -259,6 +260,12 @@ def _half_as_far(plan: Plan) -> Plan:
         for step in plan.steps
     )
     return dataclasses.replace(plan, steps=steps)
+
+
+def _are_seen(version: Version, trial: Trial) -> bool:
+    """True where effects can be seen on the wire; those in SQLite only if the processor announces its steps."""
+    silent = all(effect.system == "sqlite" for effect in version.effects.values())
+    return not silent or any(is_effect_commit(sighting.message) for sighting in trial.sightings)
 
 
 def _first(failures: BaseExceptionGroup) -> BaseException:
