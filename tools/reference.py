@@ -11,6 +11,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from oncewhere.drill import Verdict
+from oncewhere.drill.checks import CHECKS, HELD
 from oncewhere.runtime.failures import CONSUMER_HEALS, FAILURES, Treatment
 from oncewhere.runtime.states import TABLE, Call, Outcome, State
 
@@ -85,7 +87,41 @@ def failures() -> str:
     return "\n".join([*parts, ""])
 
 
-PAGES = {"states.md": states, "failures.md": failures}
+def verdicts() -> str:
+    """The drill's verdicts, and the checks in the order in which they are asked."""
+    kind = {True: "violated", False: "open"}
+    rows = [f"| `{v}` | {'held' if v is Verdict.ONCE else kind[v.violated]} | {v.meaning} |" for v in Verdict]
+    asked = [
+        f"| {check.number} | {check.name} | {(check.decide.__doc__ or '').strip().removeprefix('Decides ')} |"
+        for check in CHECKS
+    ]
+    return "\n".join(
+        [
+            "# What a drill says of a place",
+            "",
+            "The worst comes first; a row of a table shows the worst of its trials. *Open* is neither a pass nor a",
+            "violation: exit code 3.",
+            "",
+            "| verdict | | meaning |",
+            "|---|---|---|",
+            *rows,
+            "",
+            "## The checks, in the order in which they are asked",
+            "",
+            "The first that decides gives the verdict, and its number stands in the finding. What is a violation",
+            "whatever else is open comes first; then what hides the truth; and only then what could be an illusion of it.",
+            "",
+            "| check | name | decides |",
+            "|---|---|---|",
+            *asked,
+            f"| {HELD} | once | where no other does |",
+            "| 0 | | the crash did not come about as named: what seems to hold was not put to the test |",
+            "",
+        ],
+    )
+
+
+PAGES = {"states.md": states, "failures.md": failures, "verdicts.md": verdicts}
 
 
 def main(arguments: list[str]) -> int:

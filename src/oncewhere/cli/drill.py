@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from oncewhere.drill import CRASH, SCENARIOS, Choice, Declaration, Drill, DrillEvent, Keyword, PointSet, load
+from oncewhere.drill.control import with_control
 from oncewhere.report import DrillProgress, Failures, RunFolder, show_points, show_result, show_scenarios
 
 from .places import project_folder
@@ -55,6 +56,11 @@ from .servers import (
     default="",
     help='Only the points whose name, id or version matches: "kafka and not Produce", bank.commit, after-effect.',
 )
+@click.option(
+    "--control",
+    is_flag=True,
+    help="Drill a version with its protection off as well (drill.control); fail if nothing turns red there.",
+)
 @click.option("-x", "stop_at_first", is_flag=True, help="Start no further trial after the first violation.")
 @click.option(
     "-j",
@@ -88,6 +94,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     list_scenarios: bool,
     listing: bool,
     keyword: str,
+    control: bool,
     stop_at_first: bool,
     lanes: int | None,
     inputs_limit: int | None,
@@ -115,10 +122,13 @@ def drill(  # noqa: PLR0913  # one parameter for each option
         return 0
     declaration = load(path)
     chosen = choose_versions(declaration, versions)
+    control_name: str | None = None
+    if control:
+        chosen, control_name = with_control(declaration, chosen)
     point_set = PointSet(points)
     failures = Failures(project_folder(), seen_from_here(declaration))
     mission = point_set is PointSet.MISSION and scenarios == (CRASH,)
-    demonstration = declaration.demonstrates and not versions and mission
+    demonstration = declaration.demonstrates and not versions and mission and not control
     choice = Choice(
         points=point_set,
         scenarios=tuple(SCENARIOS) if "all" in scenarios else tuple(name for name in SCENARIOS if name in scenarios),
@@ -149,6 +159,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
             folder=folder.path,
             recreate_topics=recreate_topics,
             demonstration=demonstration,
+            control=control_name,
             listener=tell,
         )
         if listing:

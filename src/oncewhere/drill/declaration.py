@@ -63,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         deadline_s: seconds for one life of the processor to finish all inputs before it counts as stuck.
         restart_limit: how often a processor that exits by itself is started again after the crash.
         noun: what one input is called in sentences, in the plural.
+        control: a version with its protection off, or the command that starts one; `--control` drills it as well.
         sweep_inputs: how many of the inputs a sweep sends, from the first on; a few commit intervals are enough for it,
             and each further record costs time at every point. None sends all.
     """
@@ -73,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     restart_limit: int = 3
     noun: str = "inputs"
     sweep_inputs: int | None = None
+    control: str | list[str] | None = None
 
     def __post_init__(self) -> None:
         """Refuses numbers that would make a drill endless or empty."""

@@ -53,10 +53,11 @@ class Drill:
         folder: an existing, empty folder for the evidence.
         recreate_topics: True allows deleting topics that existed before.
         demonstration: True measures versions against what the declaration says they show.
+        control: the name of the version that must turn red, if there is one.
         listener: hears every event.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what is drilled, where, and how it is told: each once
         self,
         declaration: Declaration,
         *,
@@ -67,6 +68,7 @@ class Drill:
         recreate_topics: bool,
         demonstration: bool,
         listener: Listener,
+        control: str | None = None,
     ) -> None:
         self._declaration = declaration
         self._versions = tuple(versions)
@@ -74,6 +76,7 @@ class Drill:
         self._folder = folder
         self._demonstration = demonstration
         self._tell = listener
+        self._control = control
         self._lanes = Lanes(servers, declaration.folder, recreate_topics=recreate_topics)
         self._inputs: dict[str, tuple[Input, ...]] = {}
         self._began_s = time.monotonic()
@@ -92,6 +95,7 @@ class Drill:
             demonstration=self._demonstration,
             folder=str(self._folder),
             duration_s=round(time.monotonic() - self._began_s, 3),
+            control=self._control,
         )
         self._tell(DrillEnded(result=result))
         return result
@@ -235,7 +239,8 @@ class Drill:
                 name=folder,
             )
             result = await trial.run()
-        self._violated = self._violated or result.verdict.violated
+        if version.name != self._control:
+            self._violated = self._violated or result.verdict.violated
         if plan.is_clean:
             self._tell(TrialJudged(version=version.name, trial=result))
         return result, trial

@@ -166,19 +166,31 @@ class DrillResult:
         demonstration: True where versions are measured against what the declaration says they show.
         folder: where the evidence is, as text.
         duration_s: how long it took, servers included.
+        control: the version that must turn red, or the drill proves nothing; None where there is none.
     """
 
     versions: tuple[VersionResult, ...]
     demonstration: bool
     folder: str
     duration_s: float
+    control: str | None = None
+
+    @property
+    def control_turned_red(self) -> int:
+        """At how many points the control was violated."""
+        return sum(t.verdict.violated for v in self.versions if v.version.name == self.control for t in v.crashes)
 
     @property
     def exit_code(self) -> int:
-        """0 held (or: every version showed what it must), 1 violated, 3 inconclusive, 5 nothing ran."""
+        """0 held (or: every version showed what it must), 1 violated, 3 inconclusive, 5 nothing ran.
+
+        A control that is not violated at any point is a failure of its own: 1, however well the others held.
+        """
         if not self.versions:
             return 5
-        verdicts = [v.verdict for v in self.versions]
+        if self.control is not None and not self.control_turned_red:
+            return 1
+        verdicts = [v.verdict for v in self.versions if v.version.name != self.control]
         if self.demonstration:
             surprises = [s for v in self.versions for s in v.surprises]
             if not surprises:

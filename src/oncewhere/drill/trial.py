@@ -31,7 +31,7 @@ from .judging import findings
 from .lane import Lane
 from .lives import Lives
 from .looking import compared_places, look, written
-from .observations import Declared, observe
+from .observations import Declared, Kind, observe
 from .phases import Phases
 from .result import TrialResult
 from .scenario import ACTIONS, Plan, Step
@@ -151,12 +151,21 @@ class Trial:
                 raise InconclusiveError(
                     f"{self._version.name}: the clean run finished {progress.committed} of {progress.total} inputs "
                     f"within {self._version.settings.deadline_s:.0f} s.",
-                    hint="Give it more time (drill.deadline_s), or look at what it says:",
+                    hint=self._why_unfinished(crossing),
                     detail=victim.last_words(),
                 )
         for place, counters in crossing.counters.items():
             self._history.happened("crossed", place=place, **dataclasses.asdict(counters))
         return lives, progress
+
+    def _why_unfinished(self, crossing: Crossing) -> str:
+        """The likeliest reason that the wire shows."""
+        if not crossing.counters["kafka"].connections:
+            return "It never connected to the drill's Kafka: does it take its address from processor.environment?"
+        seen = observe(read(self._history.path), self._declared())
+        if other := [o.sentence for o in seen if o.kind in {Kind.ANOTHER_GROUP, Kind.UNDECLARED_TOPIC}]:
+            return " ".join(other)
+        return "Give it more time (drill.deadline_s), or look at what it says:"
 
     def _declared(self) -> Declared:
         processor = self._version.processor

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 from oncewhere.processes import Child, spawn
 
 from .declaration import INSTANCE, Version, fill, standing_values
+from .stragglers import MARK, kill_marked
 
 LOG_TAIL_CHARACTERS = 4_000
 
@@ -33,7 +35,10 @@ class Victim:
         self._child: Child | None = None
         self._others: list[Child] = []
         self._stopped = False
+        self._mark = uuid.uuid4().hex
         self.life = 0
+        self.stragglers = 0
+        """Processes that had left the group, and were killed one by one."""
 
     def start(self) -> None:
         """Begins the next life.
@@ -73,7 +78,9 @@ class Victim:
         for other in self._others:
             other.kill_group()
         self._others.clear()
-        return None if self._child is None else self._child.kill_group()
+        code = None if self._child is None else self._child.kill_group()
+        self.stragglers += kill_marked(self._mark)
+        return code
 
     def exited(self) -> int | None:
         """The exit code of the present life, where it and every other that is not stopped have ended by themselves."""
@@ -85,7 +92,7 @@ class Victim:
         self.life += 1
         return spawn(
             self._argv(instance),
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment(instance)},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment(instance), MARK: self._mark},
             cwd=self._folder,
             stdout=self.log,
             stderr=self.log,

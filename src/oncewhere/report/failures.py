@@ -41,7 +41,12 @@ class Failures:
             self._write(event.result)
 
     def _write(self, result: DrillResult) -> None:
-        tried = {(v.version.name, t.plan.id): t.verdict.violated for v in result.versions for t in v.crashes}
+        tried = {
+            (v.version.name, t.plan.id): t.verdict.violated
+            for v in result.versions
+            if v.version.name != result.control
+            for t in v.crashes
+        }
         kept = [entry for entry in sorted(self.read()) if entry not in tried]
         everything = self._all() | {self._name: kept + [entry for entry, failed in tried.items() if failed]}
         text = msgspec.json.encode(_File(format=FORMAT, failed={name: f for name, f in everything.items() if f}))

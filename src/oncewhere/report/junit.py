@@ -30,6 +30,12 @@ def as_junit(result: DrillResult) -> ET.Element:
         for why, number in (version.coverage.skipped if version.coverage else {}).items():
             case = ET.SubElement(suite, "testcase", classname=version.version.name, name=f"{number} points", time="0")
             ET.SubElement(case, "failure", type=Verdict.UNKNOWN, message=f"{number} points {why}")
+        if version.version.name == result.control:
+            for problem in suite.findall("testcase/failure/.."):
+                problem.remove(problem[0])
+            if not result.control_turned_red:
+                case = ET.SubElement(suite, "testcase", classname=version.version.name, name="control", time="0")
+                ET.SubElement(case, "failure", type="control", message="nothing turned red: the drill proves nothing")
         suite.set("tests", str(len(suite.findall("testcase"))))
         suite.set("failures", str(len(suite.findall("testcase/failure"))))
     return suites

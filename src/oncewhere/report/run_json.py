@@ -44,6 +44,7 @@ def encode(result: DrillResult, path: str) -> bytes:
         "format": FORMAT,
         "path": path,
         "demonstration": result.demonstration,
+        "control": result.control,
         "exit_code": result.exit_code,
         "duration_s": result.duration_s,
         "made_with": _made_with(),
@@ -67,9 +68,10 @@ def read_run(folder: Path) -> Run:
         ) from None
     except msgspec.DecodeError as error:
         raise ConfigurationError(f"{file} is damaged: {error}.") from None
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
+    written = data.get("format") if isinstance(data, dict) else None
+    if written != FORMAT:
         raise ConfigurationError(
-            f"{file} was written by another version of oncewhere (format {data.get('format', 'unknown')}).",
+            f"{file} was written by another version of oncewhere (format {written or 'unknown'}, not {FORMAT}).",
             hint="Drill again, or read it with that version.",
         )
     try:
@@ -78,6 +80,7 @@ def read_run(folder: Path) -> Run:
             demonstration=data["demonstration"],
             folder=str(folder),
             duration_s=data["duration_s"],
+            control=data["control"],
         )
         return Run(path=data["path"], result=result, made_with=data["made_with"])
     except (msgspec.ValidationError, KeyError, TypeError) as error:

@@ -44,6 +44,15 @@ def conclusion(result: DrillResult) -> list[str]:
                 f"{version.version.name} was to show {expected} in {finding.place} ({when}), "
                 f"and showed {finding.verdict}: {finding.sentence}."
             )
+    if result.control is not None:
+        trials = sum(len(v.crashes) for v in result.versions if v.version.name == result.control)
+        if red := result.control_turned_red:
+            lines.append(f"The control {result.control} turned red at {red} of {trials} points, as it must.")
+        else:
+            lines.append(
+                f"THE CONTROL DID NOT TURN RED: {result.control}, whose protection is off, was not violated at any of "
+                f"{trials} points. What held above proves nothing: this drill would not have seen it break."
+            )
     for version in result.versions:
         for why, number in (version.coverage.skipped if version.coverage else {}).items():
             lines.append(f"{version.version.name}: {number} points {why}: inconclusive.")

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from oncewhere.drill import (
+    Coverage,
+    DrillResult,
+    Finding,
+    Plan,
+    PointSet,
+    Step,
+    TrialResult,
+    Verdict,
+    VersionResult,
+    load,
+    parse_id,
+)
+from oncewhere.drill.control import NAME, with_control
+from oncewhere.errors import ConfigurationError
+from oncewhere.report.junit import as_junit
+from oncewhere.report.words import conclusion
+
+DECLARATION = """
+[processor]
+command = ["right"]
+input = "in"
+output = ["out"]
+group = "g"
+identity = "key"
+[drill]
+inputs = "x"
+{control}
+[versions.right]
+[versions.naive]
+command = ["naive"]
+"""
+
+
+def declared(folder: Path, control: str = ""):
+    (folder / "oncewhere.toml").write_text(DECLARATION.format(control=control))
+    return load(folder)
+
+
+def test_a_version_of_the_declaration_may_be_the_control(tmp_path: Path) -> None:
+    declaration = declared(tmp_path, 'control = "naive"')
+    versions, name = with_control(declaration, list(declaration.versions.values()))
+    assert ([v.name for v in versions], name) == (["right", "naive"], "naive")
+
+
+def test_a_command_may_be_the_control_of_a_processor_without_versions(tmp_path: Path) -> None:
+    declaration = declared(tmp_path, 'control = ["right", "--no-dedupe"]')
+    versions, name = with_control(declaration, [declaration.versions["right"]])
+    assert (versions[-1].processor.command, name) == (["right", "--no-dedupe"], NAME)
+    assert versions[-1].effects == versions[0].effects
+
+
+@pytest.mark.parametrize(
+    ("control", "chosen", "says"),
+    [
+        ("", "right", "names no control"),
+        ('control = "nobody"', "right", "does not have"),
+        ('control = "naive"', "naive", "control itself"),
+    ],
+)
+def test_what_is_no_control_is_told_in_one_sentence(tmp_path: Path, control: str, chosen: str, says: str) -> None:
+    declaration = declared(tmp_path, control)
+    with pytest.raises(ConfigurationError, match=says):
+        with_control(declaration, [declaration.versions[chosen]])
+
+
+def drilled(folder: Path, right: Verdict, naive: Verdict) -> DrillResult:
+    declaration = declared(folder)
+
+    def one(name: str, verdict: Verdict) -> VersionResult:
+        point = parse_id("kafka.EndTxn.1.1.before", {"kafka": "kafka"})
+        finding = Finding(place="out", system="kafka", check=6, verdict=verdict, sentence="as judged")
+        trial = TrialResult(
+            plan=Plan(steps=(Step(point=point),)),
+            crashes=(),
+            reached=True,
+            findings=(finding,),
+            lives=2,
+            duration_s=1,
+            folder="f",
+        )
+        coverage = Coverage(points=PointSet.ALL, inputs=1, chosen=1, reached=1, recorded=1)
+        return VersionResult(version=declaration.versions[name], trials=(trial,), coverage=coverage)
+
+    versions = (one("right", right), one("naive", naive))
+    return DrillResult(versions=versions, demonstration=False, folder="f", duration_s=1, control="naive")
+
+
+@pytest.mark.parametrize(
+    ("right", "naive", "code", "says"),
+    [
+        (Verdict.ONCE, Verdict.DUPLICATE, 0, "turned red at 1 of 1 points, as it must"),
+        (Verdict.ONCE, Verdict.ONCE, 1, "THE CONTROL DID NOT TURN RED"),
+        (Verdict.ONCE, Verdict.UNKNOWN, 1, "THE CONTROL DID NOT TURN RED"),
+        (Verdict.LOST, Verdict.DUPLICATE, 1, "as it must"),
+        (Verdict.UNKNOWN, Verdict.DUPLICATE, 3, "as it must"),
+    ],
+)
+def test_a_drill_whose_control_stays_green_has_failed(
+    tmp_path: Path, right: Verdict, naive: Verdict, code: int, says: str
+) -> None:
+    result = drilled(tmp_path, right, naive)
+    assert result.exit_code == code
+    assert says in " ".join(conclusion(result))
+    failures = {suite.get("name"): suite.get("failures") for suite in as_junit(result)}
+    assert failures["naive"] == ("0" if naive.violated else "1")

@@ -1,0 +1,192 @@
+"""What a sweep prints, and what a replay says of it: built from results, without any server."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from oncewhere.cli.replay import compared, find_trial
+from oncewhere.drill import (
+    Coverage,
+    Crash,
+    DrillEnded,
+    DrillResult,
+    Finding,
+    Plan,
+    PointSet,
+    Step,
+    TrialResult,
+    Verdict,
+    Version,
+    VersionResult,
+    parse_id,
+)
+from oncewhere.drill.declaration import Processor, Settings
+from oncewhere.drill.effect import Effect
+from oncewhere.errors import ConfigurationError
+from oncewhere.report import Failures, RunFolder, read_run, show_result
+
+SYSTEMS = {"kafka": "kafka", "bank": "postgresql"}
+ONCE, DUPLICATE, UNKNOWN = Verdict.ONCE, Verdict.DUPLICATE, Verdict.UNKNOWN
+
+
+def version(name: str = "naive") -> Version:
+    return Version(
+        name=name,
+        about="",
+        processor=Processor(
+            command=["x"], input="in", output=["out"], group="g", identity="id", environment={"PASSWORD": "hush"}
+        ),
+        effects={"bank": Effect(system="postgresql", observe="select", policy="none")},
+        settings=Settings(inputs="x", noun="payments"),
+        expect={},
+    )
+
+
+def trial(point: str | None, bank: Verdict, *, reached: bool = True) -> TrialResult:
+    steps = (Step(point=parse_id(point, SYSTEMS)),) if point else ()
+    chain = ("0.100 s  bank confirmed it", "so 2 payments happened twice at bank, and once was wanted")
+    return TrialResult(
+        plan=Plan(steps=steps),
+        crashes=(Crash(message="EndTxn", outcome="dropped", effects_before=1),) if steps and reached else (),
+        reached=reached,
+        findings=(
+            Finding(place="out", system="kafka", check=6, verdict=ONCE if reached else UNKNOWN, sentence="as judged"),
+            Finding(
+                place="bank",
+                system="postgresql",
+                check=3,
+                verdict=bank if reached else UNKNOWN,
+                sentence=f"the sentence of {bank}",
+                chain=chain if bank.violated else (),
+            ),
+        ),
+        lives=2,
+        duration_s=1.0,
+        folder=f"naive/{point}",
+    )
+
+
+def sweep(*trials: TrialResult, name: str = "naive", **coverage: object) -> VersionResult:
+    chosen = len([t for t in trials if not t.plan.is_clean])
+    given = {"chosen": chosen, "reached": sum(t.reached and not t.plan.is_clean for t in trials)} | coverage
+    return VersionResult(
+        version=version(name),
+        trials=trials,
+        coverage=Coverage(points=PointSet.BOUNDARIES, inputs=80, recorded=900, **given),
+    )
+
+
+def result(*versions: VersionResult) -> DrillResult:
+    return DrillResult(versions=versions, demonstration=False, folder="runs/x", duration_s=2.0)
+
+
+def printed(*versions: VersionResult) -> str:
+    out = io.StringIO()
+    show_result(result(*versions), Console(file=out, width=80))
+    return out.getvalue()
+
+
+POINTS = [f"kafka.EndTxn.{n}.1.before" for n in range(1, 4)] + ["bank.commit.1.1.replied", "bank.commit.2.1.before"]
+BROKEN = sweep(
+    trial(None, ONCE), *(trial(p, DUPLICATE) for p in POINTS[:4]), trial(POINTS[4], ONCE), left_out={"repeats": 7}
+)
+
+
+def test_a_violation_is_explained_once_with_its_chain_and_the_command_that_replays_it() -> None:
+    text = printed(BROKEN)
+    assert text.count("so 2 payments happened twice at bank") == 1
+    assert "bank: duplicate in 4 of 5 trials" in text
+    assert "again: oncewhere replay kafka.EndTxn.1.1.before" in text
+    assert "kafka.EndTxn before; bank.commit replied" in " ".join(text.split())
+
+
+def test_the_table_counts_by_place_and_phase_and_fits_eighty_columns() -> None:
+    lines = printed(BROKEN).splitlines()
+    assert all(len(line) <= 80 for line in lines if not line.startswith("Evidence"))
+    cells = [line for line in lines if "│" in line]
+    assert any("✗ 3 duplicate" in line for line in cells)
+    assert any("✗ 1 duplicate" in line and "✓ 1 once" in line for line in cells)
+
+
+def test_what_was_not_covered_is_told() -> None:
+    text = " ".join(
+        printed(sweep(trial(None, ONCE), trial(POINTS[0], ONCE), trial(POINTS[3], ONCE, reached=False))).split()
+    )
+    assert "1 of 2 trials reached their point; 1 not reached again: inconclusive" in text
+    skipped = sweep(trial(None, ONCE), trial(POINTS[0], ONCE), chosen=3, skipped={"not started within the limit": 2})
+    assert "2 points not started within the limit: inconclusive" in " ".join(printed(skipped).split())
+    assert result(skipped).exit_code == 3
+    assert "left out of the 900 of the clean run: 7 repeats" in " ".join(printed(BROKEN).split())
+
+
+def test_a_run_is_read_back_as_it_was_written_and_carries_no_variables(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, "payments", declaration="here")
+    folder(DrillEnded(result=result(BROKEN)))
+    assert "hush" not in (folder.path / "run.json").read_text()
+    run = read_run(folder.path)
+    assert run.path == "here"
+    assert run.result.versions[0].trials == BROKEN.trials
+    assert run.result.versions[0].coverage == BROKEN.coverage
+    assert run.result.exit_code == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 2}'])
+def test_a_damaged_run_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"run\.json"):
+        read_run(tmp_path)
+
+
+def test_a_replay_finds_its_trial_by_id_by_version_or_as_the_first_violation(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, "payments")
+    sound = sweep(trial(None, ONCE), *(trial(p, ONCE) for p in POINTS), name="sound")
+    folder(DrillEnded(result=result(sound, BROKEN)))
+    run = read_run(folder.path)
+
+    def found(asked: str) -> tuple[str, str]:
+        in_version, at = find_trial(run, asked)
+        return in_version.version.name, at.plan.id
+
+    assert found("latest") == ("naive", POINTS[0])
+    assert found(POINTS[1]) == ("naive", POINTS[1]), "the one that failed is meant"
+    assert found(f"sound/{POINTS[1]}") == ("sound", POINTS[1])
+    with pytest.raises(ConfigurationError, match="Several versions"):
+        found(POINTS[4])
+    with pytest.raises(ConfigurationError, match="no point"):
+        found("kafka.EndTxn.77.1.before")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says", "code"),
+    [
+        (trial(POINTS[0], DUPLICATE), trial(POINTS[0], DUPLICATE), "REPRODUCED: bank duplicate", 1),
+        (trial(POINTS[0], DUPLICATE), trial(POINTS[0], ONCE), "NOT REPRODUCED: bank duplicate before", 3),
+        (trial(POINTS[0], DUPLICATE), trial(POINTS[0], ONCE, reached=False), "was not reached again", 3),
+        (trial(POINTS[0], ONCE), trial(POINTS[0], ONCE), "The same as before", 0),
+        (trial(POINTS[0], ONCE), trial(POINTS[0], DUPLICATE), "NOT REPRODUCED: once at every place before", 1),
+    ],
+)
+def test_a_replay_says_whether_it_shows_the_same(before: TrialResult, after: TrialResult, says: str, code: int) -> None:
+    sentence, given = compared(before, result(sweep(after)))
+    assert says in sentence
+    assert given == code
+
+
+def test_failures_are_kept_until_they_are_tried_again_and_hold(tmp_path: Path) -> None:
+    failures = Failures(tmp_path, "here")
+    assert failures.read() == frozenset()
+    failures(DrillEnded(result=result(BROKEN)))
+    assert failures.read() == {("naive", point) for point in POINTS[:4]}
+    assert Failures(tmp_path, "elsewhere").read() == frozenset()
+    failures(DrillEnded(result=result(sweep(trial(POINTS[0], ONCE)))))
+    assert failures.read() == {("naive", point) for point in POINTS[1:4]}
+    shown = dataclasses.replace(result(BROKEN), demonstration=True)
+    failures(DrillEnded(result=shown))
+    assert ("naive", POINTS[0]) not in failures.read(), "what is there to be broken is no failure"
+    (tmp_path / "failures.json").write_text("{")
+    assert failures.read() == frozenset()
