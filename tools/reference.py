@@ -109,7 +109,7 @@ def verdicts() -> str:
             "## The checks, in the order in which they are asked",
             "",
             "The first that decides gives the verdict, and its number stands in the finding. What is a violation",
-            "whatever else is open comes first; then what hides the truth; and only then what could be an illusion of it.",
+            "whatever else is open comes first; then what hides the truth; and only then what it may only seem.",
             "",
             "| check | name | decides |",
             "|---|---|---|",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from oncewhere.drill import Choice, Drill, DrillResult, Keyword, Servers, Verdict, load
 from oncewhere.errors import InconclusiveError, OncewhereError
@@ -116,7 +117,12 @@ def test_what_cannot_be_drilled_is_told_in_one_sentence(
 def test_what_goes_to_another_topic_than_declared_is_lost_and_said(
     tmp_path: Path, kafka: KafkaServer, postgres: PostgresServer
 ) -> None:
-    result = drill(tmp_path, kafka, postgres, "produces-elsewhere")
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
+    admin.create_topics([NewTopic("bait-elsewhere", 1, 1)])["bait-elsewhere"].result(10)
+    try:
+        result = drill(tmp_path, kafka, postgres, "produces-elsewhere")
+    finally:
+        admin.delete_topics(["bait-elsewhere"])["bait-elsewhere"].result(10)
     (version,) = result.versions
     clean = version.trials[0]
     assert clean.at("bait-out").verdict is Verdict.LOST
