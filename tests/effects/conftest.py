@@ -4,24 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # tests are no package: `systems` and `mariadb` are found beside them
+sys.path.insert(0, str(Path(__file__).parent))  # tests are no package: `systems` is found beside them
 
-import mariadb as mariadb_server
 from systems import SYSTEMS, Database, database
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture(scope="session")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A MariaDB server for the whole session: its URL, without a database."""
-    with mariadb_server.server(tmp_path_factory.mktemp("mariadb")) as url:
-        yield url
 
 
 @pytest.fixture(params=SYSTEMS)

@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import psycopg
 import pymysql
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from oncewhere.effects.policy import Policy
     from oncewhere.effects.sql.place import SqlPlace
-    from oncewhere.stack import PostgresServer
+    from oncewhere.stack import MariadbServer, PostgresServer
 
 SYSTEMS = ("postgresql", "mysql", "sqlite")
 EVENTS = (
@@ -57,9 +58,7 @@ class Database:
             return psycopg.connect(self.address, autocommit=True)
         if self.system == "sqlite":
             return sqlite3.connect(self.address, isolation_level=None, timeout=20)
-        head, _, database = self.address.rpartition("/")
-        port = int(head.rpartition(":")[2])
-        return pymysql.connect(host="127.0.0.1", port=port, user="root", database=database, autocommit=True)
+        return mysql_connection(self.address)
 
     def run(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         connection = self.connect()
@@ -88,7 +87,26 @@ class Database:
         return end
 
 
-def database(system: str, *, postgres: PostgresServer | None, mariadb: str | None, folder: Path) -> Database:
+def mysql_connection(url: str) -> Any:
+    """A connection of the test's own, in autocommit."""
+    parts = urlsplit(url)
+    return pymysql.connect(
+        host=parts.hostname,
+        port=parts.port or 0,
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        database=parts.path.strip("/") or None,
+        autocommit=True,
+    )
+
+
+def database(
+    system: str,
+    *,
+    postgres: PostgresServer | None,
+    mariadb: MariadbServer | None,
+    folder: Path,
+) -> Database:
     """A new database in a running system."""
     name = f"d{uuid.uuid4().hex[:10]}"
     if system == "postgresql":
@@ -97,8 +115,8 @@ def database(system: str, *, postgres: PostgresServer | None, mariadb: str | Non
     if system == "sqlite":
         return Database(system, str(folder / f"{name}.db"))
     assert mariadb is not None
-    connection = pymysql.connect(host="127.0.0.1", port=int(mariadb.rpartition(":")[2]), user="root")
+    connection = mysql_connection(mariadb.dsn())
     with connection.cursor() as cursor:
         cursor.execute(f"create database {name}")
     connection.close()
-    return Database(system, f"{mariadb}/{name}")
+    return Database(system, mariadb.dsn(name))

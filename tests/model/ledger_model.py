@@ -1,22 +1,23 @@
-"""The offset-ledger protocol, explored exhaustively: planted mistakes in; states and the first violation out.
+"""How effects are made once, explored exhaustively: planted mistakes in; states and the first violation out.
 
-One partition, two workers, one or more places (databases). What can go wrong does: crashes at every step, rebalances,
+One partition, two workers, one or more places: databases with an offset ledger, a downstream that keeps idempotency
+keys, one without keys behind a journal of claims (`Kind`). What can go wrong does: crashes at every step, rebalances,
 zombies that do not know yet that they lost the partition, EndTxn that arrives late or never, lost answers to a
 database's COMMIT, transactions that the coordinator times out. What is modelled of Kafka: the coordinator's epochs
 (InitProducerId fences), the group's generation (checked by TxnOffsetCommit), offsets that are not stable while a
 transaction holds them.
 
 Safety, in every state: no output twice; no effect twice at any place; the committed offset passes no record without
-its output and its effects; the ledger never refuses. Liveness: from every state with rebalances left, the end can be
-reached.
+its output and its effects, unless the record is listed as in doubt; the ledger never refuses. Liveness: from every
+state with rebalances left, the end can be reached.
 
-Run it by hand:  python ledger_model.py [places=2] [records=3] [mistake …]
+Run it by hand:  python ledger_model.py [places=2] [kinds=key,ledger] [records=3] [mistake …]
 """
 
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
@@ -24,6 +25,23 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 WORKERS = ("a", "b")
+
+
+class Kind(StrEnum):
+    """What a place is."""
+
+    LEDGER = "ledger"
+    KEY = "key"
+    CLAIM = "claim"
+
+
+class Claim(IntEnum):
+    """What the journal of claims says of a record."""
+
+    NONE = 0
+    CLAIMED = 1
+    SETTLED = 2
+    IN_DOUBT = 3
 
 
 class Mistake(StrEnum):
@@ -45,6 +63,16 @@ class Mistake(StrEnum):
     """Kafka's transaction is committed before the last place has decided."""
     REFUSE_AT_ONCE = "refuse-at-once"
     """The ledger is refused after one reading, though it and the committed offset were not read in one moment."""
+    FRESH_KEY = "fresh-key"
+    """Each attempt has a key of its own, from the time or from chance."""
+    SKIP_DONE = "skip-done"
+    """An effect that was done before gives no output."""
+    REPEAT_IN_DOUBT = "repeat-in-doubt"
+    """A claim that is found is taken over."""
+    SETTLE_FIRST = "settle-first"
+    """A claim is settled before the effect."""
+    ZOMBIE_SETTLES = "zombie-settles"
+    """A claim that is found is passed, and not marked: its owner may still settle it."""
 
 
 class Size(NamedTuple):
@@ -55,6 +83,12 @@ class Size(NamedTuple):
     places: int = 1
     crashes: int = 2
     moves: int = 3
+    kinds: tuple[Kind, ...] = ()
+    """By place; a ledger where it does not say. With a journal of claims `max_batch` is 1."""
+
+    def kind(self, place: int) -> Kind:
+        """What a place is."""
+        return self.kinds[place] if place < len(self.kinds) else Kind.LEDGER
 
 
 class Txn(NamedTuple):
@@ -65,11 +99,12 @@ class Txn(NamedTuple):
 
 
 class Place(NamedTuple):
-    """A database: the ledger row, and how often each record's effect happened."""
+    """How often each record's effect happened; a database's ledger row; what a journal says of each record."""
 
     next_offset: int
     covered_from: int
     effects: tuple[int, ...]
+    claims: tuple[int, ...] = ()
 
 
 class Worker(NamedTuple):
@@ -83,6 +118,9 @@ class Worker(NamedTuple):
     batch: int = 0
     epoch: int = 0
     doubt: int = -1
+    phase: int = 0
+    silent: bool = False
+    """Whether the record in hand gives no output."""
 
 
 class World(NamedTuple):
@@ -126,7 +164,9 @@ class Model:
         none = (0,) * size.records
         self.start = World(
             committed=0, outputs=none, generation=0, owner=None, epochs=(0, 0), txns=(None, None), late=(),
-            places=(Place(0, 0, none),) * size.places, workers=(DOWN, DOWN), crashes=size.crashes, moves=size.moves,
+            places=tuple(
+                Place(0, 0, none, none if size.kind(n) is Kind.CLAIM else ()) for n in range(size.places)
+            ), workers=(DOWN, DOWN), crashes=size.crashes, moves=size.moves,
         )  # fmt: skip
 
     def actions(self, w: World) -> Iterator[tuple[str, World | None]]:
@@ -160,7 +200,9 @@ class Model:
         """Reads every ledger, later; a contradiction counts when the committed offset is still the same."""
         at = me.position
         contradiction = any(
-            place.next_offset < at or (place.next_offset > at and place.covered_from > at) for place in w.places
+            place.next_offset < at or (place.next_offset > at and place.covered_from > at)
+            for n, place in enumerate(w.places)
+            if self.size.kind(n) is Kind.LEDGER
         )
         if contradiction and (me.doubt == at or Mistake.REFUSE_AT_ONCE in self.mistakes):
             yield f"{name} REFUSES", None
@@ -173,7 +215,7 @@ class Model:
     def _idle(self, w: World, i: int, me: Worker, name: str) -> Iterator[tuple[str, World | None]]:
         for k in range(1, self.size.max_batch + 1):
             if me.position + k <= self.size.records:
-                yield f"{name} takes {k}", go(w, i, step="taken", batch=k, decided=0)
+                yield f"{name} takes {k}", go(w, i, step="taken", batch=k, decided=0, phase=0, silent=False)
 
     def _taken(self, w: World, i: int, me: Worker, name: str) -> Iterator[tuple[str, World | None]]:
         """One place after the other decides."""
@@ -185,9 +227,58 @@ class Model:
                 return
         if me.decided == self.size.places:
             return
-        yield from self._decide(w, i, me, name)
+        yield from getattr(self, f"_at_{self.size.kind(me.decided)}")(w, i, me, name)
 
-    def _decide(self, w: World, i: int, me: Worker, name: str) -> Iterator[tuple[str, World | None]]:
+    def _at_key(self, w: World, i: int, me: Worker, name: str) -> Iterator[tuple[str, World | None]]:
+        """Requests with keys, which the downstream keeps."""
+        at, place, to = me.decided, w.places[me.decided], me.position + me.batch
+        fresh = Mistake.FRESH_KEY in self.mistakes
+        known = all(place.effects[me.position : to])
+        effects = tuple(
+            (n + 1 if fresh else max(n, 1)) if me.position <= o < to else n for o, n in enumerate(place.effects)
+        )
+        done = w._replace(places=put(w.places, at, place._replace(effects=effects)))
+        silent = me.silent or (known and Mistake.SKIP_DONE in self.mistakes)
+        yield f"{name} sends requests to {to} at place {at}", go(done, i, decided=at + 1, silent=silent)
+        yield f"{name} sends requests to {to} at place {at} and gets no answer: rewinds", go(done, i, step="out")
+        yield f"{name} reaches nobody at place {at}: rewinds", go(w, i, step="out")
+
+    def _at_claim(self, w: World, i: int, me: Worker, name: str) -> Iterator[tuple[str, World | None]]:
+        """One record: a claim, the effect, and the claim is settled; each by itself."""
+        at, offset, place = me.decided, me.position, w.places[me.decided]
+        first, second = ("settles", "does") if Mistake.SETTLE_FIRST in self.mistakes else ("does", "settles")
+        step = ("claims", first, second)[me.phase]
+        after = {"decided": at + 1, "phase": 0} if me.phase == 2 else {"phase": me.phase + 1}
+        claim = Claim(place.claims[offset])
+        if step == "claims" and claim is not Claim.NONE:
+            yield self._found(w, i, me, name, claim)
+        elif step == "settles" and claim is not Claim.CLAIMED:
+            yield f"{name} cannot settle its claim at place {at}: rewinds", go(w, i, step="out")
+        else:
+            if step == "does":
+                changed = place._replace(effects=put(place.effects, offset, place.effects[offset] + 1))
+            else:
+                claim = Claim.CLAIMED if step == "claims" else Claim.SETTLED
+                changed = place._replace(claims=put(place.claims, offset, claim))
+            x = w._replace(places=put(w.places, at, changed))
+            yield f"{name} {step} {offset} at place {at}", go(x, i, **after)
+            if step != "does":
+                yield f"{name} {step} {offset} at place {at} and loses the answer: rewinds", go(x, i, step="out")
+                yield f"{name} reaches nobody at place {at}: rewinds", go(w, i, step="out")
+
+    def _found(self, w: World, i: int, me: Worker, name: str, claim: Claim) -> tuple[str, World]:
+        """A claim of another life, or of another worker."""
+        at, offset, place = me.decided, me.position, w.places[me.decided]
+        if claim is Claim.SETTLED:
+            silent = me.silent or Mistake.SKIP_DONE in self.mistakes
+            return f"{name} replays {offset} at place {at}", go(w, i, decided=at + 1, silent=silent)
+        if Mistake.REPEAT_IN_DOUBT in self.mistakes:
+            return f"{name} takes the claim on {offset} over", go(w, i, phase=1)
+        if claim is Claim.CLAIMED and Mistake.ZOMBIE_SETTLES not in self.mistakes:
+            w = w._replace(places=put(w.places, at, place._replace(claims=put(place.claims, offset, Claim.IN_DOUBT))))
+        return f"{name} passes {offset} in doubt at place {at}", go(w, i, decided=at + 1, silent=True)
+
+    def _at_ledger(self, w: World, i: int, me: Worker, name: str) -> Iterator[tuple[str, World | None]]:
         at, place, to = me.decided, w.places[me.decided], me.position + me.batch
         view = me.views[at]
         if to <= view:
@@ -212,7 +303,7 @@ class Model:
             yield f"{name} does not commit at place {at}: rewinds", go(w, i, step="out")
 
     def _produce(self, w: World, i: int, me: Worker, name: str) -> Iterator[tuple[str, World | None]]:
-        outputs = frozenset(range(me.position, me.position + me.batch))
+        outputs = frozenset(() if me.silent else range(me.position, me.position + me.batch))
         if me.epoch == w.epochs[i]:
             yield f"{name} produces", go(w._replace(txns=put(w.txns, i, Txn(outputs, None))), i, step="produced")
         else:
@@ -242,7 +333,7 @@ class Model:
         if w.txns[i] is None and w.committed >= me.position + me.batch:
             to = me.position + me.batch
             late_decision = Mistake.KAFKA_FIRST in self.mistakes and me.decided < self.size.places
-            x = go(w, i, step="idle", position=to, views=tuple(max(n, to) for n in me.views))
+            x = go(w, i, step="idle", position=to, phase=0, silent=False, views=tuple(max(n, to) for n in me.views))
             if late_decision:
                 place = w.places[me.decided]
                 effects = tuple(n + (me.position <= o < to) for o, n in enumerate(place.effects))
@@ -269,6 +360,8 @@ class Model:
         if any(max(place.effects) > 1 for place in w.places):
             return "effect twice"
         for offset in range(w.committed):
+            if any(place.claims and place.claims[offset] == Claim.IN_DOUBT for place in w.places):
+                continue  # a person looks; at most once is all that is promised
             if w.outputs[offset] != 1 or any(place.effects[offset] != 1 for place in w.places):
                 return "the committed offset passed a record without its output or effect"
         return None
@@ -349,7 +442,10 @@ def canonical(w: World) -> World:
         for i, k in enumerate(w.workers)
     )
     workers = tuple(
-        k._replace(generation=0, position=0, views=(), decided=0, batch=0) if k.step == "out" else k for k in workers
+        k._replace(generation=0, position=0, views=(), decided=0, batch=0, phase=0, silent=False)
+        if k.step == "out"
+        else k
+        for k in workers
     )
     return w._replace(late=late, workers=workers, epochs=(0, 0), generation=0)
 
@@ -363,9 +459,11 @@ def trace(parent: dict[World, tuple[World, str] | None], w: World) -> list[str]:
 
 
 def main(arguments: list[str]) -> None:
-    numbers = {name: int(value) for name, _, value in (a.partition("=") for a in arguments) if value}
+    given = {name: value for name, _, value in (a.partition("=") for a in arguments) if value}
+    kinds = tuple(Kind(kind) for kind in given.pop("kinds", "").split(",") if kind)
+    numbers = {name: int(value) for name, value in given.items()}
     mistakes = frozenset(Mistake(a) for a in arguments if "=" not in a)
-    verdict = Model(Size(**numbers), mistakes).explore()
+    verdict = Model(Size(**numbers, kinds=kinds), mistakes).explore()
     print(", ".join(mistakes) or "sound", "·", verdict.states, "states ·", verdict.violation or "holds")
     for line in verdict.trace:
         print("   ", line)
