@@ -46,6 +46,12 @@ class Instance:
     start_at: float | None = 0.0
     resume_at: float | None = None
     _child: Child | None = None
+    _told_before: int = 0
+
+    @property
+    def up(self) -> bool:
+        """Whether this life of it has told anything yet: before that it has not even taken over its signals."""
+        return self.runs and self.log.exists() and self.log.stat().st_size > self._told_before
 
     @property
     def runs(self) -> bool:
@@ -78,6 +84,7 @@ class Instance:
         """Begins a new life."""
         self.lives += 1
         self.start_at = self.resume_at = None
+        self._told_before = self.log.stat().st_size if self.log.exists() else 0
         work = msgspec.structs.replace(self.work, life=f"{self.work.name}.{self.lives}")
         path = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))
         self._child = spawn(

@@ -183,8 +183,9 @@ class Soak:
         time.sleep(TICK_S)
 
     def _drain(self, began: float) -> None:
+        """Until every event has come out, and every instance is up, so that each can be asked to stop."""
         last, deadline = -1, 0.0
-        while self._goes_on() and self._missing():
+        while self._goes_on() and (self._missing() or not all(instance.up for instance in self._instances)):
             if last != self._reader.checker.records:
                 last, deadline = self._reader.checker.records, time.monotonic() + DRAIN_LIMIT_S
             if time.monotonic() > deadline:

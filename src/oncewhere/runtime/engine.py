@@ -264,7 +264,7 @@ class Engine:
         if self._writer.state is not State.OPEN:
             raise UndecidedError(str(self._writer.failure))
         self._emit(events.TransactionBegun(batch.records, batch.outputs))
-        self._tx.to(_nowhere)
+        self._tx.to()
         self._starts.update(batch.ends)
         self._growing, self._ending = None, batch
         batch.submitted_at = time.monotonic()
@@ -284,6 +284,11 @@ class Engine:
         batch = self._ending
         if batch is None:
             return
+        if batch.submitted_at is None:
+            if not self._writer.drained(wait_s):
+                return
+            batch.submitted_at = time.monotonic()
+            self._committer.submit(lambda: self._session.commit(batch.ends, batch.metadata))
         try:
             ended, failure = self._committer.outcome(wait_s)
         except BaseException:
@@ -388,7 +393,7 @@ class Engine:
         growing, self._growing = self._growing, None
         if growing is not None:
             growing.abandon()
-        self._tx.to(_nowhere)
+        self._tx.to()
         while self._ending is not None and not self._expired():
             try:
                 self._reap(IDLE_S)
@@ -402,7 +407,3 @@ class Engine:
         if rewound:
             self._leftover = []
         return rewound
-
-
-def _nowhere(*arguments: object) -> None:
-    raise AssertionError(f"an output outside any batch: {arguments[:1]}")
