@@ -10,6 +10,7 @@ from typing import Any
 
 import confluent_kafka
 
+from oncewhere.runtime import engine
 from oncewhere.runtime.kafka import reader, writer
 
 
@@ -37,6 +38,9 @@ class WithoutTransactions:
         self.purge = self._producer.purge
         self.list_topics = self._producer.list_topics
 
+    def __len__(self) -> int:
+        return len(self._producer)
+
     def init_transactions(self, timeout: float) -> None: ...
 
     def begin_transaction(self) -> None: ...
@@ -52,7 +56,24 @@ class WithoutTransactions:
         Clients.consumer.commit(offsets=self._offsets, asynchronous=True)
 
 
+class AtOnce:
+    """Stands in for the committing thread: there is nothing to wait for, and a consumer belongs to one thread."""
+
+    def __init__(self) -> None:
+        self._ended: list[Any] = []
+
+    def submit(self, call: Any) -> None:
+        self._ended.append(call())
+
+    def outcome(self, wait_s: float) -> tuple[bool, Any]:
+        del wait_s
+        return (True, self._ended.pop()) if self._ended else (False, None)
+
+    def close(self) -> None: ...
+
+
 def install() -> None:
     """From here on, processors of this process have no transactions."""
     reader.Consumer = Clients.make_consumer  # type: ignore[assignment,misc]
     writer.Producer = WithoutTransactions  # type: ignore[assignment,misc]
+    engine.Committer = AtOnce  # type: ignore[assignment,misc]

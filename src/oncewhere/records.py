@@ -172,15 +172,15 @@ class Records(Sequence[Record[T]], Generic[T]):
 
     def __getitem__(self, index: int | slice) -> Record[T] | Records[T]:
         if isinstance(index, slice):
-            return Records(self.values[index], self._messages[index])
-        message = self._messages[index]
+            return Records(self.values[index], self.messages[index])
+        message = self.messages[index]
         return Record(self.values[index], message.key(), message)
 
     def __len__(self) -> int:
         return len(self.values)
 
     def __iter__(self) -> Iterator[Record[T]]:
-        return map(Record, self.values, self.keys, self._messages)
+        return map(Record, self.values, self.keys, self.messages)
 
     def __repr__(self) -> str:
         return f"<Records {len(self)}>"

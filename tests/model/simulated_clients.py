@@ -249,22 +249,21 @@ class Producer:
         return listed(topic)
 
     def flush(self, timeout: float) -> int:
-        self._in_flight = max(0, self._in_flight - 1)
-        self._alive()
-        chosen = self._process.chooser.choose(f"{self._process.name} outputs", ["", "in flight", "fatal"])
-        self._fatal_if(chosen)
-        if chosen:
-            self._in_flight = LOOKS_IN_FLIGHT
-        if self._in_flight:
-            self._broker.clock.sleep(timeout)
-        return self._in_flight
+        del timeout
+        return 0
 
     def poll(self, wait_s: float) -> int:
         self._broker.clock.sleep(wait_s)
+        self._in_flight = max(0, self._in_flight - 1)
+        if self._process.chooser.choose(f"{self._process.name} outputs", ["", "in flight"]):
+            self._in_flight = LOOKS_IN_FLIGHT
         return 0
 
     def purge(self) -> None:
         pass
+
+    def __len__(self) -> int:
+        return self._in_flight
 
     def _end(self, *, commit: bool) -> None:
         if not self._broker.end(self._process.name, self._epoch, commit=commit):

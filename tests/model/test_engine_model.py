@@ -60,7 +60,7 @@ def test_nothing_is_lost_or_done_twice_when_many_things_go_wrong(*, effects: boo
     ("mistake", "size", "violation"),
     [
         (Mistake.NO_REWIND, STREAMING, "StuckError"),
-        (Mistake.REUSE_PRODUCER, STREAMING, "output lost"),
+        (Mistake.REUSE_PRODUCER, STREAMING, "output without its offset"),
         (Mistake.NO_GENERATION, STREAMING, "output twice"),
         (Mistake.UNSTABLE, STREAMING, "output twice"),
         (Mistake.KEEP_GROWING, STREAMING, "AssertionError"),

@@ -122,7 +122,7 @@ COMMIT = Metric(
     "oncewhere_commit_seconds",
     Kind.HISTOGRAM,
     (),
-    "Sending the last outputs and the offsets, and ending Kafka's transaction, where it committed.",
+    "Sending the offsets and ending Kafka's transaction, where it committed.",
     "s",
 )
 PARTITIONS = Metric(

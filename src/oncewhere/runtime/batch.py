@@ -37,7 +37,7 @@ class Batch:
     Attributes:
         opened_at: when its first record came, in monotonic seconds.
         handled_at: when its last handler had returned.
-        submitted_at: when its commit was begun.
+        submitted_at: when its commit was begun; None before.
         records: how many it has.
         size: bytes of their values, where they are kept.
         messages: those that are gathered and not handled yet.
@@ -54,7 +54,7 @@ class Batch:
 
     opened_at: float
     handled_at: float = 0.0
-    submitted_at: float = 0.0
+    submitted_at: float | None = None
     records: int = 0
     size: int = 0
     messages: list[Message] = field(default_factory=list)

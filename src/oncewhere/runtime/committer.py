@@ -1,7 +1,7 @@
 """One thread that ends transactions, so that the loop can read ahead meanwhile: a call in, its outcome out.
 
-`flush`, `send_offsets_to_transaction` and `commit_transaction` wait for a broker, some milliseconds each, and give
-Python's lock away while they do. (`flush` asks for it again and again only where deliveries are reported to Python.)
+`send_offsets_to_transaction` and `commit_transaction` wait for the coordinator, some milliseconds each, and give
+Python's lock away while they do.
 """
 
 from __future__ import annotations

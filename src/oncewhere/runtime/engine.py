@@ -268,20 +268,11 @@ class Engine:
         self._tx.to()
         self._starts.update(batch.ends)
         self._growing, self._ending = None, batch
-        batch.submitted_at = time.monotonic()
-        self._due_at = batch.submitted_at + self._limits.commit_interval_s
-        ends, metadata = batch.ends, batch.metadata
-        self._committer.submit(lambda: self._session.commit(ends, metadata))
+        self._due_at = time.monotonic() + self._limits.commit_interval_s
+        self._reap(0.0)
 
     def _reap(self, wait_s: float) -> None:
-        """Looks how the ending batch has ended, if it has.
-
-        Args:
-            wait_s: how long to wait for that, in seconds.
-
-        Raises:
-            UndecidedError: it is not committed, or nobody knows.
-        """
+        """Moves the ending batch on: drained, submitted, committed."""
         batch = self._ending
         if batch is None:
             return

@@ -78,8 +78,7 @@ DEFAULTS_FOR_PRODUCER: Settings = {
     "delivery.report.only.error": True,
     "batch.size": 1_000_000,
     "batch.num.messages": 100_000,
-    # Nothing is visible before the commit, and the commit does not wait for this: larger batches cost nobody anything.
-    "linger.ms": 20,
+    "linger.ms": 5,
     # A full queue makes the handler wait; librdkafka's own value, 1 GiB, makes memory follow the input instead.
     "queue.buffering.max.kbytes": 65_536,
     "queue.buffering.max.messages": 1_000_000,

@@ -131,6 +131,55 @@ class Transaction:
             raise
         return result
 
+    def run_each(self, effect: Effect[[V], R], records: Records[Any], values: Iterable[V] | None = None) -> Ran[R]:
+        """Runs an effect once, ever, for each of many records; for batch handlers.
+
+        An effect that `@effect_many` declared is executed for all of them at once; one of `@effect` for one after the
+        other, or, at a place that allows it, for several at a time, with the order of each key kept.
+
+        Args:
+            effect: what to run.
+            records: the handler's records, or some of them, each at most once in a call.
+            values: what the effect is run with, one for each record; the records' own values when None.
+
+        Returns:
+            The results, each with its record. A record that turns out to be an upstream duplicate, or whose effect is
+            in doubt, is not among them.
+
+        Raises:
+            ValueError: there are more values than records, or the reverse.
+            ReplayError: see `run`.
+            ConfigurationError: see `run`.
+            Exception: see `run`.
+        """
+        work = self._works.get(effect.place.name)
+        if work is None:
+            raise unknown_effect(effect)
+        given = list(records.values if values is None else values)
+        if len(given) != len(records):
+            raise ValueError(f"there are {len(given)} values and {len(records)} records")
+        calls = []
+        for message in records.messages:
+            position = (message.topic(), message.partition(), message.offset())
+            partition, identity = self._positions[position]
+            counted = (*position, effect.name)
+            nth = self._each_calls.get(counted, 0)
+            self._each_calls[counted] = nth + 1
+            calls.append(Call(effect, partition, message.offset(), nth, identity))
+        try:
+            found = work.run_each(calls, given, records.keys)
+        except BaseException as error:
+            self.failure = error
+            raise
+        kept = [nth for nth, one in enumerate(found) if not isinstance(one, DuplicateEvent | EffectInDoubt)]
+        if len(kept) < len(found):
+            self.passed += [
+                (message, one)
+                for message, one in zip(records.messages, found, strict=True)
+                if isinstance(one, DuplicateEvent | EffectInDoubt)
+            ]
+        return Ran(records.pick(kept), [found[nth] for nth in kept])
+
     # One of the two places that cost something for each record (the other is `Streaming._each`). Nothing is
     # keyword-only, since Python is slower to call a function that has such arguments, whatever it is given; and the
     # ordinary case is told from the others by one comparison.

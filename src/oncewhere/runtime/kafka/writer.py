@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 CONNECT_LIMIT_S = 15.0  # for the first answer of the cluster
 REQUEST_LIMIT_S = 10.0  # for one InitProducerId that is repeated within a longer limit
-FLUSH_STEP_S = 0.1  # between two looks whether to go on waiting for outputs to leave
 FLUSH_LIMIT_S = 10.0  # for outputs to leave before an abort
 CLOSE_LIMIT_S = 5.0  # for an abort while closing
 PAUSE_S = 0.02  # between two tries of one call
@@ -122,8 +121,19 @@ class Writer:
             self._settle(Call.PRODUCE, failure)
         raise UndecidedError(str(self._failure or failure))
 
+    def drained(self, wait_s: float = 0.0) -> bool:
+        """True when the broker has all outputs so far (or librdkafka has given up on them: `commit` will tell).
+
+        Asked again and again instead of one `flush`, which would wait for Python's lock while a handler computes.
+
+        Args:
+            wait_s: how long to serve the producer first, in seconds.
+        """
+        self._producer.poll(wait_s)
+        return len(self._producer) == 0
+
     def commit(self, offsets: Sequence[Any], metadata: Any) -> Failure | None:
-        """Outputs, offsets, and the end of the transaction: all or nothing.
+        """Offsets, and the end of the transaction: all or nothing.
 
         Args:
             offsets: `TopicPartition`s, each with the next offset to consume.
@@ -136,33 +146,17 @@ class Writer:
         Raises:
             FencedError: a newer producer has the identity.
             ConfigurationError: Kafka refuses something that only a person can change.
-            UndecidedError: the run had to end before all outputs had left.
         """
         producer = self._producer
-        failure = (
-            self._attempt(Call.PRODUCE, self._flush)
-            or self._attempt(
-                Call.SEND_OFFSETS,
-                lambda: self._returning(
-                    lambda: producer.send_offsets_to_transaction(offsets, metadata, self._answer_limit_s),
-                ),
-            )
-            or self._attempt(Call.COMMIT, lambda: producer.commit_transaction(self._answer_limit_s))
-        )
+        failure = self._attempt(
+            Call.SEND_OFFSETS,
+            lambda: self._returning(
+                lambda: producer.send_offsets_to_transaction(offsets, metadata, self._answer_limit_s),
+            ),
+        ) or self._attempt(Call.COMMIT, lambda: producer.commit_transaction(self._answer_limit_s))
         if failure is None:
             self._replacements = 0
         return failure
-
-    def _flush(self) -> None:
-        """Waits until the broker has all outputs, or librdkafka has given up on them: the next call will tell.
-
-        This is not left to commit_transaction, since outputs may take longer than one answer: up to message.timeout.ms.
-        Flushing sends at once what `linger.ms` holds back.
-        """
-        while self._producer.flush(FLUSH_STEP_S):
-            if self._stopping():
-                self.fail()
-                raise UndecidedError("the run had to end before its outputs had left")
 
     def fail(self) -> None:
         """The open transaction is not to be committed, by no fault of Kafka's."""
