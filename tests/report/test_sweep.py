@@ -117,7 +117,7 @@ def test_what_was_not_covered_is_told() -> None:
     text = " ".join(
         printed(sweep(trial(None, ONCE), trial(POINTS[0], ONCE), trial(POINTS[3], ONCE, reached=False))).split()
     )
-    assert "1 of 2 trials reached their point; 1 not reached again: inconclusive" in text
+    assert "1 of 2 boundary points crashed; 1 not reached again: inconclusive" in text
     skipped = sweep(trial(None, ONCE), trial(POINTS[0], ONCE), chosen=3, skipped={"not started within the limit": 2})
     assert "2 points not started within the limit: inconclusive" in " ".join(printed(skipped).split())
     assert result(skipped).exit_code == 3

@@ -47,16 +47,20 @@ def show_sweep(result: DrillResult, console: Console) -> None:
             for told in _explained(version, trials, finding, several=several):
                 console.print(Padding(Text(told), (0, 0, 0, 4)), style="dim")
         if version.coverage is not None:
-            for told in [*coverage_lines(version.coverage), *spared_lines(version)]:
+            for told in [
+                *coverage_lines(version.coverage, crashes_only=all(map(_is_crash, version.crashes))),
+                *spared_lines(version),
+            ]:
                 console.print(Padding(Text(told), (0, 0, 0, 2)))
         console.print()
     for told in conclusion(result):
         console.print(told, markup=False, soft_wrap=True)
 
 
-def coverage_lines(coverage: Coverage) -> list[str]:
+def coverage_lines(coverage: Coverage, *, crashes_only: bool) -> list[str]:
     """How much was visited, and what was not."""
-    lines = [f"{coverage.reached} of {coverage.chosen} trials reached their point"]
+    what = "boundary points crashed" if crashes_only else "trials reached their point"
+    lines = [f"{coverage.reached} of {coverage.chosen} {what}"]
     if coverage.not_reached:
         lines[0] += f"; {coverage.not_reached} not reached again: inconclusive"
     left = {why: number for why, number in coverage.left_out.items() if number}
