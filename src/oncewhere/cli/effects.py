@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from oncewhere.effects.policy import AtMostOnce
 from oncewhere.errors import ConfigurationError
@@ -34,7 +32,7 @@ def in_doubt(app: str, *, reviewed: str | None) -> int:
     oncewhere effects in-doubt settlement:app --reviewed 5d8a5a0c-…
     """  # noqa: D301  # click keeps the lines below \b as they are
     processor = load(app)
-    table = Table(*("key", "state", "since", "place", "effect", "record"), box=None, pad_edge=False, show_edge=False)
+    rows: list[tuple[str, ...]] = []
     found = False
     for place in processor.places().values():
         if not isinstance(place.policy, AtMostOnce):
@@ -48,16 +46,19 @@ def in_doubt(app: str, *, reviewed: str | None) -> int:
                 reviewed = None
             for entry in journal.in_doubt():
                 record = f"{entry.topic}[{entry.partition}]@{entry.offset}"
-                table.add_row(entry.key, entry.state, entry.since, entry.place, entry.effect, record)
+                rows.append((entry.key, entry.state, entry.since, entry.place, entry.effect, record))
         finally:
             journal.close()
     if not found:
         raise ConfigurationError(f"{app} has no place with policy at-most-once, so nothing can be in doubt.")
     if reviewed is not None:
         raise ConfigurationError(f"No call {reviewed!r} is in doubt.", hint="Give a key as the list shows it.")
-    if not table.row_count:
+    if not rows:
         click.echo("Nothing is in doubt.")
         return 0
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(table)
+    # Whole lines, however narrow the terminal: a key is there to be copied.
+    lines = [("key", "state", "since", "place", "effect", "record"), *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     return IN_DOUBT
