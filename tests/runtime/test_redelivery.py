@@ -27,9 +27,10 @@ from oncewhere.effects.sql.work import SqlWork
 from oncewhere.runtime import events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from oncewhere.effects.policy import Policy
+    from oncewhere.effects.sql.connection import Statement
 
 pytestmark = pytest.mark.servers
 
@@ -236,14 +237,15 @@ def test_a_lost_answer_to_commit_is_resolved_by_reading(
 ) -> None:
     commit, losses = SqlWork._commit, iter([True])
 
-    def lose_the_answer(self: SqlWork) -> None:
+    def lose_the_answer(self: SqlWork, last: Sequence[Statement]) -> None:
         if next(losses, False):
+            connection = self._open
+            assert connection is not None
             if committed:
-                commit(self)
-            assert self._connection is not None
-            self._connection.close()
+                commit(self, last)
+            connection.close()
             raise UndecidedError("the answer to COMMIT was lost", unknown=True)
-        commit(self)
+        commit(self, last)
 
     monkeypatch.setattr(SqlWork, "_commit", lose_the_answer)
     topics.send(*PAYMENTS)

@@ -17,17 +17,16 @@ except ModuleNotFoundError as error:  # pragma: no cover - what is installed dec
     ) from error
 
 from oncewhere.effects.place import UndecidedError
-from oncewhere.effects.sql.connection import Cause, Fault, SqlConnection, Standing, first_line
+from oncewhere.effects.sql.connection import Cause, Fault, SqlConnection, Standing, TakenError, first_line
 from oncewhere.effects.sql.dialect import POSTGRESQL
 from oncewhere.effects.sql.place import SqlPlace
 from oncewhere.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from contextlib import AbstractContextManager
 
     from oncewhere.effects.policy import Policy
-    from oncewhere.effects.sql.connection import Row
+    from oncewhere.effects.sql.connection import Row, Statement
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +109,7 @@ class PostgresConnection(SqlConnection):
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.native = self._connection = connection
-        self._transaction: AbstractContextManager[psycopg.Transaction] | None = None
+        self._transaction: psycopg.Transaction | None = None
 
     def _execute(self, statement: str, parameters: Sequence[Any]) -> list[Row]:
         # Tuples whatever row factory an effect may have set on the connection.
@@ -126,25 +125,65 @@ class PostgresConnection(SqlConnection):
                 cursor.executemany(statement.encode(), rows)  # one round trip, by pipeline mode
             return cursor.rowcount
 
+    def begin_with(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """BEGIN and the statement travel together (pipeline mode)."""
+        try:
+            with self._connection.pipeline(), self._connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
+                self.begin()
+                cursor.execute(statement.encode(), list(parameters) or None)
+                return cursor.fetchall()
+        except psycopg.Error as error:
+            raise self.told(error) from error
+
+    def commit_with(self, last: Sequence[Statement]) -> None:
+        """The statements and COMMIT travel together: where one fails, the server skips all that follow, COMMIT too.
+
+        That is why a compare-and-set must fail where it touches nothing: it divides by the number of rows it touched.
+        """
+        if not last:
+            self.commit()
+            return
+        cursors = []
+        try:
+            with self._connection.pipeline():
+                for text, rows, touches in last:
+                    full = f"with t as ({text} returning 1) select 1 / (select count(*) from t)" if touches else text  # noqa: S608 - ours
+                    for row in rows:
+                        cursors.append(self._connection.cursor())
+                        cursors[-1].execute(full.encode(), list(row))
+                self.commit()
+        except psycopg.Error as last_error:
+            error = _first(last_error)
+            if not self.alive or all(cursor.pgresult is not None for cursor in cursors):
+                raise error from None  # COMMIT was on its way; or it failed itself, by a deferred constraint
+            if isinstance(error, errors.DivisionByZero):
+                raise TakenError("of a compare-and-set") from error
+            raise self.told(error) from error
+        finally:
+            for cursor in cursors:
+                cursor.close()
+
     def begin(self) -> None:
         """Begins one; inside `psycopg.Transaction` an effect's commit and rollback are refused."""
-        transaction = self._connection.transaction()
+        # Not `connection.transaction()`, which inside a pipeline begins two more, and keeps them for its whole life.
+        transaction = psycopg.Transaction(self._connection)
         transaction.__enter__()
         self._transaction = transaction
 
     def commit(self) -> None:
         """COMMIT."""
-        if self._transaction is not None:
-            self._transaction.__exit__(None, None, None)
-            self._transaction = None
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None:
+            transaction.__exit__(None, None, None)
 
     def rollback(self) -> None:
         """ROLLBACK."""
         transaction, self._transaction = self._transaction, None
-        if transaction is None:
-            return
         try:
-            transaction.__exit__(psycopg.Rollback, psycopg.Rollback(), None)
+            if transaction is not None:
+                transaction.__exit__(psycopg.Rollback, psycopg.Rollback(), None)
+            elif self._connection.info.transaction_status != pq.TransactionStatus.IDLE:
+                self._connection.rollback()  # its COMMIT was skipped
         except Exception as error:  # noqa: BLE001 - an error while rolling back never hides its cause
             logger.debug("rollback failed, the connection is dropped: %s", error)
         if self._connection.info.transaction_status != pq.TransactionStatus.IDLE:
@@ -178,3 +217,10 @@ class PostgresConnection(SqlConnection):
         if isinstance(error, errors.UniqueViolation):
             return Cause(Fault.TAKEN, reason, error.diag.constraint_name or "")
         return Cause(Fault.OWN, reason)
+
+
+def _first(error: psycopg.Error) -> psycopg.Error:
+    """What went wrong in a pipeline: all that follows it fails too, with an error that says only that."""
+    while isinstance(error, errors.PipelineAborted) and isinstance(error.__context__, psycopg.Error):
+        error = error.__context__
+    return error

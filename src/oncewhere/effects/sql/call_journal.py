@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oncewhere.effects.calls import CallJournal, Entry, State
-from oncewhere.effects.sql.connection import TakenError, find, insert
+from oncewhere.effects.sql.connection import Statement, TakenError, find, inserting
 from oncewhere.effects.sql.dialect import Kind
 from oncewhere.effects.sql.table import Table
 from oncewhere.effects.sql.transaction import alone
@@ -78,7 +78,8 @@ class SqlCallJournal(CallJournal):
         """Inserts a claim; the primary key decides between two."""
         try:
             with self._transaction() as db:
-                insert(db, self._table, CALLS.types(db.dialect), [self._row(call, key, State.CLAIMED, None)])
+                row = self._row(call, key, State.CLAIMED, None)
+                self._run(db, inserting(db.dialect, self._table, CALLS.types(db.dialect), [row]))
         except TakenError:
             return False
         return True
@@ -108,7 +109,8 @@ class SqlCallJournal(CallJournal):
         """Inserts settled calls; one that is there already gets the newer answer."""
         with self._transaction() as db:
             rows = [self._row(call, key, State.SETTLED, raw) for call, key, raw in answers]
-            insert(db, self._table, CALLS.types(db.dialect), rows, replacing=CALLS.key, stamp=CALLS.stamp)
+            types = CALLS.types(db.dialect)
+            self._run(db, inserting(db.dialect, self._table, types, rows, replacing=CALLS.key, stamp=CALLS.stamp))
 
     def in_doubt(self) -> list[Entry]:
         """The place's calls that are not settled, oldest first."""
@@ -136,6 +138,10 @@ class SqlCallJournal(CallJournal):
         if self._open is not None:
             self._open.close()
             self._open = None
+
+    @staticmethod
+    def _run(db: SqlConnection, statement: Statement) -> None:
+        db.execute_many(statement.text, statement.rows)
 
     def _change(self, statement: str, parameters: tuple[object, ...]) -> bool:
         with self._transaction() as db:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from oncewhere.effects.place import UndecidedError
 from oncewhere.errors import OncewhereError
@@ -23,6 +23,20 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 
 MOST_PARAMETERS = 1000  # in one `in (…)` list; SQLite takes 32,766, and parsing is what costs
+
+
+class Statement(NamedTuple):
+    """One statement, to be run once for each row of parameters.
+
+    Attributes:
+        text: SQL with `%s` for each parameter.
+        rows: of parameters.
+        touches: True where each row of parameters must touch one row of the table: a compare-and-set.
+    """
+
+    text: str
+    rows: Sequence[Sequence[Any]]
+    touches: bool = False
 
 
 class TakenError(Exception):
@@ -101,33 +115,27 @@ class Database(Protocol):
         """
 
 
-def insert(
-    db: Database,
+def inserting(
+    dialect: Dialect,
     table: str,
     columns: Mapping[str, str],
     rows: Sequence[Sequence[Any]],
     *,
     replacing: Sequence[str] = (),
     stamp: str = "",
-) -> None:
-    """Inserts many rows.
+) -> Statement:
+    """The insertion of many rows; one whose key is taken refuses them all, unless `replacing` says otherwise.
 
     Args:
-        db: where.
+        dialect: in which SQL.
         table: its name, not quoted.
         columns: the columns and their types, in the order of each row's values.
         rows: at least one.
         replacing: see `Dialect.insert`.
         stamp: see `Dialect.insert`.
-
-    Raises:
-        TakenError: a key is taken, and `replacing` is empty; no row counts then.
     """
-    statement = db.dialect.insert(table, columns, replacing=replacing, stamp=stamp)
-    if db.dialect.arrays:
-        db.execute(statement, [list(column) for column in zip(*rows, strict=True)])
-    else:
-        db.execute_many(statement, rows)
+    text = dialect.insert(table, columns, replacing=replacing, stamp=stamp)
+    return Statement(text, [[list(column) for column in zip(*rows, strict=True)]] if dialect.arrays else rows)
 
 
 def find(
@@ -198,6 +206,32 @@ class SqlConnection(ABC):
         if cause.fault is Fault.AGAIN:
             return UndecidedError(cause.reason)
         return TakenError(cause.key) if cause.fault is Fault.TAKEN else error
+
+    def begin_with(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Begins a transaction and runs its first statement; in one trip where the driver can.
+
+        Raises:
+            UndecidedError: see `Database.execute`.
+        """
+        try:
+            self.begin()
+        except self.errors as error:
+            raise UndecidedError(self.cause(error).reason) from error
+        return self.execute(statement, parameters)
+
+    def commit_with(self, last: Sequence[Statement]) -> None:
+        """Runs the last statements and commits; in one trip where the driver can.
+
+        Raises:
+            TakenError: one of them was refused by a unique key, or lost a compare-and-set.
+            UndecidedError: see `Database.execute`.
+            Exception: one of `errors`, by COMMIT; with `alive` False afterwards, nobody knows whether it was committed.
+        """
+        for statement in last:
+            touched = self.execute_many(statement.text, statement.rows)
+            if statement.touches and touched != len(statement.rows):
+                raise TakenError("of a compare-and-set")
+        self.commit()
 
     @abstractmethod
     def _execute(self, statement: str, parameters: Sequence[Any]) -> list[Row]: ...

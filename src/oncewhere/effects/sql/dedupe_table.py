@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from oncewhere.effects.dedupe import Claim, Known, Position, Ruling, rule
-from oncewhere.effects.place import Batch, Call, Start, UndecidedError
+from oncewhere.effects.place import Batch, Call, Start
 from oncewhere.effects.recorded import CallKey, pack, unpack
-from oncewhere.effects.sql.connection import Database, TakenError, find, insert
+from oncewhere.effects.sql.connection import Database, Statement, find, inserting
 from oncewhere.effects.sql.dialect import Dialect, Kind
 from oncewhere.effects.sql.keeper import Keeper, Page
 from oncewhere.effects.sql.table import Table, check_engine, columns_of, required_columns, unique_columns
@@ -123,33 +123,27 @@ class DedupeKeeper(Keeper):
             found[identity] = Known(Position(group_id, topic_id, partition, offset), unpack(results))
         return found
 
-    def keep(self, db: Database, claims: Mapping[str, Claim]) -> None:
-        """Inserts the rows of executed events.
-
-        Raises:
-            UndecidedError: one of them has a row by now.
-        """
+    def keep(self, claims: Mapping[str, Claim]) -> list[Statement]:
+        """What inserts the rows of executed events, unless one of them has a row by now."""
         policy = self.policy
         # Sorted, so that two instances take the unique key's locks in the same order.
         claimed = sorted(claims)
-        try:
-            insert(db, policy.table, {policy.column: self._kind}, [(identity,) for identity in claimed])
-        except TakenError as error:
-            raise UndecidedError(
-                f"another instance recorded one of these events in {policy.table!r} of {self.place!r}",
-            ) from error
+        identities = [(identity,) for identity in claimed]
         rows = [
             (policy.table, identity, *claims[identity].position, pack(claims[identity].results)) for identity in claimed
         ]
-        # The dedupe row decided; a companion left over from a purged dedupe row is replaced.
-        insert(
-            db,
-            policy.recorded,
-            RECORDED.types(self._dialect),
-            rows,
-            replacing=RECORDED.key,
-            stamp=RECORDED.stamp,
-        )
+        return [
+            inserting(self._dialect, policy.table, {policy.column: self._kind}, identities),
+            # The dedupe row decided; a companion left over from a purged dedupe row is replaced.
+            inserting(
+                self._dialect,
+                policy.recorded,
+                RECORDED.types(self._dialect),
+                rows,
+                replacing=RECORDED.key,
+                stamp=RECORDED.stamp,
+            ),
+        ]
 
     def _spelled(self, found: list[str], identities: list[str]) -> set[str]:
         """The identities that were found, spelled as they were asked for."""
@@ -230,10 +224,15 @@ class DedupePage(Page):
         """True when events are claimed: a batch of redeliveries and duplicates writes nothing."""
         return bool(self._claims)
 
-    def write(self, db: Database) -> None:
+    def last(self) -> list[Statement]:
         """The last statements before COMMIT: one row per executed event, and its results."""
-        if self._claims:
-            self._keeper.keep(db, self._claims)
+        return self._keeper.keep(self._claims) if self._claims else []
+
+    @property
+    def beaten(self) -> str:
+        """An event has a row by now."""
+        keeper = self._keeper
+        return f"another instance recorded one of these events in {keeper.policy.table!r} of {keeper.place!r}"
 
     def decided(self) -> None:
         """Nothing is kept in memory."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from oncewhere.effects.place import Batch, Call, Start
-    from oncewhere.effects.sql.connection import Database
+    from oncewhere.effects.sql.connection import Database, Statement
     from oncewhere.records import Partition
 
 
@@ -36,12 +36,12 @@ class Page(Protocol):
     def needs_decision(self) -> bool:
         """True when the batch has something to write even if no effect was executed."""
 
-    def write(self, db: Database) -> None:
-        """Runs the last statements before COMMIT.
+    def last(self) -> Sequence[Statement]:
+        """The last statements before COMMIT; where one of them is refused, another instance was faster."""
 
-        Raises:
-            UndecidedError: another instance was faster.
-        """
+    @property
+    def beaten(self) -> str:
+        """What that means, in words."""
 
     def decided(self) -> None:
         """COMMIT was answered."""

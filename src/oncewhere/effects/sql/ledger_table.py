@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from oncewhere.effects import ledger
 from oncewhere.effects.ledger import LedgerRow, Move, Standing
-from oncewhere.effects.place import Batch, Call, Start, UndecidedError
+from oncewhere.effects.place import Batch, Call, Start
 from oncewhere.effects.recorded import CallKey, pack, unpack
-from oncewhere.effects.sql.connection import Database, TakenError, find, insert
+from oncewhere.effects.sql.connection import Database, Statement, find, inserting
 from oncewhere.effects.sql.dialect import Kind
 from oncewhere.effects.sql.keeper import Keeper, Page
 from oncewhere.effects.sql.table import Table
@@ -51,7 +51,8 @@ class LedgerKeeper(Keeper):
     def __init__(self, policy: OffsetLedger, *, group_id: str, place: str, dialect: Dialect) -> None:
         self._policy = policy
         self._group_id = group_id
-        self._place = place
+        self.place = place
+        self._dialect = dialect
         self._standings: dict[Partition, Standing] = {}
         q = dialect.quoted
         # Compared and set in one statement: how many rows it touched is the answer.
@@ -63,7 +64,7 @@ class LedgerKeeper(Keeper):
 
     def prepare(self, db: Database) -> None:
         """Checks the table's shape, and creates it where the policy says so."""
-        LEDGER.ensure(db, self._policy.table, create=self._policy.create, place=self._place)
+        LEDGER.ensure(db, self._policy.table, create=self._policy.create, place=self.place)
 
     def assigned(self, db: Database, starts: Mapping[Partition, Start]) -> None:
         """Reads the rows of these partitions and takes their standings, or refuses."""
@@ -87,7 +88,7 @@ class LedgerKeeper(Keeper):
                 rows.get(partition),
                 start,
                 group_id=self._group_id,
-                place=self._place,
+                place=self.place,
             )
 
     def released(self, partitions: Iterable[Partition]) -> None:
@@ -103,25 +104,18 @@ class LedgerKeeper(Keeper):
         """Where a partition of ours stands."""
         return self._standings[partition]
 
-    def compare_and_set(self, db: Database, moves: Sequence[Move]) -> None:
-        """Writes all moves, or none.
-
-        Raises:
-            UndecidedError: a row was not what we last saw: another instance has been here.
-        """
+    def compare_and_set(self, moves: Sequence[Move]) -> list[Statement]:
+        """What writes all moves, or none, where a row is not what we last saw: another instance has been here."""
         # Sorted, so that two instances lock rows in the same order.
         ordered = sorted(moves, key=lambda m: m.partition)
         adopted = [m for m in ordered if m.expected is None]
         moved = [m for m in ordered if m.expected is not None]
-        lost = UndecidedError(f"lost the compare-and-set in {self._place!r}: another instance has moved the ledger")
+        statements = []
         if adopted:
-            try:
-                insert(db, self._policy.table, LEDGER.types(db.dialect), [self._row(m) for m in adopted])
-            except TakenError as error:
-                raise lost from error
-        if moved and db.execute_many(
-            self._compare_and_set,
-            [
+            rows = [self._row(m) for m in adopted]
+            statements.append(inserting(self._dialect, self._policy.table, LEDGER.types(self._dialect), rows))
+        if moved:
+            changes = [
                 (
                     m.next_offset,
                     m.covered_from,
@@ -133,9 +127,9 @@ class LedgerKeeper(Keeper):
                     m.expected,
                 )
                 for m in moved
-            ],
-        ) != len(moved):
-            raise lost
+            ]
+            statements.append(Statement(self._compare_and_set, changes, touches=True))
+        return statements
 
     def settle(self, partition: Partition, standing: Standing) -> None:
         """Takes a new standing, if the partition is still ours."""
@@ -183,13 +177,18 @@ class LedgerPage(Page):
         """True when any span holds something new, with or without an effect: the ledger moves with every batch."""
         return any(span.end > self._keeper.standing(span.partition).next_offset for span in self._batch.spans)
 
-    def write(self, db: Database) -> None:
+    def last(self) -> list[Statement]:
         """The last statement before COMMIT: the compare-and-set."""
         for span in self._batch.spans:
             one = ledger.move(self._keeper.standing(span.partition), span, self._executed.get(span.partition, {}))
             if one is not None:
                 self._moves.append(one)
-        self._keeper.compare_and_set(db, self._moves)
+        return self._keeper.compare_and_set(self._moves)
+
+    @property
+    def beaten(self) -> str:
+        """The compare-and-set was lost."""
+        return f"lost the compare-and-set in {self._keeper.place!r}: another instance has moved the ledger"
 
     def decided(self) -> None:
         """COMMIT was answered: the moves are the new standings."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from oncewhere.effects.place import Batch, Call, Start
-    from oncewhere.effects.sql.connection import Database
+    from oncewhere.effects.sql.connection import Database, Statement
     from oncewhere.records import Partition
 
 
@@ -70,8 +70,14 @@ class UniquePage(Page):
         """Never: what there is to commit are the effects themselves."""
         return False
 
-    def write(self, db: Database) -> None:
+    def last(self) -> list[Statement]:
         """Nothing to write."""
+        return []
+
+    @property
+    def beaten(self) -> str:
+        """Cannot be."""
+        return "another instance was faster"
 
     def decided(self) -> None:
         """Nothing is kept in memory."""

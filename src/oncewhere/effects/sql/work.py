@@ -19,7 +19,7 @@ from oncewhere.errors import ConfigurationError, DuplicateEvent, OncewhereError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from oncewhere.effects.sql.connection import Row
+    from oncewhere.effects.sql.connection import Row, Statement
     from oncewhere.effects.sql.dialect import Dialect
     from oncewhere.effects.sql.keeper import Page
 
@@ -134,7 +134,11 @@ class SqlWork(Work):
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Runs a keeper's statement in the batch's transaction, which it begins if need be."""
-        return self._begun().execute(statement, parameters)
+        if self._open is not None:
+            return self._open.execute(statement, parameters)
+        connection = self._connect()
+        self._open = connection
+        return connection.begin_with(statement, parameters)
 
     def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
         """Likewise, once for each row of parameters."""
@@ -150,12 +154,12 @@ class SqlWork(Work):
         if self._broken is not None:
             raise self._broken
         try:
-            if self._page.needs_decision():
-                self._page.write(self)
-            self._commit()
+            self._commit(self._page.last() if self._page.needs_decision() else ())
+        except TakenError as error:
+            raise UndecidedError(self._page.beaten) from error
         except Exception as error:
             cause = self._cause(error)
-            if cause is None or isinstance(error, TakenError):
+            if cause is None:
                 raise
             if cause.fault is Fault.AGAIN:
                 raise UndecidedError(cause.reason) from error
@@ -224,9 +228,9 @@ class SqlWork(Work):
             self._open = connection
         return self._open
 
-    def _commit(self) -> None:
-        """COMMIT: the decision."""
-        connection = self._open
+    def _commit(self, last: Sequence[Statement]) -> None:
+        """COMMIT, with what the policy keeps: the decision."""
+        connection = self._begun() if last else self._open
         if connection is None:
             return
         standing = connection.standing
@@ -236,7 +240,7 @@ class SqlWork(Work):
             # PostgreSQL would answer COMMIT with ROLLBACK, and psycopg would not say so.
             raise UndecidedError("a statement failed and its error was swallowed; the transaction cannot be committed")
         try:
-            connection.commit()
+            connection.commit_with(last)
         except connection.errors as error:
             if not connection.alive:
                 raise UndecidedError(f"the answer to COMMIT was lost: {first_line(error)}", unknown=True) from error
