@@ -18,6 +18,7 @@ from .places import project_folder
 from .servers import (
     LANES_DEFAULT,
     LANES_LIMIT,
+    Wishes,
     choose_versions,
     default_lanes,
     named_dsns,
@@ -42,10 +43,11 @@ from .servers import (
     "--scenario",
     "scenarios",
     type=click.Choice([*SCENARIOS, "all"]),
+    metavar="NAME",
     multiple=True,
     default=(CRASH,),
     show_default=True,
-    help="What is done at the points; may be given several times. See: oncewhere drill --scenarios.",
+    help="What is done at the points, or `all`; may be given several times. --scenarios says what there is.",
 )
 @click.option("--scenarios", "list_scenarios", is_flag=True, help="Print what the scenarios do, and drill nothing.")
 @click.option("--list", "listing", is_flag=True, help="Print the points of a clean run, and crash nothing.")
@@ -87,8 +89,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     path: Path,
     versions: tuple[str, ...],
     *,
-    bootstrap_servers: str | None,
-    dsns: tuple[str, ...],
+    wishes: Wishes,
     points: str,
     scenarios: tuple[str, ...],
     list_scenarios: bool,
@@ -100,8 +101,6 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     inputs_limit: int | None,
     seed: int | None,
     time_limit_s: float | None,
-    recreate_topics: bool,
-    java: Path | None,
 ) -> int:
     """Kill a processor at its boundary messages, restart it, and say where the work happened once.
 
@@ -139,9 +138,9 @@ def drill(  # noqa: PLR0913  # one parameter for each option
         inputs_limit=inputs_limit or (None if point_set is PointSet.MISSION else chosen[0].settings.sweep_inputs),
         time_limit_s=time_limit_s,
     )
-    given = named_dsns(dsns, chosen)
-    if lanes is None or bootstrap_servers:
-        lanes = default_lanes(bootstrap_servers, given, chosen)
+    given = named_dsns(wishes.dsns, chosen)
+    if lanes is None or wishes.bootstrap_servers:
+        lanes = default_lanes(wishes.bootstrap_servers, given, chosen)
     folder = RunFolder(project_folder(), declaration.folder.name, declaration=seen_from_here(declaration))
     progress = DrillProgress(Console(stderr=True, highlight=False))
 
@@ -150,14 +149,14 @@ def drill(  # noqa: PLR0913  # one parameter for each option
         folder(event)
         failures(event)
 
-    with running_servers(chosen, lanes, bootstrap_servers, given, java) as servers, contextlib.closing(progress):
+    with running_servers(chosen, lanes, wishes, given) as servers, contextlib.closing(progress):
         work = Drill(
             declaration,
             versions=chosen,
             choice=choice,
             servers=servers,
             folder=folder.path,
-            recreate_topics=recreate_topics,
+            recreate_topics=wishes.recreate_topics,
             demonstration=demonstration,
             control=control_name,
             listener=tell,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from pathlib import Path
 
 import click
 from rich.console import Console
@@ -14,7 +13,7 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.report import DrillProgress, Failures, Run, RunFolder, find_run, read_run, show_trial
 
 from .places import project_folder
-from .servers import choose_versions, named_dsns, running_servers, server_options
+from .servers import Wishes, choose_versions, named_dsns, running_servers, server_options
 
 LATEST = "latest"
 NOT_REPRODUCED = 3
@@ -29,10 +28,7 @@ def replay(
     point: str,
     run: str,
     *,
-    bootstrap_servers: str | None,
-    dsns: tuple[str, ...],
-    recreate_topics: bool,
-    java: Path | None,
+    wishes: Wishes,
 ) -> int:
     """Run one trial of an earlier run again, and say whether it shows the same.
 
@@ -59,8 +55,8 @@ def replay(
         folder(event)
         failures(event)
 
-    given = named_dsns(dsns, [chosen])
-    with running_servers([chosen], 1, bootstrap_servers, given, java) as servers, contextlib.closing(progress):
+    given = named_dsns(wishes.dsns, [chosen])
+    with running_servers([chosen], 1, wishes, given) as servers, contextlib.closing(progress):
         result = asyncio.run(
             Drill(
                 declaration,
@@ -68,7 +64,7 @@ def replay(
                 choice=Choice(exactly={chosen.name: (trial.plan,)}, inputs_limit=inputs_of(version)),
                 servers=servers,
                 folder=folder.path,
-                recreate_topics=recreate_topics,
+                recreate_topics=wishes.recreate_topics,
                 demonstration=False,
                 listener=tell,
             ).run()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from rich.console import Console
 
+from oncewhere.cluster import Access
 from oncewhere.drill import Declaration, Servers, Version
 from oncewhere.errors import ConfigurationError
 from oncewhere.stack import Stack
+from oncewhere.stack.kafka_cluster import KafkaCluster
 
 from .places import cache_folder, project_folder
 from .stack_progress import StackProgress
@@ -37,8 +41,75 @@ SYSTEMS = {
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What the user said of servers.
+
+    Attributes:
+        bootstrap_servers: the user's Kafka; None: ours.
+        dsns: `--dsn`, as they were given.
+        recreate_topics: True allows deleting topics of the user's.
+        java: runs our Kafka; None: what is found.
+        brokers: of ours, for each lane.
+        kafka_settings: how the user's brokers are spoken to.
+    """
+
+    bootstrap_servers: str | None = None
+    dsns: tuple[str, ...] = ()
+    recreate_topics: bool = False
+    java: Path | None = None
+    brokers: int = 1
+    kafka_settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def _wishes(  # one parameter for each option
+    *,
+    bootstrap_servers: str | None,
+    dsns: tuple[str, ...],
+    recreate_topics: bool,
+    java: Path | None,
+    brokers: str,
+    kafka_file: Path | None,
+    kafka_settings: tuple[str, ...],
+) -> Wishes:
+    lines = [] if kafka_file is None else kafka_file.read_text(encoding="utf-8").splitlines()
+    told = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    settings: dict[str, str] = {}
+    for text in (*told, *kafka_settings):
+        name, separator, value = text.partition("=")
+        if not separator or not name.strip():
+            raise ConfigurationError(  # never the text itself: it may be a password
+                "A setting of Kafka's is not NAME=VALUE.", hint="For example: -X security.protocol=sasl_ssl"
+            )
+        settings[name.strip()] = value.strip()
+    if settings and bootstrap_servers is None:
+        raise ConfigurationError("-X and -F are for a Kafka of yours.", hint="Name it: -b HOST:PORT")
+    if bootstrap_servers is not None and brokers != "1":
+        raise ConfigurationError("--brokers starts brokers of ours; with -b there are none.")
+    Access.from_settings(settings)  # what cannot be used is told before anything starts
+    return Wishes(
+        bootstrap_servers=bootstrap_servers,
+        dsns=dsns,
+        recreate_topics=recreate_topics,
+        java=java,
+        brokers=int(brokers),
+        kafka_settings=settings,
+    )
+
+
 def server_options(command: _F) -> _F:
-    """The options of every command that drills."""
+    """The options of every command that drills; the command gets them as one parameter, `wishes`."""
+    names = ("bootstrap_servers", "dsns", "recreate_topics", "java", "brokers", "kafka_file", "kafka_settings")
+
+    @functools.wraps(command)
+    def gathered(**arguments: Any) -> Any:
+        wishes = _wishes(**{name: arguments.pop(name) for name in names})
+        return command(wishes=wishes, **arguments)
+
+    return _with_options(gathered)  # type: ignore[return-value]  # click takes any callable
+
+
+def _with_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--java", type=click.Path(path_type=Path), help="Run Kafka on this Java (17 or later)."),
         click.option(
@@ -52,6 +123,25 @@ def server_options(command: _F) -> _F:
             metavar="[EFFECT=]DSN",
             multiple=True,
             help="Use this server: postgresql://…, mysql://…, redis://…, http://…, smtp://…",
+        ),
+        click.option(
+            "--brokers",
+            type=click.Choice(["1", "3"]),
+            default="1",
+            help="Start so many brokers for each lane; three are needed to kill one.",
+        ),
+        click.option(
+            "-F",
+            "kafka_file",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            help="With -b: a file of NAME=VALUE lines, each like -X.",
+        ),
+        click.option(
+            "-X",
+            "kafka_settings",
+            metavar="NAME=VALUE",
+            multiple=True,
+            help="With -b: how the drill speaks to the brokers: security.protocol, sasl.…, ssl.…; librdkafka's names.",
         ),
         click.option("-b", "--bootstrap-servers", metavar="HOST:PORT", help="Use this Kafka instead of starting one."),
     ):
@@ -105,42 +195,49 @@ def default_lanes(bootstrap_servers: str | None, dsns: Mapping[str, str], versio
 
 @contextlib.contextmanager
 def running_servers(
-    versions: Sequence[Version],
-    lanes: int,
-    bootstrap_servers: str | None,
-    dsns: Mapping[str, str],
-    java: Path | None,
+    versions: Sequence[Version], lanes: int, wishes: Wishes, dsns: Mapping[str, str]
 ) -> Iterator[list[Servers]]:
-    """Starts what the user does not have: a broker for each lane, and one server of each other system for all."""
+    """Starts what the user does not have: brokers for each lane, and one server of each other system for all."""
     missing = {name: e.system for version in versions for name, e in version.effects.items() if name not in dsns}
     systems = set(missing.values())
     cache = cache_folder()
+    single = wishes.bootstrap_servers is None and wishes.brokers == 1
     with StackProgress(Console(stderr=True, highlight=False)) as progress, contextlib.ExitStack() as running:
         stacks = []
         for number in range(lanes):
             stack = Stack(
                 project_folder(),
                 cache,
-                kafka=bootstrap_servers is None,
+                kafka=single,
                 postgres=not number and "postgresql" in systems,
                 mariadb=not number and "mysql" in systems,
                 valkey=not number and "redis" in systems,
-                java=java,
+                java=wishes.java,
                 fsync=False,  # it is the processor that dies, not the machine
                 progress=progress,
             )
             running.callback(stack.stop)
             stack.launch()
             stacks.append(stack)
+        clusters: list[KafkaCluster | None] = [None] * lanes
+        if wishes.brokers > 1:
+            clusters = [
+                running.enter_context(
+                    KafkaCluster(project_folder(), cache, brokers=wishes.brokers, java=wishes.java, progress=progress)
+                )
+                for _ in range(lanes)
+            ]
         for stack in stacks:
             stack.wait_ready()
         progress.close()
         yield [
             Servers(
-                bootstrap_servers=bootstrap_servers or stack.bootstrap_servers,
+                bootstrap_servers=wishes.bootstrap_servers or (cluster or stack).bootstrap_servers,
                 dsns={**dsns, **_own_dsns(stacks[0], missing, lane)},
+                kafka_settings=wishes.kafka_settings,
+                cluster=cluster,
             )
-            for lane, stack in enumerate(stacks)
+            for lane, (stack, cluster) in enumerate(zip(stacks, clusters, strict=True))
         ]
 
 

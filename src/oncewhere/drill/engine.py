@@ -172,7 +172,15 @@ class Drill:
         if not points and len(self._versions) == 1:
             raise self._nothing_chosen(version, trial, found)
         chosen = dataclasses.replace(found, points=points)
-        return result, chosen, Clean(points=points, transaction_timeout_s=trial.transaction_timeout_s)
+        return (
+            result,
+            chosen,
+            Clean(
+                points=points,
+                transaction_timeout_s=trial.transaction_timeout_s,
+                spare_brokers=self._lanes.spare_brokers,
+            ),
+        )
 
     async def _pairs(self, version: Version, clean: Clean) -> tuple[Plan, ...]:
         """Kills once between effect and commit, and looks at what the recovery sends: there it will be killed again."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -39,6 +39,15 @@ STABLE_LIMIT_S = 2.0
 QUIET_LOG = 2
 """Syslog's "critical": a broker that goes away at the end of a drill is no news."""
 READER_GROUP = "oncewhere-drill"
+PASSING = frozenset(
+    {
+        KafkaError.NON_EMPTY_GROUP,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    }
+)
+"""What a group that is being left, or moved, is refused with for a moment."""
 CHOSEN_BY_KEY = -1
 """librdkafka's RD_KAFKA_PARTITION_UA."""
 
@@ -53,6 +62,7 @@ class KafkaWorld:
         group: the processor's group.
         partitions: partitions of every topic.
         recreate: True allows deleting topics that existed before this drill (they hold somebody's data).
+        settings: how the brokers are spoken to (`security.protocol`, `sasl.…`, `ssl.…`).
     """
 
     def __init__(
@@ -64,6 +74,7 @@ class KafkaWorld:
         group: str,
         partitions: int,
         recreate: bool,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.bootstrap_servers = bootstrap_servers
         self.input_topic = input_topic
@@ -71,7 +82,12 @@ class KafkaWorld:
         self.group = group
         self.partitions = partitions
         self._recreate = recreate
-        self._admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": QUIET_LOG})
+        self._common: dict[str, str | int | float | bool] = {
+            **(settings or {}),
+            "bootstrap.servers": bootstrap_servers,
+            "log_level": QUIET_LOG,
+        }
+        self._admin = AdminClient(self._common)
         self._made = False
         # Clients take half a second to connect: the next ones do so while a trial runs.
         self._next_producer = self._new_producer()
@@ -191,23 +207,21 @@ class KafkaWorld:
     def _new_producer(self) -> Producer:
         return Producer(
             {
-                "bootstrap.servers": self.bootstrap_servers,
+                **self._common,
                 "enable.idempotence": True,
                 "linger.ms": 1,
-                "log_level": QUIET_LOG,
             }
         )
 
     def _new_reader(self) -> Consumer:
         return Consumer(
             {
-                "bootstrap.servers": self.bootstrap_servers,
+                **self._common,
                 "group.id": READER_GROUP,
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
                 "enable.partition.eof": True,  # the end of a partition may be a control record that is never handed out
                 "fetch.wait.max.ms": 10,
-                "log_level": QUIET_LOG,
             }
         )
 
@@ -225,7 +239,7 @@ class KafkaWorld:
             self._settle(self._admin.delete_topics(sorted(existing)).values(), ignore, "delete the topics")
 
     def _delete_group(self, ignore: set[int]) -> None:
-        """A group whose members were evicted may still be on its way to being empty."""
+        """A group whose members were evicted may still be on its way to being empty, or to another coordinator."""
         deadline = time.monotonic() + RESET_LIMIT_S
         while True:
             future = self._admin.delete_consumer_groups([self.group])[self.group]
@@ -233,14 +247,14 @@ class KafkaWorld:
                 future.result(CALL_LIMIT_S)
             except KafkaException as error:
                 code = error.args[0].code()
-                if code == KafkaError.NON_EMPTY_GROUP and time.monotonic() < deadline:
+                if code in PASSING and time.monotonic() < deadline:
+                    if code == KafkaError.NOT_COORDINATOR:
+                        self._admin = AdminClient(self._common)  # the old one does not ask again who it is
                     time.sleep(RESET_POLL_S)
                     continue
                 if code not in ignore:
-                    described = self._admin.describe_consumer_groups([self.group])[self.group].result(CALL_LIMIT_S)
                     raise InconclusiveError(
-                        f"The cluster refused to delete the group {self.group} ({described.state.name}, "
-                        f"{len(described.members)} members): {error.args[0].str()}."
+                        f"The cluster refused to delete the group {self.group}: {error.args[0].str()}."
                     ) from None
             return
 
@@ -303,6 +317,18 @@ class KafkaWorld:
         self.written.append(tuple(places[number] for number in range(len(inputs))))
 
     def _ends(self, topic: str, isolation: IsolationLevel) -> dict[int, int]:
+        deadline = time.monotonic() + CALL_LIMIT_S
+        while True:
+            try:
+                return self._ends_now(topic, isolation)
+            except KafkaException as error:
+                # A leader has moved, and the client has not noticed (FENCED_LEADER_EPOCH is not retried by librdkafka).
+                if time.monotonic() > deadline:
+                    raise InconclusiveError(f"The ends of {topic} cannot be read: {error.args[0].str()}.") from None
+            self._admin.list_topics(topic, timeout=CALL_LIMIT_S)
+            time.sleep(RESET_POLL_S)
+
+    def _ends_now(self, topic: str, isolation: IsolationLevel) -> dict[int, int]:
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         asked = {TopicPartition(topic, p): latest for p in range(self.partitions)}
         answers = self._admin.list_offsets(asked, isolation_level=isolation, request_timeout=CALL_LIMIT_S)

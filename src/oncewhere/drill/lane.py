@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from oncewhere.proxy import Crossing
+from oncewhere.cluster import Access
+from oncewhere.proxy import Crossing, Tls
+from oncewhere.stack.kafka_cluster import KafkaCluster
+from oncewhere.stack.kafka_settings import REPLICAS_MAX
 
 from .declaration import Version
 from .inputs import Input
@@ -28,18 +31,36 @@ class Servers:
         bootstrap_servers: of a cluster that no other lane uses.
         dsns: per effect, the URL of a server where the drill may make what it needs; lanes may share a database server,
             nothing else. An effect without one has a stand-in, or no server at all.
+        kafka_settings: how the drill's own clients speak to the brokers (`security.protocol` …).
+        cluster: the brokers, where they are ours to kill.
     """
 
     bootstrap_servers: str
     dsns: Mapping[str, str]
+    kafka_settings: Mapping[str, str] = field(default_factory=dict)
+    cluster: KafkaCluster | None = None
+
+    @property
+    def spare_brokers(self) -> int:
+        """How many brokers may be missing at a time: of three of ours, one."""
+        return int(self.cluster is not None and len(self.cluster.brokers) >= REPLICAS_MAX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
-    """The worlds that one trial at a time has for itself."""
+    """The worlds that one trial at a time has for itself.
+
+    Attributes:
+        kafka: topics and group.
+        worlds: of the effects.
+        access: how the brokers are spoken to.
+        cluster: the brokers, where they are ours to kill.
+    """
 
     kafka: KafkaWorld
     worlds: tuple[World, ...]
+    access: Access = field(default_factory=Access)
+    cluster: KafkaCluster | None = None
 
     async def reset(self, inputs: Sequence[Input]) -> Mapping[str, Server | None]:
         """Makes worlds in which nothing has happened, and writes the inputs.
@@ -59,13 +80,17 @@ class Lane:
 
     async def addresses(self, crossing: Crossing, servers: Mapping[str, Server | None]) -> dict[str, str]:
         """Opens the ways; returns what `{kafka}` and `{EFFECT}` become for the processor."""
-        found = {"kafka": await crossing.open_kafka(self.kafka.bootstrap_servers)}
+        found = {"kafka": await self._kafka_address(crossing)}
         for world in self.worlds:
             server, where = servers[world.name], ("", 0)
             if server is not None:
                 where = await crossing.open(world.name, server.host, server.port, server.link, tls=server.tls)
             found |= world.placeholders(*where)
         return found
+
+    async def _kafka_address(self, crossing: Crossing) -> str:
+        tls = None if self.access.tls is None else Tls(context=self.access.tls)
+        return await crossing.open_kafka(self.kafka.bootstrap_servers, tls=tls)
 
 
 class Lanes:
@@ -92,9 +117,20 @@ class Lanes:
         """Waits for a free lane; it is free again at the end of the block. Who asks first is served first."""
         number = await self._free.get()
         try:
-            yield Lane(kafka=self._kafka(number, version), worlds=self._of_effects(number, version))
+            servers = self._servers[number]
+            yield Lane(
+                kafka=self._kafka(number, version),
+                worlds=self._of_effects(number, version),
+                access=Access.from_settings(servers.kafka_settings),
+                cluster=servers.cluster,
+            )
         finally:
             self._free.put_nowait(number)
+
+    @property
+    def spare_brokers(self) -> int:
+        """How many brokers may be missing in every lane."""
+        return min((servers.spare_brokers for servers in self._servers), default=0)
 
     def remove(self) -> None:
         """Deletes what was made on the servers."""
@@ -115,6 +151,7 @@ class Lanes:
                 group=processor.group,
                 partitions=version.settings.partitions,
                 recreate=self._recreate_topics,
+                settings=self._servers[number].kafka_settings,
             )
         return self._kafkas[key]
 

@@ -26,6 +26,8 @@ class Action(StrEnum):
     STOP = "stop"
     CUT = "cut"
     HOLD = "hold"
+    WATCH = "watch"
+    """Nothing to the processor: what is done is done to its world."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,7 @@ ACTIONS: Final[Mapping[Action, Conduct]] = MappingProxyType(
         Action.TERMINATE: Conduct(signal=signal.SIGTERM, decisions=PASS, ends_life=False, words="told to stop"),
         Action.STOP: Conduct(signal=signal.SIGSTOP, decisions=HOLD, ends_life=False, words="stopped"),
         Action.CUT: Conduct(signal=None, decisions=CUT, ends_life=False, words="cut off"),
+        Action.WATCH: Conduct(signal=None, decisions=PASS, ends_life=False, words="left alone"),
         Action.HOLD: Conduct(signal=None, decisions=HOLD, ends_life=False, words="kept waiting"),
     }
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from .courses import Company, Course, Held, Patience, Recreation, Replay, Stopping, Zombie
+from .courses import Company, Course, Held, Outage, Patience, Recreation, Replay, Stopping, Zombie
 from .declaration import Version
 from .inputs import Input
 from .points import CrashPoint, NamedCrash, Phase
@@ -36,10 +36,12 @@ class Clean:
     Attributes:
         points: the points of the chosen set; the named ones first.
         transaction_timeout_s: the longest that a transactional producer asked for; None where there is none.
+        spare_brokers: how many brokers may be missing.
     """
 
     points: Sequence[CrashPoint]
     transaction_timeout_s: float | None = None
+    spare_brokers: int = 0
 
     def named(self, name: NamedCrash) -> CrashPoint | None:
         """The point of a named crash; None where the version has none."""
@@ -141,6 +143,11 @@ def _claims_no_events(version: Version, clean: Clean) -> str | None:
     return "no policy of it knows an event by its identity (a position tells redeliveries, not second publications)"
 
 
+def _no_spare_broker(version: Version, clean: Clean) -> str | None:
+    del version
+    return None if clean.spare_brokers else "it needs three brokers that are ours to kill: --brokers 3"
+
+
 def _nothing_purged(version: Version, clean: Clean) -> str | None:
     del clean
     purged = any(effect.purge for effect in version.effects.values())
@@ -210,6 +217,14 @@ _ROWS: Final = (
         at=(NamedCrash.BEFORE_EFFECT,),
         course=Patience,
         left_out=_too_slow,
+    ),
+    Scenario(
+        name="broker-killed",
+        words="the broker that coordinates the transaction is killed, and comes back",
+        action=Action.WATCH,
+        at=(NamedCrash.AFTER_EFFECT, NamedCrash.AFTER_COMMIT),
+        course=Outage,
+        left_out=_no_spare_broker,
     ),
     Scenario(
         name="upstream-duplicate",

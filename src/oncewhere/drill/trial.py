@@ -96,7 +96,8 @@ class Trial:
         trap = Trap(self._history, self._plan, self._act)
         write_subject(self._history, self._subject())
         try:
-            async with await ClusterClient.connect(self._lane.kafka.bootstrap_servers) as cluster:
+            kafka = self._lane.kafka
+            async with await ClusterClient.connect(kafka.bootstrap_servers, access=self._lane.access) as cluster:
                 aftermath = Aftermath(self._lane.kafka, cluster, self._history)
                 await aftermath.evict()
                 publication = self._scenario.publish(self._inputs)

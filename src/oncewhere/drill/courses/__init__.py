@@ -6,8 +6,9 @@ A course never blocks for long: `Lives` turns it every few milliseconds, beside 
 from .company import Company
 from .course import Course
 from .holding import Held, Patience
+from .outage import Outage
 from .replaying import Recreation, Replay
 from .stopping import Stopping
 from .zombie import Zombie
 
-__all__ = ["Company", "Course", "Held", "Patience", "Recreation", "Replay", "Stopping", "Zombie"]
+__all__ = ["Company", "Course", "Held", "Outage", "Patience", "Recreation", "Replay", "Stopping", "Zombie"]
