@@ -11,8 +11,9 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from oncewhere.drill import Verdict
+from oncewhere.drill import SCENARIOS, Phase, Scenario, Verdict
 from oncewhere.drill.checks import CHECKS, HELD
+from oncewhere.drill.scenarios import SECOND_CRASH
 from oncewhere.runtime.failures import CONSUMER_HEALS, FAILURES, Treatment
 from oncewhere.runtime.states import TABLE, Call, Outcome, State
 
@@ -121,7 +122,35 @@ def verdicts() -> str:
     )
 
 
-PAGES = {"states.md": states, "failures.md": failures, "verdicts.md": verdicts}
+def scenarios() -> str:
+    """What a drill can do to a processor, beside killing it once."""
+    rows = [f"| `{name}` | {row.words} | {_where(row)} |" for name, row in SCENARIOS.items()]
+    return "\n".join(
+        [
+            "# What a drill can do",
+            "",
+            "Each is chosen by `--scenario NAME`, or all of them by `--scenario all`; where one says nothing about a",
+            "processor, it is left out, and the screen says why.",
+            "",
+            "| scenario | what is done | at which points of the set |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ],
+    )
+
+
+def _where(row: Scenario) -> str:
+    if row.name == SECOND_CRASH:
+        return "`after-effect`, and then each message of the recovery"
+    if row.action is None:
+        return "none"
+    phases = "" if row.phases == frozenset(Phase) else f", {', '.join(sorted(row.phases))}"
+    named = "every one" if row.at is None else ", ".join(f"`{name}`" for name in row.at)
+    return f"{'without any, and ' if row.unpointed else ''}{named}{phases}"
+
+
+PAGES = {"states.md": states, "failures.md": failures, "verdicts.md": verdicts, "scenarios.md": scenarios}
 
 
 def main(arguments: list[str]) -> int:
