@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # tests are no package: `systems` is found beside them
 
-from systems import SYSTEMS, Database, database
+from systems import SYSTEMS, Database, new_database
 
 
 @pytest.fixture(params=SYSTEMS)
@@ -28,13 +28,3 @@ def mysql(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
 def sqlite(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     """An empty database in SQLite."""
     return new_database(request, "sqlite", tmp_path)
-
-
-def new_database(request: pytest.FixtureRequest, system: str, folder: Path) -> Database:
-    """A new database; only the server that it needs is started."""
-    return database(
-        system,
-        postgres=request.getfixturevalue("postgres") if system == "postgresql" else None,
-        mariadb=request.getfixturevalue("mariadb") if system == "mysql" else None,
-        folder=folder,
-    )

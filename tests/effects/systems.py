@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    import pytest
+
     from oncewhere.effects.policy import Policy
     from oncewhere.effects.sql.place import SqlPlace
     from oncewhere.stack import MariadbServer, PostgresServer
@@ -120,3 +122,13 @@ def database(
         cursor.execute(f"create database {name}")
     connection.close()
     return Database(system, mariadb.dsn(name))
+
+
+def new_database(request: pytest.FixtureRequest, system: str, folder: Path) -> Database:
+    """A new database; only the server that it needs is started."""
+    return database(
+        system,
+        postgres=request.getfixturevalue("postgres") if system == "postgresql" else None,
+        mariadb=request.getfixturevalue("mariadb") if system == "mysql" else None,
+        folder=folder,
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import victim
 from downstream import Downstream, running
-from systems import EVENTS, SYSTEMS, Database
+from systems import EVENTS, SYSTEMS, Database, new_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,8 +65,6 @@ def test_in_a_database_each_effect_is_once_whatever_the_step(
     system: str,
     policy: str,
 ) -> None:
-    from conftest import new_database  # noqa: PLC0415 - pytest's own, found once it is loaded
-
     db = new_database(request, system, tmp_path)
     for crash in (*NOTHING_YET, *DONE):
         for table in ("done", "processed_event", "oncewhere_ledger", "oncewhere_recorded"):
@@ -139,8 +137,6 @@ def test_at_most_once_is_never_twice_and_what_is_unknown_is_listed(
     in_doubt: int,
     done: int,
 ) -> None:
-    from conftest import new_database  # noqa: PLC0415 - pytest's own, found once it is loaded
-
     db = new_database(request, system, tmp_path)
     life(db, "at-most-once", crash=crash, url=gateway.url)
     assert len(gateway.done) == done, f"{crash}: the crash was somewhere else"
