@@ -97,3 +97,13 @@ def test_an_identity_is_never_empty(identity: dict[str, Any]) -> None:
 def test_an_address_is_needed() -> None:
     with pytest.raises(ConfigurationError, match="No Kafka address"):
         complete({}, group_id="g", transactional_id="t")
+
+
+@pytest.mark.parametrize(("commit_interval_ms", "linger_ms"), [(0, 0), (20, 1), (100, 5), (10_000, 5)])
+def test_outputs_wait_for_others_only_as_long_as_commits_are_apart(commit_interval_ms: int, linger_ms: float) -> None:
+    done = complete(
+        {"bootstrap.servers": "k:1"}, group_id="g", transactional_id="t", commit_interval_ms=commit_interval_ms
+    )
+    assert done.producer["linger.ms"] == linger_ms
+    kept = complete({"bootstrap.servers": "k:1", "linger.ms": 3}, group_id="g", transactional_id="t")
+    assert kept.producer["linger.ms"] == 3

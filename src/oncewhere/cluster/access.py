@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from scramp import ScramClient, ScramException
 
@@ -108,12 +108,11 @@ def _sasl(settings: Mapping[str, str]) -> Sasl:
         raise ConfigurationError(f"{error.args[0]} is missing.", hint=f"{mechanism} needs it.") from None
 
 
-class Conversation:
+class Conversation(Protocol):
     """What the client says in an authentication: `first`, and then an `answer` to each thing that the server says."""
 
     def first(self) -> bytes:
         """The client's first words."""
-        raise NotImplementedError
 
     def answer(self, said: bytes) -> bytes | None:
         """The client's next words; None at the end.
@@ -121,10 +120,9 @@ class Conversation:
         Raises:
             ConnectionError: the server does not know the password either, or speaks nonsense.
         """
-        raise NotImplementedError
 
 
-class _Plain(Conversation):
+class _Plain:
     """RFC 4616."""
 
     def __init__(self, who: Sasl) -> None:
@@ -137,7 +135,7 @@ class _Plain(Conversation):
         del said
 
 
-class _Scram(Conversation):
+class _Scram:
     """RFC 5802 and RFC 7677."""
 
     def __init__(self, who: Sasl) -> None:

@@ -77,7 +77,12 @@ class Processor:
         on_event: events.Listener | None = None,
     ) -> None:
         self._transactional_id = resolve(transactional_id, group_id=group_id)
-        self._settings = complete(settings, group_id=group_id, transactional_id=self._transactional_id)
+        self._settings = complete(
+            settings,
+            group_id=group_id,
+            transactional_id=self._transactional_id,
+            commit_interval_ms=max(commit_interval_ms, 0),
+        )
         if (max_batch_records is not None and max_batch_records < 1) or max_batch_bytes < 1:
             raise ConfigurationError("A batch takes at least one record and one byte.")
         if commit_interval_ms < 0 or commit_interval_ms >= self._settings.transaction_timeout_s * 1000:

@@ -59,6 +59,12 @@ FIXED_FOR_PRODUCER: Mapping[str, Fixed] = {
     "acks": Fixed("all", "an output acknowledged by fewer than all in-sync replicas can be lost (KIP-98)"),
 }
 
+LINGER_MS = 5.0
+"""How long an output waits for others; the last of a transaction waits too, and nobody comes."""
+
+LINGER_SHARE = 0.05
+"""Of the commit interval, at most: who commits each record by itself does not wait at all."""
+
 DEFAULTS_FOR_CONSUMER: Settings = {
     # A new group reads what is there: a payment authorized before the first start is still to be settled.
     "auto.offset.reset": "earliest",
@@ -78,7 +84,7 @@ DEFAULTS_FOR_PRODUCER: Settings = {
     "delivery.report.only.error": True,
     "batch.size": 1_000_000,
     "batch.num.messages": 100_000,
-    "linger.ms": 5,
+    "linger.ms": LINGER_MS,
     # A full queue makes the handler wait; librdkafka's own value, 1 GiB, makes memory follow the input instead.
     "queue.buffering.max.kbytes": 65_536,
     "queue.buffering.max.messages": 1_000_000,
@@ -137,13 +143,14 @@ class Complete:
     max_poll_interval_s: float
 
 
-def complete(user: Settings, *, group_id: str, transactional_id: str) -> Complete:
+def complete(user: Settings, *, group_id: str, transactional_id: str, commit_interval_ms: float = 100.0) -> Complete:
     """The user's settings, completed.
 
     Args:
         user: librdkafka's settings, in dots; those of the consumer and of the producer in one dict.
         group_id: the consumer group.
         transactional_id: stable for this instance across restarts.
+        commit_interval_ms: how often transactions end, in milliseconds; see `LINGER_SHARE`.
 
     Raises:
         ConfigurationError: a setting contradicts the guarantee; it says which, why, and what to write instead.
@@ -173,6 +180,7 @@ def complete(user: Settings, *, group_id: str, transactional_id: str) -> Complet
     producer = {
         **common,
         **DEFAULTS_FOR_PRODUCER,
+        "linger.ms": min(LINGER_MS, commit_interval_ms * LINGER_SHARE),
         **{k: v for k, v in given.items() if k in PRODUCER_ONLY},
         **{k: f.value for k, f in FIXED_FOR_PRODUCER.items()},
         "transactional.id": transactional_id,

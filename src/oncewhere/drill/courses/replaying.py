@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 
 from oncewhere.drill.worlds import Forgetful
 
 from .course import Course
 
 
-class _Interlude(Course):
+class _Interlude(Course, ABC):
     """The processor ends, something happens to its world, and it begins again; once."""
 
     _over = False
@@ -26,9 +27,9 @@ class _Interlude(Course):
             self.lives.start()
         return True
 
+    @abstractmethod
     async def change(self) -> None:
         """What happens meanwhile."""
-        raise NotImplementedError
 
 
 class Replay(_Interlude):
