@@ -68,6 +68,7 @@ class Reader:
         self._arrived: dict[Partition, Start] = {}
         self._departed: list[Partition] = []
         self._gone: set[tuple[str, int]] = set()
+        self._in_hand: list[Message] = []
         self._callback_error: BaseException | None = None
 
     def open(self) -> None:
@@ -125,7 +126,11 @@ class Reader:
         if not got and wait_s:
             got = self._consume(1, wait_s)
             if got and max_records > 1:
-                got = [*got, *self._consume(max_records - 1, 0)]  # it did not come alone
+                self._in_hand = got
+                try:
+                    got = [*got, *self._consume(max_records - 1, 0)]  # it did not come alone
+                finally:
+                    self._in_hand = []
         if self._gone:
             # What the same call brought of partitions that went meanwhile belongs to somebody else now. Where they
             # have come back already, it may be old or new, and librdkafka counts it as read: begin again.
@@ -156,9 +161,14 @@ class Reader:
     def positions(self) -> dict[Partition, int]:
         """The next offset of each assigned partition that anything was taken from since it was assigned or sought."""
         asked = [TopicPartition(topic, number) for topic, number in self._owned]
-        return {
+        found = {
             self._owned[tp.topic, tp.partition]: tp.offset for tp in self._consumer.position(asked) if tp.offset >= 0
         }
+        # Asked in the middle of `take`, by a rebalance: what librdkafka has handed out there nobody has handled yet.
+        for message in reversed(self._in_hand):
+            if (partition := self._owned.get((message.topic(), message.partition()))) is not None:
+                found[partition] = message.offset()
+        return found
 
     def metadata(self) -> bytes | None:
         """What vouches for offsets that are committed now; None when this process is no member of the group.
