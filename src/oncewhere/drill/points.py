@@ -48,17 +48,11 @@ class Phase(StrEnum):
         return Direction.REPLY if self is Phase.REPLIED else Direction.REQUEST
 
     @property
-    def outcome(self) -> str:
-        """What becomes of that message, in the history's word."""
-        return _OUTCOMES[self]
-
-    @property
     def words(self) -> str:
         """The phase in words, behind the message's name."""
         return _PHASES[self]
 
 
-_OUTCOMES = {Phase.BEFORE: "dropped", Phase.DELIVERED: "forwarded", Phase.REPLIED: "withheld"}
 _PHASES = {
     Phase.BEFORE: "dropped",
     Phase.DELIVERED: "delivered, the processor dead before the answer",

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from .courses import Company, Course, Held, Outage, Patience, Recreation, Replay, Stopping, Zombie
+from .courses.holding import PATIENCE_MARGIN_S
 from .declaration import Version
 from .inputs import Input
 from .points import CrashPoint, NamedCrash, Phase
@@ -21,9 +22,6 @@ EVERY_NTH_AGAIN: Final = 5
 
 SLOW_LIMIT_S: Final = 20.0
 """Seconds for which an effect is held at most; a longer transaction timeout cannot be outwaited in a drill."""
-
-SLOW_MARGIN_S: Final = 2.0
-"""Seconds beyond the transaction's timeout; see `courses.holding`."""
 
 CLAIMS_EVENTS: Final = frozenset({"dedupe-table", "unique-constraint", "idempotency-key"})
 """Policies that know an event by its identity, and so a second publication of it."""
@@ -131,7 +129,7 @@ def _too_slow(version: Version, clean: Clean) -> str | None:
     timeout_s = clean.transaction_timeout_s
     if timeout_s is None:
         return "the processor has no transaction"
-    if timeout_s + SLOW_MARGIN_S > SLOW_LIMIT_S:
+    if timeout_s + PATIENCE_MARGIN_S > SLOW_LIMIT_S:
         return f"transaction.timeout.ms is {timeout_s:.0f} s, and an effect is held for {SLOW_LIMIT_S:.0f} s at most"
     return None
 
