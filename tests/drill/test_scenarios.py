@@ -53,11 +53,14 @@ PLANTED = {
     "connection-cut": Planted(
         "broken_connection_skips.py", ("bank.commit.2.1.before",), {"bait-out": LOST, "bank": LOST}
     ),
-    "zombie": Planted("no_protection.py", (IN_THE_GAP,), {"bank": DUPLICATE}),
+    "zombie": Planted("no_protection.py", ("bank.commit.2.1.before",), {"bank": Verdict.ZOMBIE_WRITE}),
     "two-instances": Planted("every_instance_takes_all.py", (IN_THE_GAP,), {"bait-out": DUPLICATE}),
     "withheld-answer": Planted("timeout_means_aborted.py", ("kafka.EndTxn.2.1.replied",), {"bait-out": DUPLICATE}),
     "slow-effect": Planted("effect_inside_the_transaction.py", ("bank.commit.2.1.before",), {"bank": DUPLICATE}),
     "upstream-duplicate": Planted("second_publication.py", (), {"bait-out": DUPLICATE}),
+    "upstream-abort": Planted(
+        "reads_uncommitted.py", (), {"bait-out": Verdict.ABORTED_READ, "bank": Verdict.ABORTED_READ}
+    ),
     "dedupe-window": Planted(
         "no_protection.py sound",
         (),
@@ -157,8 +160,8 @@ def verdicts(trial: TrialResult) -> dict[str, Verdict]:
     return {finding.place: finding.verdict for finding in trial.findings}
 
 
-def happened(scenario: str, where: Range) -> dict[str, Happened]:
-    trial = where.trial(scenario, sound=True)
+def happened(scenario: str, where: Range, *, sound: bool = True) -> dict[str, Happened]:
+    trial = where.trial(scenario, sound=sound)
     events = read(where.folder / "evidence" / trial.folder / "wire.jsonl")
     return {event.what: event for event in events if isinstance(event, Happened)}
 
@@ -181,9 +184,21 @@ def test_its_sound_twin_is_not_accused(shooting_range: Range, scenario: str) -> 
 
 @pytest.mark.servers
 def test_a_zombie_is_woken_only_when_its_successor_has_finished(shooting_range: Range) -> None:
-    told = happened("zombie", shooting_range)
+    told = happened("zombie", shooting_range, sound=False)
     assert told["woken"].fields == {"successor_had_finished": True}
     assert told["stopped"].t < told["woken"].t < told["complete"].t
+
+
+@pytest.mark.servers
+def test_what_a_zombie_wrote_is_told_as_what_it_is(shooting_range: Range) -> None:
+    chain = shooting_range.trial("zombie", sound=False).at("bank").chain
+    assert any("SIGSTOP" in said for said in chain)
+    assert any(said.startswith("and the process that had a successor was let: 1 write ") for said in chain)
+
+
+@pytest.mark.servers
+def test_a_zombie_that_its_successor_waits_for_is_woken_all_the_same(shooting_range: Range) -> None:
+    assert happened("zombie", shooting_range)["woken"].fields == {"successor_had_finished": False}
 
 
 @pytest.mark.servers
@@ -226,7 +241,7 @@ def test_a_scenario_is_left_out_with_its_reason(tmp_path: Path) -> None:
     clean = Clean(points=(), transaction_timeout_s=60.0)
     choice = Choice(scenarios=tuple(SCENARIOS))
     plans, left_out = choice.plans(version, clean)
-    assert [plan.id for plan in plans] == ["topic-recreated"]
+    assert [plan.id for plan in plans] == ["upstream-abort", "topic-recreated"]
     reasons = {"two-instances", "slow-effect", "broker-killed", "upstream-duplicate", "dedupe-window"}
     assert set(left_out) == reasons
     assert "60 s" in left_out["slow-effect"]

@@ -12,8 +12,10 @@ from typing import TypeGuard, TypeVar
 from oncewhere.wire.message import Direction
 
 from .checks import Finding, InputSeen
+from .checks.finding import many
 from .history import Event, Happened, Wire
 from .intervals import CONFIRMED
+from .scenario import Action
 from .testimony import Testimony
 from .verdict import Verdict
 
@@ -43,6 +45,10 @@ class _Story:
 
     def first_life(self) -> Iterator[str]:
         """What was durable when the processor died."""
+        for told in self._events(Happened):
+            if told.what == "aborted upstream":
+                records = many(told.fields["records"], "event was", "events were")
+                yield f"{_at(told.t)} {records} written in a transaction that was aborted: nobody may act on such"
         sprung = self._sprung()
         if sprung is None:
             return
@@ -67,7 +73,8 @@ class _Story:
             name = message.fields.get("transactional_id")
             whose = f" of {name}" if name else ""
             fate = _FATES.get((message.direction, message.outcome), str(message.outcome))
-            yield f"{_at(sprung.t)} {message.place} {message.kind}{whose} {fate}; SIGKILL to the whole process group"
+            done = _DONE[Action(sprung.fields.get("action", Action.KILL))]
+            yield f"{_at(sprung.t)} {message.place} {message.kind}{whose} {fate}; {done}"
         for event in self._events(Happened):
             if event.what == "transactions" and event.t >= sprung.t:
                 states = ", ".join(f"{name} {state}" for name, state in event.fields["states"].items())
@@ -80,7 +87,9 @@ class _Story:
         """What the processor did when it was started again."""
         for event in self._events(Happened):
             if event.what == "started" and event.fields.get("life", FIRST_LIFE) > FIRST_LIFE:
-                yield f"{_at(event.t)} the processor is started again (life {event.fields['life']})"
+                yield f"{_at(event.t)} {_beginning(event)} (life {event.fields['life']})"
+            elif event.what in _TURNS:
+                yield f"{_at(event.t)} {_TURNS[event.what]}"
         resumed = self._resumed()
         if resumed is not None:
             where = ", ".join(
@@ -94,6 +103,8 @@ class _Story:
         if self._finding.verdict in {Verdict.DUPLICATE, Verdict.ZOMBIE_WRITE}:
             yield f"so {positions} {_was(self._affected)} redelivered"
             yield from self._done_again()
+            if self._finding.verdict is Verdict.ZOMBIE_WRITE:
+                yield f"and the process that had a successor was let: {self._finding.sentence}"
         elif self._finding.verdict is Verdict.LOST:
             yield from self._committed_past()
 
@@ -191,11 +202,38 @@ class _Story:
 
 _FATES: Mapping[tuple[str, str], str] = {
     (Direction.REQUEST, "dropped"): "dropped: the server never saw it",
-    (Direction.REQUEST, "forwarded"): "forwarded, the processor dead before the answer",
+    (Direction.REQUEST, "forwarded"): "forwarded",
     (Direction.REPLY, "withheld"): "answered, and the answer withheld",
     (Direction.REQUEST, "held"): "held at the proxy",
     (Direction.REPLY, "held"): "answered, and the answer held at the proxy",
 }
+
+
+_DONE: Mapping[Action, str] = {
+    Action.KILL: "SIGKILL to the whole process group",
+    Action.TERMINATE: "SIGTERM to the whole process group",
+    Action.STOP: "SIGSTOP to the whole process group",
+    Action.CUT: "its connection is cut, and the process lives on",
+    Action.HOLD: "the process lives on, and waits",
+    Action.WATCH: "the process lives on",
+}
+"""What was done to the processor at the point."""
+
+_TURNS: Mapping[str, str] = {
+    "woken": "the stopped process is woken (SIGCONT), and its message released",
+    "released": "what was held is released",
+    "broker killed": "the broker is killed",
+    "broker back": "the broker is back, and every replica in sync",
+    "purged": "the effect forgets what it may forget",
+    "rewound": "the group's positions are set back to the beginning",
+    "recreated": "the input topic is deleted, and made anew with the same name",
+}
+"""What else a scenario did, by its name in the history."""
+
+
+def _beginning(event: Happened) -> str:
+    instance = event.fields.get("instance", 0)
+    return f"another instance is started ({instance})" if instance else "the processor is started again"
 
 
 def _affected(testimony: Testimony, finding: Finding) -> list[InputSeen]:

@@ -6,7 +6,6 @@ Blocking calls; the engine runs them in a thread.
 
 from __future__ import annotations
 
-import functools
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +26,7 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ign
 from oncewhere.errors import ConfigurationError, InconclusiveError
 
 from .checks import OutputSeen, PlaceSeen
+from .feeding import write, write_aborted
 from .identity import Identity
 from .inputs import Input
 
@@ -48,8 +48,6 @@ PASSING = frozenset(
     }
 )
 """What a group that is being left, or moved, is refused with for a moment."""
-CHOSEN_BY_KEY = -1
-"""librdkafka's RD_KAFKA_PARTITION_UA."""
 
 
 class KafkaWorld:
@@ -102,8 +100,12 @@ class KafkaWorld:
         """Every topic of this world, each once."""
         return tuple(dict.fromkeys((self.input_topic, *self.output_topics)))
 
-    def reset(self, inputs: Sequence[Input]) -> None:
+    def reset(self, inputs: Sequence[Input], aborted: Sequence[Input] = ()) -> None:
         """Deletes group and topics, makes them anew and writes the inputs.
+
+        Args:
+            inputs: in this order.
+            aborted: between the first half of them and the second, in a transaction that is aborted.
 
         Raises:
             ConfigurationError: a topic exists that this drill did not make, and `recreate` is False.
@@ -112,7 +114,7 @@ class KafkaWorld:
         self._delete()
         self._create(self.topics)
         self.written.clear()
-        self._fill(inputs)
+        self._fill(inputs, aborted)
 
     def rewind_group(self) -> None:
         """Sets the group's positions back to the beginning of the input; nobody is in the group.
@@ -163,14 +165,8 @@ class KafkaWorld:
         Where the last stable offset has not passed the high watermark, an open transaction hides records; the answer
         says so in `hidden` (check 1).
         """
-        deadline = time.monotonic() + STABLE_LIMIT_S
-        while True:
-            ends = self._ends(topic, IsolationLevel.READ_UNCOMMITTED)
-            stable = self._ends(topic, IsolationLevel.READ_COMMITTED)
-            behind = {p: (stable[p], end) for p, end in ends.items() if stable[p] < end}
-            if not behind or time.monotonic() > deadline:
-                break
-            time.sleep(RESET_POLL_S)
+        stable, ends = self._wait_stable(topic)
+        behind = {p: (stable[p], end) for p, end in ends.items() if stable[p] < end}
         counts: Counter[str] = Counter()
         unidentified = 0
         records: list[OutputSeen] = []
@@ -287,34 +283,30 @@ class KafkaWorld:
         partitions = found.partitions.values()
         return found.error is None and len(partitions) == self.partitions and all(p.leader >= 0 for p in partitions)
 
-    def _fill(self, inputs: Sequence[Input]) -> None:
+    def _fill(self, inputs: Sequence[Input], aborted: Sequence[Input] = ()) -> None:
         # A producer of its own each time, since an older one remembers the partitions of the deleted topic.
         producer, self._next_producer = self._next_producer, self._new_producer()
-        failed: list[str] = []
-
-        places: dict[int, tuple[int, int]] = {}
-
-        def delivered(number: int, error: KafkaError | None, message: Message[bytes, bytes]) -> None:
-            if error is not None:
-                failed.append(error.str())
-            else:
-                places[number] = message.partition() or 0, message.offset() or 0
-
-        for number, record in enumerate(inputs):
-            producer.produce(
-                self.input_topic,
-                value=bytes(record.value),
-                key=record.key,
-                headers=dict(record.headers) or None,
-                on_delivery=functools.partial(delivered, number),
-                partition=CHOSEN_BY_KEY if record.partition is None else record.partition,
-            )
-        left = producer.flush(RESET_LIMIT_S)
-        if failed or left:
-            why = failed[0] if failed else f"{left} records were not acknowledged within {RESET_LIMIT_S:.0f} s"
-            raise InconclusiveError(f"The inputs could not be written to {self.input_topic}: {why}.")
+        half = len(inputs) // 2 if aborted else 0
+        places = write(producer, self.input_topic, inputs[:half])
+        if aborted:
+            write_aborted(self._common, self.input_topic, aborted)
+            self._wait_stable(self.input_topic)
+        self.written.append(places + write(producer, self.input_topic, inputs[half:]))
         self.ends = self._ends(self.input_topic, IsolationLevel.READ_UNCOMMITTED)
-        self.written.append(tuple(places[number] for number in range(len(inputs))))
+
+    def _wait_stable(self, topic: str) -> tuple[dict[int, int], dict[int, int]]:
+        """Waits a moment for the markers of a transaction that was just ended.
+
+        Returns:
+            By partition, the last stable offset, and the high watermark.
+        """
+        deadline = time.monotonic() + STABLE_LIMIT_S
+        while True:
+            ends = self._ends(topic, IsolationLevel.READ_UNCOMMITTED)
+            stable = self._ends(topic, IsolationLevel.READ_COMMITTED)
+            if all(stable[p] >= end for p, end in ends.items()) or time.monotonic() > deadline:
+                return stable, ends
+            time.sleep(RESET_POLL_S)
 
     def _ends(self, topic: str, isolation: IsolationLevel) -> dict[int, int]:
         deadline = time.monotonic() + CALL_LIMIT_S

@@ -62,8 +62,12 @@ class Lane:
     access: Access = field(default_factory=Access)
     cluster: KafkaCluster | None = None
 
-    async def reset(self, inputs: Sequence[Input]) -> Mapping[str, Server | None]:
+    async def reset(self, inputs: Sequence[Input], aborted: Sequence[Input] = ()) -> Mapping[str, Server | None]:
         """Makes worlds in which nothing has happened, and writes the inputs.
+
+        Args:
+            inputs: in this order.
+            aborted: in the midst of them, in a transaction that is aborted.
 
         Returns:
             By effect, its server; None where it has none.
@@ -73,7 +77,7 @@ class Lane:
             InconclusiveError: the cluster did not finish in time.
         """
         _, *servers = await asyncio.gather(
-            asyncio.to_thread(self.kafka.reset, inputs),
+            asyncio.to_thread(self.kafka.reset, inputs, aborted),
             *(asyncio.to_thread(world.reset) for world in self.worlds),
         )
         return {world.name: server for world, server in zip(self.worlds, servers, strict=True)}

@@ -108,7 +108,7 @@ class Lives:
     def start(self) -> None:
         """The next life begins; it has the whole deadline for itself."""
         self.victim.start()
-        self._began()
+        self._began(0)
 
     def start_beside(self, *, instance: int) -> None:
         """A life begins while the one before goes on, or is stopped.
@@ -117,7 +117,7 @@ class Lives:
             instance: what `{instance}` becomes.
         """
         self.victim.start_beside(instance)
-        self._began()
+        self._began(instance)
         if instance:
             self.no_telling()
 
@@ -160,9 +160,9 @@ class Lives:
 
     # ----
 
-    def _began(self) -> None:
+    def _began(self, instance: int) -> None:
         self.history.life = self.victim.life
-        self.history.happened("started", life=self.victim.life)
+        self.history.happened("started", life=self.victim.life, instance=instance)
         self._deadline_s = time.monotonic() + self.settings.deadline_s
 
     async def _deal_with(self, sprung: Sprung) -> None:

@@ -38,19 +38,22 @@ def compared_places(version: Version) -> tuple[tuple[str, str], ...]:
 
 def written(version: Version, positions: Sequence[tuple[int, int]], inputs: Sequence[Input]) -> tuple[InputSeen, ...]:
     """Every input with its identity and where it stands: partition and offset."""
+    return tuple(
+        InputSeen(identity=identity, partition=partition, offset=offset, key=record.key)
+        for identity, record, (partition, offset) in zip(identities(version, inputs), inputs, positions, strict=True)
+    )
+
+
+def identities(version: Version, inputs: Sequence[Input]) -> tuple[str, ...]:
+    """The business identity of each."""
     identity = Identity.parse(version.processor.identity)
     return tuple(
-        InputSeen(
-            identity=str(
-                identity.of(
-                    None if record.key is None else record.key.encode(),
-                    bytes(record.value),
-                    [(name, text.encode()) for name, text in record.headers.items()],
-                )
-            ),
-            partition=partition,
-            offset=offset,
-            key=record.key,
+        str(
+            identity.of(
+                None if record.key is None else record.key.encode(),
+                bytes(record.value),
+                [(name, text.encode()) for name, text in record.headers.items()],
+            )
         )
-        for record, (partition, offset) in zip(inputs, positions, strict=True)
+        for record in inputs
     )

@@ -52,15 +52,17 @@ class Progress:
         self._asked_at_s = 0.0
 
     async def seen(self) -> ProgressSeen:
-        """The committed positions against the input's ends."""
+        """The committed positions against where the inputs stand."""
         ends = self._kafka.ends
         found = await self._cluster.committed_offsets(self._kafka.group, {self._kafka.input_topic: list(ends)})
-        committed, why = 0, None
+        why = None
         positions: dict[int, int] = {}
         for (topic, partition), offset in found.items():
             if isinstance(offset, int):
-                committed += max(0, min(offset, ends[partition]))
                 positions[partition] = max(0, offset)
             else:
                 why = f"the offset of {topic}-{partition} is pending in an open transaction"
-        return ProgressSeen(committed=committed, total=sum(ends.values()), why=why, positions=positions)
+        # By records and not by offsets: what was aborted and the markers of transactions take offsets, too.
+        inputs = self._kafka.written[-1]
+        committed = sum(offset < positions.get(partition, 0) for partition, offset in inputs)
+        return ProgressSeen(committed=committed, total=len(inputs), why=why, positions=positions)

@@ -20,6 +20,9 @@ from .scenario import Action, Plan, Step
 EVERY_NTH_AGAIN: Final = 5
 """Which inputs are published twice upstream."""
 
+EVERY_NTH_ABORTED: Final = 5
+"""Which inputs are published in a transaction that is aborted, and never otherwise."""
+
 SLOW_LIMIT_S: Final = 20.0
 """Seconds for which an effect is held at most; a longer transaction timeout cannot be outwaited in a drill."""
 
@@ -53,10 +56,12 @@ class Publication:
     Attributes:
         first: before the processor starts.
         later: into a topic made anew, once the first are finished.
+        aborted: in the midst of the first, in a transaction that is aborted.
     """
 
     first: tuple[Input, ...]
     later: tuple[Input, ...] = ()
+    aborted: tuple[Input, ...] = ()
 
 
 def _all_at_once(inputs: Sequence[Input]) -> Publication:
@@ -65,6 +70,11 @@ def _all_at_once(inputs: Sequence[Input]) -> Publication:
 
 def _some_again(inputs: Sequence[Input]) -> Publication:
     return Publication(first=(*inputs, *inputs[::EVERY_NTH_AGAIN]))
+
+
+def _some_aborted(inputs: Sequence[Input]) -> Publication:
+    aborted = tuple(inputs[::EVERY_NTH_ABORTED])
+    return Publication(first=tuple(i for n, i in enumerate(inputs) if n % EVERY_NTH_ABORTED), aborted=aborted)
 
 
 def _in_halves(inputs: Sequence[Input]) -> Publication:
@@ -231,6 +241,13 @@ _ROWS: Final = (
         unpointed=True,
         publish=_some_again,
         left_out=_claims_no_events,
+    ),
+    Scenario(
+        name="upstream-abort",
+        words=f"every {EVERY_NTH_ABORTED}th event stands in a transaction that was aborted; without and with a crash",
+        at=(NamedCrash.AFTER_EFFECT,),
+        unpointed=True,
+        publish=_some_aborted,
     ),
     Scenario(
         name="dedupe-window",

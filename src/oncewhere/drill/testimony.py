@@ -12,11 +12,9 @@ from typing import Any
 
 import msgspec
 
-from oncewhere.wire.message import Direction
-
 from .checks import Evidence, InputSeen, OutputSeen, PlaceSeen, ProgressSeen
-from .history import Event, Happened, History, Wire
-from .intervals import CONFIRMED
+from .history import Event, Happened, History
+from .late_writes import late_writes
 from .result import Crash
 
 FORMAT = 1
@@ -139,39 +137,10 @@ def take_testimony(events: Iterable[Event]) -> Testimony:
         places=tuple(places),
         progress=progress,
         aborted=frozenset(subject.aborted),
-        zombies=zombie_writes(everything),
+        zombies=late_writes(everything),
         compared=subject.compared,
     )
     return Testimony(subject=subject, evidence=evidence, crashes=crashes, reached=reached, events=everything)
-
-
-def zombie_writes(events: Iterable[Event]) -> dict[str, int]:
-    """By place, boundary requests that were confirmed on a connection of a life that had a successor already.
-
-    Kafka's outputs are places by topic: a Produce is counted at each topic that it wrote to.
-    """
-    born: dict[str, int] = {}
-    late: dict[tuple[str, int], Wire] = {}
-    found: dict[str, int] = {}
-    for event in events:
-        if not isinstance(event, Wire):
-            continue
-        born.setdefault(event.link, event.life)
-        if event.direction == Direction.REQUEST:
-            if event.boundary and event.life > born[event.link] and event.outcome == "forwarded":
-                late[event.link, event.sequence] = event
-        elif (request := late.pop((event.link, event.sequence), None)) is not None:
-            for place in _confirmed_at(request, event):
-                found[place] = found.get(place, 0) + 1
-    return found
-
-
-def _confirmed_at(request: Wire, reply: Wire) -> list[str]:
-    if request.system != "kafka":
-        return [request.place] if reply.fields.get("outcome") in CONFIRMED else []
-    if request.kind != "Produce" or reply.fields.get("error") != "NONE":
-        return []
-    return list(dict.fromkeys(entry["topic"] for entry in request.fields.get("partitions", ())))
 
 
 def _compact(place: PlaceSeen) -> dict[str, Any]:

@@ -30,12 +30,12 @@ from .itinerary import Sighting
 from .judging import findings
 from .lane import Lane
 from .lives import Lives
-from .looking import compared_places, look, written
+from .looking import compared_places, identities, look, written
 from .observations import Declared, Kind, observe
 from .phases import Phases
 from .result import TrialResult
 from .scenario import ACTIONS, Plan, Step
-from .scenarios import SCENARIOS
+from .scenarios import SCENARIOS, Publication
 from .testimony import Subject, take_testimony, write_ended, write_found, write_inputs, write_subject
 from .trap import Trap
 from .victim import Victim
@@ -94,15 +94,17 @@ class Trial:
         """
         began = time.monotonic()
         trap = Trap(self._history, self._plan, self._act)
-        write_subject(self._history, self._subject())
+        publication = self._scenario.publish(self._inputs)
+        write_subject(self._history, self._subject(publication))
         try:
             kafka = self._lane.kafka
             async with await ClusterClient.connect(kafka.bootstrap_servers, access=self._lane.access) as cluster:
                 aftermath = Aftermath(self._lane.kafka, cluster, self._history)
                 await aftermath.evict()
-                publication = self._scenario.publish(self._inputs)
-                servers = await self._lane.reset(publication.first)
+                servers = await self._lane.reset(publication.first, publication.aborted)
                 self._write_inputs(publication.first, 0)
+                if publication.aborted:
+                    self._history.happened("aborted upstream", records=len(publication.aborted))
                 lives, progress = await self._live(trap, cluster, servers, publication.later)
                 await aftermath.evict()
             if len(self._lane.kafka.written) > 1:
@@ -185,7 +187,7 @@ class Trial:
     def _judged(self) -> tuple[Finding, ...]:
         return findings(take_testimony(read(self._history.path)))
 
-    def _subject(self) -> Subject:
+    def _subject(self, publication: Publication) -> Subject:
         point, processor = self._plan.point, self._version.processor
         return Subject(
             version=self._version.name,
@@ -197,6 +199,7 @@ class Trial:
             group=processor.group,
             judged=tuple(self._scenario.judges(self._version) if self._scenario.judges else self._version.places),
             compared=compared_places(self._version),
+            aborted=tuple(identities(self._version, publication.aborted)),
         )
 
     def _act(self, step: Step) -> None:

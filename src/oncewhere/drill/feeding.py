@@ -1,0 +1,84 @@
+"""Inputs come in; records in the input topic go out, and where each stands; or records that nobody may ever act on.
+
+Blocking calls, to the real broker and never through the proxy.
+"""
+
+from __future__ import annotations
+
+import functools
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from oncewhere.errors import InconclusiveError
+
+from .inputs import Input
+
+FLUSH_LIMIT_S: Final = 15.0
+TRANSACTION_LIMIT_S: Final = 15.0
+CHOSEN_BY_KEY: Final = -1
+"""librdkafka's RD_KAFKA_PARTITION_UA."""
+
+Position = tuple[int, int]
+"""Partition and offset."""
+
+
+def write(producer: Producer, topic: str, inputs: Sequence[Input]) -> tuple[Position, ...]:
+    """Writes inputs in their order.
+
+    Returns:
+        Where each stands.
+
+    Raises:
+        InconclusiveError: a record was not acknowledged.
+    """
+    failed: list[str] = []
+    places: dict[int, Position] = {}
+
+    def delivered(number: int, error: KafkaError | None, message: Message[bytes, bytes]) -> None:
+        if error is not None:
+            failed.append(error.str())
+        else:
+            places[number] = message.partition() or 0, message.offset() or 0
+
+    for number, record in enumerate(inputs):
+        producer.produce(
+            topic,
+            value=bytes(record.value),
+            key=record.key,
+            headers=dict(record.headers) or None,
+            on_delivery=functools.partial(delivered, number),
+            partition=CHOSEN_BY_KEY if record.partition is None else record.partition,
+        )
+    left = producer.flush(FLUSH_LIMIT_S)
+    if failed or left:
+        why = failed[0] if failed else f"{left} records were not acknowledged within {FLUSH_LIMIT_S:.0f} s"
+        raise InconclusiveError(f"The inputs could not be written to {topic}: {why}.")
+    return tuple(places[number] for number in range(len(inputs)))
+
+
+def write_aborted(settings: Mapping[str, str | int | float | bool], topic: str, inputs: Sequence[Input]) -> None:
+    """Writes inputs in a transaction of an upstream producer that aborts it.
+
+    Args:
+        settings: of the cluster's clients.
+        topic: where they are written.
+        inputs: in this order.
+
+    Raises:
+        InconclusiveError: the cluster refused the transaction.
+    """
+    try:
+        producer = Producer({**settings, "transactional.id": f"oncewhere-upstream-{uuid.uuid4()}", "linger.ms": 1})
+        producer.init_transactions(TRANSACTION_LIMIT_S)
+        producer.begin_transaction()
+        write(producer, topic, inputs)  # flushed: librdkafka may call the abort of records on their way a fatal error
+        producer.abort_transaction(TRANSACTION_LIMIT_S)
+    except KafkaException as error:
+        why = error.args[0].str()
+        raise InconclusiveError(
+            f"A transaction that is to be aborted could not be written to {topic}: {why}.",
+            hint="May the drill use a transactional.id that begins with oncewhere-upstream- here?",
+        ) from None
