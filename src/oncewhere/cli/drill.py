@@ -104,13 +104,16 @@ def drill(  # noqa: PLR0913  # one parameter for each option
 ) -> int:
     """Kill a processor at its boundary messages, restart it, and say where the work happened once.
 
-    PATH is a folder with an oncewhere.toml. With VERSIONS, only these are drilled, and any violation ends in exit
-    code 1; without, a declaration that says what its versions demonstrate is held to that at the named crashes.
+    PATH is a folder with an oncewhere.toml (`oncewhere init` writes one), or MODULE:APP, a processor written with the
+    library, beside a file that says only the inputs and how each database is asked. With VERSIONS, only these are
+    drilled, and any violation ends in exit code 1; without, a declaration that says what its versions demonstrate is
+    held to that at the named crashes.
     Points that failed in the last run come first.
 
     \b
     oncewhere drill examples/payments
     oncewhere drill examples/payments naive --points boundaries
+    oncewhere drill settlement:app
     oncewhere drill examples/payments naive --points all --list
     oncewhere drill examples/payments dedupe-table --scenario zombie --scenario second-crash
     oncewhere drill examples/payments plain -k "bank.commit and replied" --points boundaries -x
@@ -175,4 +178,5 @@ def drill(  # noqa: PLR0913  # one parameter for each option
 
 def seen_from_here(declaration: Declaration) -> str:
     """The declaration's folder, from the folder that the project's `.oncewhere` stands in: it means the same there."""
-    return os.path.relpath(declaration.folder, project_folder().parent)
+    found = Path(os.path.relpath(declaration.folder, project_folder().parent))
+    return str(found if declaration.app is None else found / declaration.app)

@@ -18,7 +18,9 @@ from typing import Any
 import msgspec
 
 from oncewhere.errors import ConfigurationError
+from oncewhere.runtime.loading import names_an_app
 
+from . import application
 from .effect import Effect, EffectChange
 from .points import NamedCrash
 from .verdict import Verdict
@@ -138,29 +140,59 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Declaration(msgspec.Struct, frozen=True, kw_only=True):
-    """A checked declaration file: its folder and its versions in the file's order."""
+    """A checked declaration file.
+
+    Attributes:
+        folder: where it stands.
+        versions: in the file's order.
+        demonstrates: True where it says what its versions are there to show.
+        app: the processor that was named in its stead; None where the file names its own.
+    """
 
     folder: Path
     versions: dict[str, Version]
     demonstrates: bool
+    app: str | None = None
 
 
 def load(path: Path) -> Declaration:
     """Reads a declaration.
 
     Args:
-        path: a folder with an `oncewhere.toml` or a `pyproject.toml` with `[tool.oncewhere]`, or such a file.
+        path: a folder with an `oncewhere.toml` or a `pyproject.toml` with `[tool.oncewhere]`, or such a file; or
+            `MODULE:APP`, a processor written with the library, beside such a file.
 
     Raises:
         ConfigurationError: no such file, not TOML, an unknown key (the nearest known one is named), a wrong type.
     """
-    file, tables = _read(path)
+    named = path.name if not path.exists() and names_an_app(path.name) else None
+    file, tables = _read(path if named is None else path.parent)
+    if named is not None:
+        tables = {**tables, "processor": {**tables.get("processor", {}), "app": named}}
+        tables["processor"].pop("command", None)
+    if "app" in tables.get("processor", {}):
+        tables = application.complete(tables, file.parent, file=str(file))
+    alone = file.parent.resolve().name if named is None else Path(named.rpartition(":")[0]).stem
+    return msgspec.structs.replace(declare(tables, file, name=alone), app=named)
+
+
+def declare(tables: Mapping[str, Any], file: Path, *, name: str) -> Declaration:
+    """Checks what a declaration says.
+
+    Args:
+        tables: of the file.
+        file: where they stand; its folder is where the command starts.
+        name: of the only version, where the tables name none.
+
+    Raises:
+        ConfigurationError: see `load`.
+    """
     try:
         parsed = msgspec.convert(tables, _File)
     except msgspec.ValidationError as error:
         raise _explained(error, file) from None
     _check(parsed, file)
-    changes = parsed.versions or {file.parent.resolve().name: VersionChange()}
+    changes = parsed.versions or {name: VersionChange()}
     return Declaration(
         folder=file.parent.resolve(),
         versions={name: _apply(parsed, name, change) for name, change in changes.items()},
@@ -215,7 +247,7 @@ def _read(path: Path) -> tuple[Path, Any]:
             return file, tables["tool"]["oncewhere"]
     raise ConfigurationError(
         f"{path} has no {FILE_NAME}, and no [tool.oncewhere] in a pyproject.toml.",
-        hint="See examples/payments/oncewhere.toml for a declaration to copy.",
+        hint="Write one with: oncewhere init",
     )
 
 

@@ -21,6 +21,7 @@ except ModuleNotFoundError as error:  # pragma: no cover - what is installed dec
         hint="Install it: pip install 'oncewhere[http]'",
     ) from error
 
+from oncewhere.addresses import address_of
 from oncewhere.effects.idempotency import nth_key
 from oncewhere.effects.outside import Means, OutsidePlace, Terms
 from oncewhere.effects.repetition import Limits
@@ -76,12 +77,13 @@ class Http(OutsidePlace["Requests"]):
     ) -> None:
         super().__init__(name=name, policy=policy, system="http", limits=limits or Limits(), concurrency=concurrency)
         try:
-            url = httpx.URL(base_url)
+            own, url = httpx.URL(base_url), httpx.URL(address_of(name, base_url))
         except (httpx.InvalidURL, TypeError) as error:
             raise _no_url(name) from error
         if url.scheme not in {"http", "https"} or not url.host:
             raise _no_url(name)
-        self._base_url = url
+        # An address that was given from outside is a server's; the path on it stays the code's own.
+        self._base_url = url if url.path != "/" else url.copy_with(path=own.path)
         self._options = dict(options or {})
         self.header = header
         self.in_progress = frozenset(in_progress)

@@ -27,6 +27,7 @@ except ModuleNotFoundError as error:  # pragma: no cover - what is installed dec
         hint="Install it: pip install 'oncewhere[mysql]'",
     ) from error
 
+from oncewhere.addresses import address_of
 from oncewhere.effects.place import UndecidedError
 from oncewhere.effects.sql.connection import Cause, Fault, SqlConnection, Standing, ended_by_an_effect, first_line
 from oncewhere.effects.sql.dialect import MYSQL
@@ -97,6 +98,7 @@ class MySql(SqlPlace["pymysql.connections.Connection[Any]"]):
         options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(name=name, policy=policy)
+        url = address_of(name, url)
         try:
             parts = urlsplit(url)
             port = parts.port or DEFAULT_PORT

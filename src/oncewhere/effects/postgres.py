@@ -16,6 +16,7 @@ except ModuleNotFoundError as error:  # pragma: no cover - what is installed dec
         hint="Install it: pip install 'oncewhere[postgresql]'",
     ) from error
 
+from oncewhere.addresses import address_of
 from oncewhere.effects.place import UndecidedError
 from oncewhere.effects.sql.connection import Cause, Fault, SqlConnection, Standing, TakenError, first_line
 from oncewhere.effects.sql.dialect import POSTGRESQL
@@ -68,6 +69,7 @@ class Postgres(SqlPlace["psycopg.Connection[Any]"]):
 
     def __init__(self, dsn: str, *, name: str, policy: Policy, idle_in_transaction_timeout_ms: int = 10_000) -> None:
         super().__init__(name=name, policy=policy)
+        dsn = address_of(name, dsn)
         try:
             given = conninfo.conninfo_to_dict(dsn)
         except psycopg.ProgrammingError as error:

@@ -13,6 +13,7 @@ from email.utils import getaddresses
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from oncewhere.addresses import address_of
 from oncewhere.effects.idempotency import nth_key
 from oncewhere.effects.outside import Means, OutsidePlace, Terms
 from oncewhere.effects.repetition import Limits
@@ -56,6 +57,7 @@ class Smtp(OutsidePlace["Mailer"]):
         tls: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__(name=name, policy=policy, system="smtp", limits=limits or Limits())
+        url = address_of(name, url)
         try:
             parts = urlsplit(url)
             port = parts.port

@@ -12,6 +12,7 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from oncewhere.addresses import address_of
 from oncewhere.effects.place import UndecidedError
 from oncewhere.effects.sql.connection import Cause, Fault, SqlConnection, Standing, first_line
 from oncewhere.effects.sql.dialect import SQLITE
@@ -59,6 +60,7 @@ class Sqlite(SqlPlace[sqlite3.Connection]):
 
     def __init__(self, path: str | Path, *, name: str, policy: Policy, busy_timeout_ms: int = 5_000) -> None:
         super().__init__(name=name, policy=policy)
+        path = address_of(name, str(path))
         if str(path) in {"", ":memory:"} or str(path).startswith("file:"):
             raise ConfigurationError(
                 f"Place {name!r} needs a file: what is kept in memory is gone with the process.",

@@ -55,6 +55,8 @@ class Declaration:
         isolation_level: what it reads with; always `read_committed`.
         topics: what it consumes.
         effects: what it does outside Kafka.
+        outputs: the topics that it produces to, as far as its code names them.
+        instance_variable: the environment variable that tells the identity of an instance; None where it has one name.
     """
 
     group_id: str
@@ -62,3 +64,5 @@ class Declaration:
     isolation_level: str
     topics: tuple[TopicDeclaration, ...]
     effects: tuple[EffectDeclaration, ...]
+    outputs: tuple[str, ...] = ()
+    instance_variable: str | None = None

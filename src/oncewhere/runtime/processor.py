@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from oncewhere.addresses import settings_for
 from oncewhere.errors import ConfigurationError
 from oncewhere.runtime import events
 from oncewhere.runtime.batch import Limits
 from oncewhere.runtime.declaration import Declaration, EffectDeclaration, TopicDeclaration
+from oncewhere.runtime.discovery import outputs_of
 from oncewhere.runtime.engine import Engine
-from oncewhere.runtime.identity import TransactionalId, resolve
+from oncewhere.runtime.identity import StableOrdinal, TransactionalId, resolve
 from oncewhere.runtime.kafka.serialization import decode_with, encode_with
 from oncewhere.runtime.kafka.session import TransactSession
 from oncewhere.runtime.lifecycle import Lifecycle
@@ -76,9 +78,10 @@ class Processor:
         serializers: Mapping[str, Serializer] | None = None,
         on_event: events.Listener | None = None,
     ) -> None:
+        self._identity = transactional_id
         self._transactional_id = resolve(transactional_id, group_id=group_id)
         self._settings = complete(
-            settings,
+            settings_for(settings),
             group_id=group_id,
             transactional_id=self._transactional_id,
             commit_interval_ms=max(commit_interval_ms, 0),
@@ -219,8 +222,10 @@ class Processor:
             ConfigurationError: the declarations contradict each other.
         """
         topics, effects = [], []
+        outputs: dict[str, None] = dict.fromkeys(self._encoders)
         for sub in self._subscriptions.values():
             topics.append(TopicDeclaration(sub.topic, _name(sub.value_type), sub.identity_name, _name(sub.handler)))
+            outputs |= dict.fromkeys(outputs_of(sub.handler))
             for effect in sub.effects():
                 place, policy = effect.place, effect.place.policy
                 effects.append(
@@ -240,6 +245,8 @@ class Processor:
             isolation_level=str(self._settings.consumer["isolation.level"]),
             topics=tuple(topics),
             effects=tuple(effects),
+            outputs=tuple(outputs),
+            instance_variable=self._identity.variable if isinstance(self._identity, StableOrdinal) else None,
         )
 
     def places(self) -> dict[str, Place[Any]]:

@@ -1,0 +1,157 @@
+"""A processor and what a test says of it come in; a real drill is done, and what it found goes out."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from oncewhere.cli.servers import choose_versions
+from oncewhere.drill import CRASH, Choice, Drill, DrillResult, Keyword, PointSet, Verdict, worst
+from oncewhere.report import RunFolder, show_result
+
+from .wanted import Wanted, declaration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .servers import SessionServers
+    from .wanted import App
+
+WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Drilled:
+    """What a drill found.
+
+    Attributes:
+        result: all of it, as data.
+        screen: what the command line prints of it.
+    """
+
+    result: DrillResult
+    screen: str
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """By place, the worst verdict of all trials."""
+        found: dict[str, list[Verdict]] = {}
+        for version in self.result.versions:
+            for trial in version.trials:
+                for finding in trial.findings:
+                    found.setdefault(finding.place, []).append(finding.verdict)
+        return {place: worst(verdicts) for place, verdicts in found.items()}
+
+    @property
+    def crashes(self) -> int:
+        """How often the processor was killed."""
+        return sum(len(trial.crashes) for version in self.result.versions for trial in version.trials)
+
+    def assert_once(self) -> None:
+        """Fails unless the work happened once at every place, at every crash; what is unknown is no pass.
+
+        Raises:
+            AssertionError: with what the command line prints.
+        """
+        __tracebackhide__ = True
+        if self.result.exit_code or not self.crashes:
+            raise AssertionError(f"\n{self.screen}")
+
+
+class Driller:
+    """What the fixture `oncewhere_drill` gives: call it.
+
+    Args:
+        servers: of the session.
+        folder: the test's.
+        scratch: where files may be written.
+        root: where evidence is kept.
+        name: the test's, for the run's folder.
+        points: which crash points are visited.
+        seed: shuffles their order.
+    """
+
+    def __init__(  # what the fixture knows, each once
+        self,
+        servers: SessionServers,
+        *,
+        folder: Path,
+        scratch: Path,
+        root: Path,
+        name: str,
+        points: str,
+        seed: int | None,
+    ) -> None:
+        self._servers = servers
+        self._folder = folder
+        self._scratch = scratch
+        self._root = root
+        self._name = name
+        self._points = points
+        self._seed = seed
+
+    def __call__(
+        self,
+        app: App,
+        *,
+        versions: Sequence[str] = (),
+        keyword: str = "",
+        scenarios: Sequence[str] = (CRASH,),
+        dsns: Mapping[str, str] | None = None,
+        **wanted: Any,
+    ) -> Drilled:
+        """Drills a processor at its crash points.
+
+        Args:
+            app: a `Processor` at the top of a module, `"module:app"`, the path of a declaration, or a command.
+            versions: of a declaration, those that are drilled; all where none is named.
+            keyword: only points whose name or id matches, as `-k` of the command line.
+            scenarios: what is done at the points.
+            dsns: by effect, a server of yours instead of one that is started.
+            wanted: see `Wanted`: inputs, observe, schema, identity, output, effects, processor, drill.
+
+        Raises:
+            ConfigurationError: something is missing or contradicts itself; the sentence says what to write.
+            InconclusiveError: the processor does not finish its clean run.
+        """
+        declared = declaration(app, _wanted(wanted), folder=self._folder, scratch=self._scratch)
+        chosen = choose_versions(declared, versions)
+        systems = {name: str(effect.system) for version in chosen for name, effect in version.effects.items()}
+        folder = RunFolder(self._root, _plain(self._name), declaration=str(declared.folder))
+        drill = Drill(
+            declared,
+            versions=chosen,
+            choice=Choice(
+                points=PointSet(self._points),
+                scenarios=tuple(scenarios),
+                keyword=Keyword(keyword),
+                failed_before=frozenset(),
+                seed=self._seed,
+            ),
+            servers=[self._servers.for_drill(systems, dict(dsns or {}))],
+            folder=folder.path,
+            recreate_topics=self._servers.is_ours,
+            demonstration=False,
+            listener=folder,
+        )
+        result = asyncio.run(drill.run())
+        text = io.StringIO()
+        show_result(result, Console(file=text, width=WIDTH, no_color=True, highlight=False))
+        return Drilled(result, text.getvalue())
+
+
+def _wanted(given: Mapping[str, Any]) -> Wanted:
+    unknown = given.keys() - Wanted.__dataclass_fields__.keys()
+    if unknown:
+        raise TypeError(f"oncewhere_drill has no argument {', '.join(sorted(unknown))}")
+    return Wanted(**given)
+
+
+def _plain(name: str) -> str:
+    """The test's name as part of a folder's."""
+    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)[:80]

@@ -1,0 +1,63 @@
+"""The fixtures: servers, topics and drills go out to a test; each is imported only when it is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .drilling import Driller
+    from .servers import SessionServers
+    from .topic import Topic
+
+
+@pytest.fixture(scope="session")
+def oncewhere_stack(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SessionServers]:
+    """A real Kafka and a real PostgreSQL for the session (under xdist, for each worker); gone when it ends.
+
+    `oncewhere_stack.bootstrap_servers` and `oncewhere_stack.dsn("postgres")` say where they are; `create_database()`
+    makes a database of your own and gives its DSN.
+    """
+    from .servers import SessionServers  # noqa: PLC0415  # a run without this fixture must not pay for it
+
+    with SessionServers(
+        tmp_path_factory.mktemp("oncewhere"), kafka=request.config.getoption("--oncewhere-kafka")
+    ) as servers:
+        yield servers
+
+
+@pytest.fixture
+def kafka_topic(oncewhere_stack: SessionServers) -> Iterator[Topic]:
+    """A topic of the test's own, with three partitions; `str(kafka_topic)` is its name. It is deleted afterwards."""
+    from .topic import Topic  # noqa: PLC0415  # likewise
+
+    topic = Topic(oncewhere_stack.bootstrap_servers)
+    yield topic
+    topic.delete()
+
+
+@pytest.fixture
+def oncewhere_drill(request: pytest.FixtureRequest, oncewhere_stack: SessionServers, tmp_path: Path) -> Driller:
+    """Drills a processor: `oncewhere_drill(app, inputs=[…], observe="select …").assert_once()`."""
+    from . import MARKER  # noqa: PLC0415  # the plugin itself imports this module
+    from .drilling import Driller  # noqa: PLC0415  # likewise
+
+    marker = request.node.get_closest_marker(MARKER)
+    told = {} if marker is None else dict(marker.kwargs)
+    config = request.config
+    report = config.getoption("--oncewhere-report-dir")
+    return Driller(
+        oncewhere_stack,
+        folder=request.path.parent,
+        scratch=tmp_path,
+        root=Path(report) if report else config.rootpath / ".oncewhere",
+        name=request.node.name,
+        points=config.getoption("--oncewhere-points") or told.get("points") or "mission",
+        seed=told.get("seed") if (seed := config.getoption("--oncewhere-seed")) is None else seed,
+    )
