@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         UniqueConstraint,
     )
     from oncewhere.effects.postgres import Postgres
+    from oncewhere.effects.redis import Redis
     from oncewhere.effects.repetition import Limits
     from oncewhere.effects.smtp import Smtp
     from oncewhere.effects.sqlite import Sqlite
@@ -90,6 +91,7 @@ _HOMES = {
     "RandomIdentity": "oncewhere.runtime.identity",
     "Record": "oncewhere.records",
     "Records": "oncewhere.records",
+    "Redis": "oncewhere.effects.redis",
     "StableOrdinal": "oncewhere.runtime.identity",
     "DeadLetter": "oncewhere.runtime.rejection",
     "Skip": "oncewhere.runtime.rejection",
@@ -140,6 +142,7 @@ __all__ = [
     "Record",
     "RecordError",
     "Records",
+    "Redis",
     "ReplayError",
     "Skip",
     "Smtp",

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import victim
 from downstream import Downstream, running
+from redis import Redis
 from systems import EVENTS, SYSTEMS, Database, new_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from oncewhere.stack import ValkeyServer
 
 pytestmark = pytest.mark.servers
 
@@ -34,14 +37,18 @@ PROCESSES.set_forkserver_preload(["victim"])
 
 def life(db: Database, policy: str, *, crash: str | None = None, url: str = "") -> dict[str, Any] | None:
     """Runs the victim in a process of its own; None where it died at its step."""
-    plan = {"system": db.system, "address": db.address, "policy": policy, "crash": crash, "url": url}
+    return live({"system": db.system, "address": db.address, "policy": policy, "crash": crash, "url": url})
+
+
+def live(plan: dict[str, Any]) -> dict[str, Any] | None:
+    """Likewise, by its plan."""
     listen, told = PROCESSES.Pipe(duplex=False)
     process = PROCESSES.Process(target=victim.main, args=(plan, told))
     process.start()
     told.close()
     process.join(LIFE_LIMIT_S)
     try:
-        if crash is not None:
+        if plan["crash"] is not None:
             assert process.exitcode == -signal.SIGKILL, "the step was not reached"
             return None
         assert process.exitcode == 0
@@ -81,6 +88,21 @@ def test_in_a_database_each_effect_is_once_whatever_the_step(
             "replayed": executed,
         }, crash
         assert db.run("select event_id, nth from done order by nth") == [("e0", 1), ("e1", 2), ("e2", 3)], crash
+
+
+@pytest.mark.parametrize(
+    ("crash", "applied"),
+    [("assigned", 0), ("executed e1", 0), ("before script", 0), ("after script", RECORDS), ("decided", RECORDS)],
+)
+def test_in_redis_each_effect_is_once_whatever_the_step(valkey: ValkeyServer, crash: str, applied: int) -> None:
+    plan = {"system": "redis", "address": valkey.dsn(8), "policy": "dedupe-table", "url": ""}
+    with Redis.from_url(valkey.dsn(8), decode_responses=True) as client:
+        client.flushdb()
+        live(plan | {"crash": crash})
+        assert len(client.hgetall("done")) == applied, f"{crash}: the crash was somewhere else"
+        found = live(plan | {"crash": None})
+        assert found == {"results": ["e0", "e1", "e2"], "executed": RECORDS - applied, "replayed": applied}
+        assert client.hgetall("done") == {"e0": "1", "e1": "1", "e2": "1"}
 
 
 @pytest.mark.parametrize("crash", ["sent e1", "decided"])

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from systems import Database
 
-from oncewhere import AtMostOnce, Http, IdempotencyKey, effect
+from oncewhere import AtMostOnce, Http, IdempotencyKey, Redis, effect
 from oncewhere.effects.place import Batch, Call, Span, Start
 from oncewhere.effects.policy import DedupeTable, OffsetLedger, Policy, UniqueConstraint
+from oncewhere.effects.redis import RedisServer
 from oncewhere.effects.sql.call_journal import SqlCallJournal
 from oncewhere.effects.sql.work import SqlWork
 from oncewhere.records import Partition
@@ -89,15 +90,31 @@ def outside(db: Database, url: str, policy: str, steps: Steps) -> Any:
     return do
 
 
+def redis(url: str, steps: Steps) -> Any:
+    cache = Redis(url, name="cache", policy=DedupeTable("processed_event"), acknowledged_loss="no server dies here")
+
+    @effect(cache)
+    def do(commands: Any, event: str) -> str:
+        commands.hincrby("done", event, 1)
+        steps.reached(f"executed {event}")
+        return event
+
+    return do
+
+
 def main(plan: dict[str, Any], told: Connection) -> None:
     """Lives once; what it did goes into a pipe, unless it died."""
     steps = Steps(plan["crash"])
-    db = Database(plan["system"], plan["address"])
+    steps.around(RedisServer, "apply", "script")
     steps.around(SqlWork, "_commit", "COMMIT")
     steps.around(SqlCallJournal, "claim", "claim")
     steps.around(SqlCallJournal, "settle", "settle")
     steps.around(SqlCallJournal, "keep", "keep")
-    do = outside(db, plan["url"], plan["policy"], steps) if plan["url"] else sql(db, plan["policy"], steps)
+    if plan["system"] == "redis":
+        do = redis(plan["address"], steps)
+    else:
+        db = Database(plan["system"], plan["address"])
+        do = outside(db, plan["url"], plan["policy"], steps) if plan["url"] else sql(db, plan["policy"], steps)
     opened = do.place.open("g")
     opened.assigned({PARTITION: Start(0, committed=False)})
     steps.reached("assigned")

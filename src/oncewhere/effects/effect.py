@@ -8,6 +8,7 @@ import typing
 from functools import cached_property
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
+from oncewhere.effects.honours import SQL, TITLES
 from oncewhere.effects.place import Place
 from oncewhere.effects.policy import DedupeTable, OffsetLedger, UniqueConstraint
 from oncewhere.effects.recorded import ResultCodec
@@ -142,10 +143,10 @@ def effect_many(
         ConfigurationError: `place` is no place, or its policy watches each effect by itself.
     """
     effect(place)  # refuses what is no place
-    if not isinstance(place.policy, OffsetLedger | DedupeTable):
+    if not isinstance(place.policy, OffsetLedger | DedupeTable) or place.system not in SQL:
         raise ConfigurationError(
-            f"@effect_many is for policies that commit many effects together, and {place.name!r} has "
-            f"{place.policy.name}.",
+            f"@effect_many is for databases whose policy commits many effects together, and {place.name!r} is "
+            f"{TITLES[place.system]} with {place.policy.name}.",
             hint="Write @effect(place): tx.run_each runs it for each record.",
         )
 

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SQL = ("postgresql", "mysql", "sqlite")
+REDIS = "redis"
 OUTSIDE = ("http", "smtp", "callable")
 
 TITLES: Mapping[str, str] = {
     "postgresql": "PostgreSQL",
     "mysql": "MySQL",
     "sqlite": "SQLite",
+    "redis": "Redis",
     "http": "HTTP",
     "smtp": "SMTP",
     "callable": "Function",
@@ -38,7 +40,7 @@ TITLES: Mapping[str, str] = {
 
 HONOURED: Mapping[type[Policy], frozenset[str]] = {
     OffsetLedger: frozenset(SQL),
-    DedupeTable: frozenset(SQL),
+    DedupeTable: frozenset({*SQL, REDIS}),
     UniqueConstraint: frozenset(SQL),
     IdempotencyKey: frozenset(OUTSIDE),
     AtMostOnce: frozenset(OUTSIDE),
@@ -77,11 +79,34 @@ _NO_TRANSACTION = "it has no transaction in which an effect and what is known of
 _NO_KEY_OF_ITS_OWN = "no unique key of its own would refuse an effect there, and nobody could read a result back"
 _BETTER = "it has transactions, which hold without anybody's promise: OffsetLedger or DedupeTable"
 _LESS = "a claim in its own commit would lose effects that its transactions can make exactly once"
+_OLDER = (
+    "a failover, or a restart without appendfsync always, brings older data back, and a ledger behind Kafka's position "
+    "ends the run for good"
+)
 
 WHY_NOT: Mapping[tuple[type[Policy], str], str] = {
     **{(policy, system): _NO_TRANSACTION for policy in (OffsetLedger, DedupeTable) for system in OUTSIDE},
+    (OffsetLedger, REDIS): _OLDER,
+    (UniqueConstraint, REDIS): "it has no unique keys: a command that finds its key taken changes it",
+    (IdempotencyKey, REDIS): "it keeps no keys of requests; one script applies commands and records their event",
+    (AtMostOnce, REDIS): "a claim in its own commit would lose effects that one script makes exactly once",
     **{(UniqueConstraint, system): _NO_KEY_OF_ITS_OWN for system in OUTSIDE},
     **{(IdempotencyKey, system): _BETTER for system in SQL},
     **{(AtMostOnce, system): _LESS for system in SQL},
 }
 """For each pair that is not honoured, the reason; a test holds the table complete."""
+
+GUARANTEES: Mapping[tuple[type[Policy], str], str] = {
+    (DedupeTable, REDIS): (
+        "One script applies the effect and records its event; a redelivered record gets the recorded result, and the "
+        "same event at another position runs no effect and gives no output; what the server loses after it has "
+        "acknowledged it (without appendfsync always, or by a failover to a replica behind) is lost, and never done "
+        "twice."
+    ),
+}
+"""Where a system honours a policy with less than, or otherwise than, its general sentence: the sentence there."""
+
+
+def guarantee(policy: Policy, system: str) -> str:
+    """What may be claimed of a policy at a system, in one sentence."""
+    return GUARANTEES.get((type(policy), system), policy.guarantee)

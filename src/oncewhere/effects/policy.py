@@ -60,7 +60,8 @@ class OffsetLedger(Policy):
 class DedupeTable(Policy):
     """One row per business event, inserted in the effect's own transaction.
 
-    The table is the user's, as it stands: `create table processed_event (event_id varchar(64) primary key, …)`.
+    In a database the table is yours, as it stands:
+    `create table processed_event (event_id varchar(64) primary key, …)`.
     Beside it stands a table of ours that keeps the position and the results of each event, so that a redelivery of
     the same position (give the recorded result) is told from the same event at another position (an upstream
     duplicate: suppress it).
@@ -71,6 +72,10 @@ class DedupeTable(Policy):
         recorded: name of our companion table, `name` or `schema.name`.
         create: True creates the companion table at the start where it is missing; False leaves that to your migrations
             (`oncewhere schema` prints the statement).
+        retention_s: how long an event is remembered, in seconds; None for ever. Redis forgets a key by itself after it;
+            in a database it says how old a row is that your own purge deletes. Longer than Kafka may redeliver.
+
+    In Redis the table is the front of one key per event (`processed_event:ID`), and the other names mean nothing.
     """
 
     name: ClassVar[str] = "dedupe-table"
@@ -84,6 +89,11 @@ class DedupeTable(Policy):
     column: str = "event_id"
     recorded: str = "oncewhere_recorded"
     create: bool = True
+    retention_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.retention_s is not None and self.retention_s <= 0:
+            raise ConfigurationError("DedupeTable(retention_s=…) is above zero, or None.")
 
     @property
     def needs_identity(self) -> bool:

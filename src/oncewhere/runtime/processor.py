@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from oncewhere.addresses import settings_for
+from oncewhere.effects.honours import guarantee
 from oncewhere.errors import ConfigurationError
 from oncewhere.runtime import events
 from oncewhere.runtime.batch import Limits
@@ -235,7 +236,7 @@ class Processor:
                         place=place.name,
                         system=place.system,
                         policy=policy.name,
-                        guarantee=policy.guarantee,
+                        guarantee=guarantee(policy, place.system),
                         identity=sub.identity_name if policy.needs_identity else None,
                     ),
                 )

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from oncewhere.effects.dedupe import Claim, Known, Position, Ruling, rule
+from oncewhere.effects.dedupe import Claim, Events, Known, Position
 from oncewhere.effects.place import Batch, Call, Start
-from oncewhere.effects.recorded import CallKey, pack, unpack
+from oncewhere.effects.recorded import pack, unpack
 from oncewhere.effects.sql.connection import Database, Statement, find, inserting
 from oncewhere.effects.sql.dialect import Dialect, Kind
 from oncewhere.effects.sql.keeper import Keeper, Page
 from oncewhere.effects.sql.table import Table, check_engine, columns_of, required_columns, unique_columns
-from oncewhere.errors import ConfigurationError, DuplicateEvent, RecordError, ReplayError
+from oncewhere.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -186,34 +186,17 @@ class DedupePage(Page):
 
     def __init__(self, keeper: DedupeKeeper, batch: Batch) -> None:
         self._keeper = keeper
-        self._batch = batch
-        self._known: dict[str, Known] | None = None
-        self._claims: dict[str, Claim] = {}
+        self._events = Events(keeper.group_id, batch)
 
     def recall(self, db: Database, call: Call) -> bytes | None:
         """The recorded result of a call, or None; the first call of a batch asks the tables for all its identities."""
-        identity = _identity(call)
-        if self._known is None:
-            identities = {i for i in self._batch.identities if i is not None}
-            self._known = self._keeper.known(db, sorted(identities | {identity}))
-        here = _position(self._keeper.group_id, call)
-        known = self._known.get(identity)
-        match rule(known, self._claims.get(identity), here):
-            case Ruling.EXECUTE:
-                # Claimed before it is executed: an effect that fails takes the whole batch with it.
-                self._claims.setdefault(identity, Claim(here))
-                return None
-            case Ruling.DUPLICATE:
-                raise DuplicateEvent
-            case Ruling.REPLAY:
-                raw = known.results.get(_key(call)) if known else None
-                if raw is None:
-                    raise _not_recorded(call)
-                return raw
+        if self._events.known is None:
+            self._events.known = self._keeper.known(db, self._events.asked_by(call))
+        return self._events.recall(call)
 
     def record(self, call: Call, raw: bytes) -> None:
         """Notes a new result with its event."""
-        self._claims[_identity(call)].results[_key(call)] = raw
+        self._events.record(call, raw)
 
     def means_done(self, key: str) -> bool:
         """Never: an effect's own keys are its own business."""
@@ -222,11 +205,11 @@ class DedupePage(Page):
 
     def needs_decision(self) -> bool:
         """True when events are claimed: a batch of redeliveries and duplicates writes nothing."""
-        return bool(self._claims)
+        return bool(self._events.claims)
 
     def last(self) -> list[Statement]:
         """The last statements before COMMIT: one row per executed event, and its results."""
-        return self._keeper.keep(self._claims) if self._claims else []
+        return self._keeper.keep(self._events.claims) if self._events.claims else []
 
     @property
     def beaten(self) -> str:
@@ -247,33 +230,3 @@ def _canonical(identity: str) -> str:
 
 _SPELLED_FREELY = frozenset({"uuid", "integer", "bigint", "smallint", "int", "numeric"})
 """Types of a dedupe column that have one spelling of their own, whatever the identity looks like."""
-
-
-def _identity(call: Call) -> str:
-    if call.identity is None:
-        raise RecordError(
-            f"effect {call.effect.name!r} is deduplicated by event identity, and this record has none.",
-            topic=call.partition.topic,
-            partition=call.partition.number,
-            offset=call.offset,
-            hint="Name one: @app.consume(topic, type, identity='event_id'), or a function of the value.",
-        )
-    return call.identity
-
-
-def _position(group_id: str, call: Call) -> Position:
-    return Position(group_id, call.partition.topic_id, call.partition.number, call.offset)
-
-
-def _key(call: Call) -> CallKey:
-    return CallKey(call.offset, call.effect.name, call.nth)
-
-
-def _not_recorded(call: Call) -> ReplayError:
-    return ReplayError(
-        f"redelivered, but no result of effect {call.effect.name!r} (call {call.nth}) was recorded with its event.",
-        topic=call.partition.topic,
-        partition=call.partition.number,
-        offset=call.offset,
-        hint="Run the handler that made the recorded effects until the group has passed this offset.",
-    )
