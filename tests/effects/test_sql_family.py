@@ -125,7 +125,7 @@ def test_an_event_that_another_instance_did_meanwhile_takes_the_batch_back(db: D
     first, second = Processor(one).batch(0, ("e0", ())), Processor(two).batch(0, ("e0", ()))
     if db.system != "sqlite":  # there the second could not even begin
         assert second._page._keeper.known(second, ["e0"]) == {}
-        second._page._known = {}
+        second._page._events.known = {}
     first.run(call(add, 0, "e0"), (1,), {})
     first.decide()
     if db.system != "sqlite":

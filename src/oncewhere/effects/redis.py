@@ -25,6 +25,7 @@ except ModuleNotFoundError as error:  # pragma: no cover - what is installed dec
         hint="Install it: pip install 'oncewhere[redis]'",
     ) from error
 
+from oncewhere.addresses import address_of
 from oncewhere.effects.honours import check
 from oncewhere.effects.place import Place, UndecidedError
 from oncewhere.effects.policy import DedupeTable, Policy
@@ -86,6 +87,7 @@ class Redis(Place["Commands"]):
                 f"Place {name!r} may lose writes, and nobody has said why that is acceptable.",
                 hint="Write acknowledged_loss='why a lost write does no harm', or leave it out.",
             )
+        url = address_of(name, url)
         try:
             parts = urlsplit(url)
             self.address = f"{parts.hostname}:{parts.port or 6379}{parts.path}"
