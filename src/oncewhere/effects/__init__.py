@@ -23,6 +23,8 @@ How the decision is prepared depends on whether the system has transactions:
   **repeated** within limits as far as the policy allows, and a **journal** in some database keeps claims and answers.
   (`outside`, `idempotency`, `repetition`, `calls`)
 
+A place that has no wire **announces** its **steps** to whoever is to see them (`steps`).
+
 Each system is one module, and the only importer of its driver: `postgres`, `mysql`, `sqlite`, `http`, `smtp`, and
 `function` for anything else. Nothing here imports the runtime: the runtime drives a place through the protocols of
 `place`.

@@ -17,6 +17,7 @@ from oncewhere.effects.place import UndecidedError
 from oncewhere.effects.sql.connection import Cause, Fault, SqlConnection, Standing, first_line
 from oncewhere.effects.sql.dialect import SQLITE
 from oncewhere.effects.sql.place import SqlPlace
+from oncewhere.effects.steps import Steps
 from oncewhere.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _PRIMARY = 0xFF  # the low byte of an extended result code (sqlite.org/rescode.html)
 _BEGIN_AGAIN = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_WRITES = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE, sqlite3.SQLITE_CREATE_TABLE})
+_INTERNAL = "sqlite_"  # how the names of SQLite's own tables begin (sqlite.org/fileformat2.html#intschema)
+_CACHED_STATEMENTS = 128  # Python's own default
 _TAKEN = frozenset(
     {sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_ROWID},
 )
@@ -51,14 +55,25 @@ class Sqlite(SqlPlace[sqlite3.Connection]):
         policy: how duplicates are prevented: `OffsetLedger()`, `DedupeTable("processed_event")`,
             `UniqueConstraint("settlement.event_id")` or `AtLeastOnce(acknowledged="why")`. There is no default.
         busy_timeout_ms: how long to wait for the write lock before the batch begins again, in milliseconds.
+        steps: `host:port` of who is told of each commit before it is done, and lets it be done (`{NAME.steps}` of a
+            drill, which has no other way to see it); None for nobody, as ever outside of drills.
 
     Raises:
-        ConfigurationError: the path names no file, the name is empty, or the policy is none that SQLite can honour.
+        ConfigurationError: the path names no file, the name is empty, or the policy is none that SQLite can honour; or
+            `steps` is no address.
     """
 
     dialect = SQLITE
 
-    def __init__(self, path: str | Path, *, name: str, policy: Policy, busy_timeout_ms: int = 5_000) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        name: str,
+        policy: Policy,
+        busy_timeout_ms: int = 5_000,
+        steps: str | None = None,
+    ) -> None:
         super().__init__(name=name, policy=policy)
         path = address_of(name, str(path))
         if str(path) in {"", ":memory:"} or str(path).startswith("file:"):
@@ -68,6 +83,8 @@ class Sqlite(SqlPlace[sqlite3.Connection]):
             )
         self._path = Path(path)
         self._busy_ms = busy_timeout_ms
+        self._steps = steps
+        self._told()  # refuses what is no address
         self.address = str(path)
 
     @property
@@ -86,8 +103,16 @@ class Sqlite(SqlPlace[sqlite3.Connection]):
             UndecidedError: the file cannot be opened.
             ConfigurationError: it cannot have a write-ahead log (a network file system).
         """
+        steps = self._told()
+        # A statement that is cached is not authorised again, and what a commit is about would not be known.
+        cached = _CACHED_STATEMENTS if steps is None else 0
         try:
-            connection = sqlite3.connect(self._path, timeout=self._busy_ms / 1000, isolation_level=None)
+            connection = sqlite3.connect(
+                self._path,
+                timeout=self._busy_ms / 1000,
+                isolation_level=None,
+                cached_statements=cached,
+            )
             mode = connection.execute("pragma journal_mode = wal").fetchone()[0]
             connection.execute("pragma synchronous = full")
             connection.execute("pragma foreign_keys = on")
@@ -99,7 +124,11 @@ class Sqlite(SqlPlace[sqlite3.Connection]):
                 f"SQLite cannot keep a write-ahead log beside {self.address} (place {self.name!r}); it says {mode!r}.",
                 hint="Put the file on a local disk.",
             )
-        return SqliteConnection(connection)
+        return SqliteConnection(connection, steps)
+
+    def _told(self) -> Steps | None:
+        """Who is told of one connection's commits."""
+        return None if self._steps is None else Steps(self._steps, place=self.name)
 
 
 class SqliteConnection(SqlConnection):
@@ -107,19 +136,24 @@ class SqliteConnection(SqlConnection):
 
     Args:
         connection: the driver's own, in autocommit.
+        steps: who is told of its commits; None for nobody.
     """
 
     dialect = SQLITE
     errors = (sqlite3.Error,)
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, steps: Steps | None = None) -> None:
         self.native = self._connection = connection
+        self._steps = steps
+        self._written: set[str] = set()
         self._guarded = False
         self._closed = False
         connection.set_authorizer(self._authorise)
 
-    def _authorise(self, action: int, *_names: object) -> int:
+    def _authorise(self, action: int, name: str | None, *_names: object) -> int:
         """Refuses BEGIN, COMMIT and ROLLBACK inside an effect; savepoints are another action, and welcome."""
+        if action in _WRITES and name is not None and not name.startswith(_INTERNAL):
+            self._written.add(name)
         refused = self._guarded and action == sqlite3.SQLITE_TRANSACTION
         return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK
 
@@ -134,13 +168,26 @@ class SqliteConnection(SqlConnection):
     def begin(self) -> None:
         """Takes the write lock."""
         self._guarded = False
+        self._written.clear()
         self._connection.execute("begin immediate")
         self._guarded = True
 
     def commit(self) -> None:
-        """COMMIT."""
+        """COMMIT; announced where somebody wants to know, and something was written.
+
+        Raises:
+            UndecidedError: it was not allowed.
+        """
         self._guarded = False
-        self._connection.execute(_COMMIT)
+        if self._steps is None or not self._written:
+            self._connection.execute(_COMMIT)
+            return
+        try:
+            with self._steps.step("commit", self._written):
+                self._connection.execute(_COMMIT)
+        except UndecidedError:
+            self.rollback()
+            raise
 
     def rollback(self) -> None:
         """ROLLBACK."""
@@ -166,6 +213,8 @@ class SqliteConnection(SqlConnection):
     def close(self) -> None:
         """Closes it."""
         self._closed = True
+        if self._steps is not None:
+            self._steps.close()
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
 
