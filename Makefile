@@ -9,7 +9,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: drill test check unit fix lock bench soak languages clean
+.PHONY: drill test check unit fix lock bench soak languages pairs clean
 
 drill: $(READY)
 	@$(BIN)/oncewhere drill examples/payments
@@ -34,6 +34,11 @@ soak: $(READY)
 # Builds every example in another language and drills it at the three crashes; `make test` does one of them.
 languages: $(READY)
 	LANGUAGES=all $(BIN)/pytest tests/examples/test_languages.py --durations=0 $(PYTEST_ARGS)
+
+# Drills every pair of policy and system at every crash point, some twenty minutes; `make test` does the most telling.
+# Some of them: make pairs PAIRS="offset-ledger@sqlite mail"
+pairs: $(READY)
+	$(BIN)/python tests/effects/pairs $(PAIRS)
 
 fix: $(READY)
 	$(BIN)/ruff check --fix

@@ -255,6 +255,20 @@ def test_mail_is_kept_and_counted_by_its_header(tmp_path: Path) -> None:
     world.remove()
 
 
+@pytest.mark.parametrize(("stand_in", "kept"), [("honours-keys", 1), ("accepts", 2)])
+def test_mail_with_the_same_message_id_is_kept_once_where_ids_are_honoured(
+    tmp_path: Path, stand_in: str, kept: int
+) -> None:
+    world = make({"system": "smtp", "identity": "header:x-event", "stand_in": stand_in}, tmp_path)
+    url = urlsplit(where(world))
+    with smtplib.SMTP(url.hostname or "", url.port or 0, local_hostname="here.invalid") as client:
+        for _ in range(2):
+            client.sendmail("a@here.invalid", ["b@here.invalid"], "X-Event: e1\nMessage-ID: <1@here.invalid>\n\nHi")
+            client.sendmail("a@here.invalid", ["b@here.invalid"], "X-Event: e2\n\nHi")
+    assert world.seen([]).counts == {"e1": kept, "e2": 2}, "one without an id is never known again"
+    world.remove()
+
+
 # ---- declarations
 
 

@@ -15,7 +15,7 @@ StandIn = Literal["honours-keys", "ignores-keys", "forgets-keys", "accepts"]
 SQL_SYSTEMS = frozenset({"postgresql", "mysql", "sqlite"})
 STAND_INS: dict[str, tuple[StandIn, ...]] = {
     "http": ("honours-keys", "ignores-keys", "forgets-keys"),
-    "smtp": ("accepts",),
+    "smtp": ("accepts", "honours-keys"),
 }
 """By system, what a stand-in of ours may be; the others have real servers."""
 

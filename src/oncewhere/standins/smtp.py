@@ -43,11 +43,14 @@ class SmtpStandIn:
     Attributes:
         delay_s: seconds until it answers the end of a mail.
         fail_every: every nth mail is refused with 451 and not kept; 0: none.
+        honours_ids: a mail whose Message-ID it has kept before is accepted, and not kept again.
     """
 
     delay_s: float = 0.0
     fail_every: int = 0
+    honours_ids: bool = False
     _mails: list[Mail] = field(default_factory=list)
+    _known: set[bytes] = field(default_factory=set)
     _count: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -60,6 +63,7 @@ class SmtpStandIn:
         """Forgets everything."""
         with self._lock:
             self._mails.clear()
+            self._known.clear()
             self._count = 0
 
     def connection(self) -> SMTP:
@@ -74,7 +78,12 @@ class SmtpStandIn:
                 return "451 4.3.0 Try again later"
             if len(self._mails) == MAX_MAILS:
                 return "452 4.3.1 Too many mails"
-            self._mails.append(_mail(envelope))
+            mail = _mail(envelope)
+            own = dict(mail.headers).get("message-id") if self.honours_ids else None
+            if own is None or own not in self._known:
+                self._mails.append(mail)
+            if own is not None:
+                self._known.add(own)
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
         return "250 2.0.0 Kept"

@@ -17,6 +17,7 @@ from .wire_view import seen_on_the_wire
 from .world import Address, Server
 
 PORTS = {"smtp": 25, "smtps": 465}
+HONOURS_KEYS = "honours-keys"
 LOOPBACK = "127.0.0.1"
 
 
@@ -40,7 +41,11 @@ class SmtpWorld:
         self._url: ServerUrl | None = None if dsn is None else parse(dsn, name, PORTS)
         self._host: Host | None = None
         self._port = 0
-        self._stand_in = SmtpStandIn(delay_s=effect.delay_ms / 1000, fail_every=effect.fail_every)
+        self._stand_in = SmtpStandIn(
+            delay_s=effect.delay_ms / 1000,
+            fail_every=effect.fail_every,
+            honours_ids=effect.stand_in == HONOURS_KEYS,
+        )
 
     def reset(self) -> Server:
         """The stand-in forgets everything; of the user's own nothing is changed."""

@@ -1,0 +1,1 @@
+-- Nothing: the processor makes its own tables.

@@ -1,0 +1,164 @@
+"""One small processor for every pair of policy and system: `python processor.py PLACE=POLICY …`, drilled as it is.
+
+Each event has one effect at each place that is named, in that order, and gives one output, which holds what the effects
+returned. A receipt is new each time that an effect is executed: an output that was made of anything but the recorded
+one does not agree with its row.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import urllib.request
+import uuid
+from email.message import EmailMessage
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from oncewhere import (
+    AtLeastOnce,
+    AtMostOnce,
+    DedupeTable,
+    EffectInDoubt,
+    Function,
+    Http,
+    IdempotencyKey,
+    MySql,
+    OffsetLedger,
+    OutcomeUnknown,
+    Postgres,
+    Processor,
+    Record,
+    Smtp,
+    Sqlite,
+    Transaction,
+    UniqueConstraint,
+    effect,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oncewhere.effects.effect import Effect
+    from oncewhere.effects.policy import Policy
+
+IN_DOUBT = "in doubt"
+UNIQUE = {"postgresql": "done_pkey", "mysql": "PRIMARY", "sqlite": "done.event_id"}
+
+
+class Event(msgspec.Struct, frozen=True):
+    """What comes in."""
+
+    event_id: str
+
+
+def address(place: str) -> str:
+    """Where a place is, as the drill tells it."""
+    return os.environ[place.upper()]
+
+
+def claims() -> Any:
+    """The database that keeps calls outside transactions."""
+    return Sqlite(address("claims"), name="claims", policy=OffsetLedger(), steps=address("claims_steps"))
+
+
+POLICIES: dict[str, Callable[[str], Policy]] = {
+    "offset-ledger": lambda _: OffsetLedger(),
+    "dedupe-table": lambda _: DedupeTable("processed_event"),
+    "unique-constraint": lambda place: UniqueConstraint(UNIQUE[place]),
+    "idempotency-key": lambda _: IdempotencyKey(),
+    "recorded-answers": lambda _: IdempotencyKey(answers=claims()),
+    "at-most-once": lambda _: AtMostOnce(claims=claims()),
+    "at-least-once": lambda _: AtLeastOnce(acknowledged="a control: what happens twice must be seen"),
+}
+PLACES: dict[str, Callable[[Policy], Any]] = {
+    "postgresql": lambda policy: Postgres(address("postgresql"), name="postgresql", policy=policy),
+    "mysql": lambda policy: MySql(address("mysql"), name="mysql", policy=policy),
+    "sqlite": lambda policy: Sqlite(
+        address("sqlite"), name="sqlite", policy=policy, steps=os.environ.get("SQLITE_STEPS")
+    ),
+    "gateway": lambda policy: Http(address("gateway"), name="gateway", policy=policy),
+    "mail": lambda policy: Smtp(address("mail"), name="mail", policy=policy, domain="bank.example"),
+    "machine": lambda policy: Function("machine", policy=policy),
+}
+
+
+def on(connection: Any, statement: str, *parameters: str) -> list[tuple[Any, ...]]:
+    """One statement, whatever the driver."""
+    cursor = connection.cursor()
+    marks = statement.replace("%s", "?") if type(connection).__module__ == "sqlite3" else statement
+    cursor.execute(marks, parameters)
+    return list(cursor.fetchall()) if cursor.description else []
+
+
+def insert(connection: Any, event_id: str) -> str:
+    receipt = uuid.uuid4().hex
+    on(connection, "insert into done (event_id, receipt) values (%s, %s)", event_id, receipt)
+    return receipt
+
+
+def read_back(connection: Any, event_id: str) -> str:
+    return str(on(connection, "select receipt from done where event_id = %s", event_id)[0][0])
+
+
+def charge(http: Any, event_id: str) -> str:
+    return str(http.post("/charges", json={"event_id": event_id}).json()["status"])
+
+
+def notify(mailer: Any, event_id: str) -> str:
+    message = EmailMessage()
+    message["From"], message["To"] = "bank@bank.example", "customer@bank.example"
+    message["Subject"] = f"Payment {event_id}"
+    message.set_content("It is settled.")
+    mailer.send(message)
+    return "sent"
+
+
+def call(key: str, event_id: str) -> str:
+    """What an SDK would do: a request with the key."""
+    request = urllib.request.Request(
+        f"{address('machine')}/charges",
+        msgspec.json.encode({"event_id": event_id}),
+        {"Content-Type": "application/json", "Idempotency-Key": key},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return str(msgspec.json.decode(answer.read())["status"])
+    except OSError as error:
+        raise OutcomeUnknown(str(error)) from error
+
+
+EFFECTS: dict[str, Callable[..., str]] = {"gateway": charge, "mail": notify, "machine": call}
+
+
+def declared(place: str, policy: str) -> Effect[..., str]:
+    done = read_back if policy == "unique-constraint" else None
+    return effect(PLACES[place](POLICIES[policy](place)), name=f"at_{place}", done=done)(EFFECTS.get(place, insert))
+
+
+def main(pairs: list[str]) -> None:
+    effects = {place: declared(place, policy) for place, _, policy in (pair.partition("=") for pair in pairs)}
+    app = Processor(
+        {"bootstrap.servers": address("kafka")},
+        group_id="pairs",
+        transactional_id="pairs-0",
+        max_batch_records=3,
+        commit_interval_ms=500,  # full batches, so that each run is like the others
+    )
+
+    @app.consume("pairs-in", Event, identity="event_id", effects=list(effects.values()))
+    def on_event(record: Record[Event], tx: Transaction) -> None:
+        said = {"event_id": record.value.event_id}
+        for place, act in effects.items():
+            try:
+                said[place] = tx.run(act, record.value.event_id)
+            except EffectInDoubt:
+                said[place] = IN_DOUBT
+        tx.produce("pairs-out", said, key=record.key)
+
+    app.run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
