@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from crossing_script import Wire
 
-from oncewhere.drill.itinerary import ALIKE, REPEATS, REST, PointSet, boundaries, plan_itinerary
+from oncewhere.drill.itinerary import ALIKE, REPEATS, REST, PointSet, boundaries, plan_itinerary, point_again
 from oncewhere.drill.points import CrashPoint, NamedCrash, Phase
 from oncewhere.errors import InconclusiveError
 
@@ -111,3 +111,35 @@ def test_nothing_is_left_out_unsaid(points: PointSet) -> None:
     assert len({p.id for p in found.points}) == len(found.points)
     assert [p.name for p in found.points[:3]] == list(NamedCrash)
     assert (REST in found.left_out) is (points is PointSet.MISSION)
+
+
+def test_the_part_of_a_point_is_found_in_a_run_with_fewer_intervals_and_other_batches() -> None:
+    many, few = Wire(), Wire()
+    for _ in range(7):
+        many.commit_interval(effects=5)
+    for _ in range(3):
+        few.commit_interval(effects=9)
+    chosen = plan_itinerary(many.sightings, PointSet.BOUNDARIES, has_effects=True)
+    moved = {
+        point.id: found.id
+        for point in chosen.points
+        if (found := point_again(chosen.roles[point.id], point, few.sightings)) is not None
+    }
+    assert len(moved) == len(chosen.points)
+    assert moved["kafka.EndTxn.7.1.before"] == "kafka.EndTxn.3.1.before"
+    assert moved["bank.commit.1.1.replied"] == "bank.commit.1.1.replied"
+    assert moved["bank.commit.4.3.before"] == "bank.commit.2.5.before"
+    assert moved["bank.commit.4.5.before"] == "bank.commit.2.9.before"
+
+
+def test_a_part_that_another_run_does_not_have_is_not_invented() -> None:
+    wire, other = Wire().asked("kafka", "InitProducerId"), Wire()
+    for number in range(5):
+        wire.request("audit", "write") if number == 3 else None
+        wire.commit_interval()
+        other.commit_interval()
+    chosen = plan_itinerary(wire.sightings, PointSet.BOUNDARIES, has_effects=True)
+    (point,) = [p for p in chosen.points if p.id == "audit.write.4.1.before"]
+    assert point_again(chosen.roles[point.id], point, other.sightings) is None
+    assert point_again(chosen.roles[point.id], point, wire.sightings) == point
+    assert point_again(chosen.roles[point.id], point, ()) is None

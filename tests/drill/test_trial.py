@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from oncewhere.drill import Choice, Drill, DrillResult, Keyword, NamedCrash, Servers, Verdict, load
+from oncewhere.drill import Choice, Drill, DrillResult, Keyword, NamedCrash, PointSet, Servers, Verdict, load
 from oncewhere.drill.history import Happened, Wire, read
 from oncewhere.errors import ConfigurationError, InconclusiveError
 
@@ -121,6 +121,21 @@ def test_where_there_are_fewer_commits_than_in_the_clean_run_an_earlier_one_is_c
     assert trial.folder.endswith("/after-effect-2")
     assert trial.point is not None
     assert trial.point.interval == 2
+
+
+def test_a_point_that_a_run_did_not_come_by_is_crashed_where_that_run_shows_its_part(
+    tmp_path: Path, kafka: KafkaServer, postgres: PostgresServer
+) -> None:
+    result = drill(
+        declare(tmp_path, "commits-more-rarely"), kafka, postgres, "EndTxn and before", points=PointSet.BOUNDARIES
+    )
+    (version,) = result.versions
+    assert version.coverage is not None
+    assert version.coverage.not_reached == 0
+    again = [trial for trial in version.crashes if trial.tries > 1]
+    assert again, "the clean run had twice as many intervals: its last cannot be found at its address"
+    for trial in version.crashes:
+        assert {f.place: f.verdict for f in trial.findings} == {"bait-out": ONCE, "bank": DUPLICATE}
 
 
 @pytest.mark.parametrize("bug", ["hangs-after-restart", "dies-after-restart"])

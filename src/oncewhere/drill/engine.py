@@ -19,21 +19,22 @@ from .declaration import Declaration, Version
 from .events import DrillBegan, DrillEnded, Listener, PlansMade, TrialBegan, TrialJudged, VersionJudged
 from .inputs import Input
 from .intervals import is_effect_commit
-from .itinerary import Itinerary, PointSet, boundaries, plan_itinerary
+from .itinerary import Itinerary, PointSet, Sighting, boundaries, plan_itinerary, point_again
 from .judging import unjudged
 from .lane import Lanes, Servers
 from .points import CrashPoint, NamedCrash
 from .result import Coverage, DrillResult, TrialResult, VersionResult
+from .role import Role
 from .scenario import CLEAN, Plan, Step
 from .scenarios import SCENARIOS, SECOND_CRASH, Clean
 from .trial import Trial
 
-TRIES = 2
-"""A point that is not reached is tried once more: how records are batched depends on time."""
-NAMED_TRIES = 4
-"""A named crash that is not reached is tried again half as far, down to the first commit interval.
+TRIES = 4
+"""How often a point is tried that is not reached: how records are batched depends on time.
 
-A processor that commits by time has fewer intervals in one run than in the other, and each of them shows the same.
+A run that did not come by a point shows where the request is that plays the same part in it, and there the next try
+waits. A named crash is tried again half as far, down to the first commit interval: a processor that commits by time has
+fewer intervals in one run than in the other, and each of them shows the same.
 """
 STOPPED = "not started after the first violation"
 OUT_OF_TIME = "not started within the time limit"
@@ -79,6 +80,7 @@ class Drill:
         self._control = control
         self._lanes = Lanes(servers, declaration.folder, recreate_topics=recreate_topics)
         self._inputs: dict[str, tuple[Input, ...]] = {}
+        self._roles: dict[tuple[str, str], Role] = {}
         self._began_s = time.monotonic()
         self._violated = False
 
@@ -168,6 +170,7 @@ class Drill:
     async def _clean(self, version: Version) -> tuple[TrialResult, Itinerary, Clean]:
         result, trial = await self._trial(version, CLEAN, CLEAN.label)
         found = plan_itinerary(trial.sightings, self._choice.points, has_effects=_are_seen(version, trial))
+        self._roles |= {(version.name, id_): role for id_, role in found.roles.items()}
         points = tuple(p for p in found.points if self._choice.takes(version.name, p))
         if not points and len(self._versions) == 1:
             raise self._nothing_chosen(version, trial, found)
@@ -210,11 +213,13 @@ class Drill:
     async def _crash(self, version: Version, plan: Plan) -> TrialResult | str:
         """Tries a plan until its point is reached, a few times at most; or says why it was not started."""
         result: TrialResult | None = None
-        named = any(step.point.name for step in plan.steps)
-        for number in range(1, (NAMED_TRIES if named else TRIES) + 1):
-            name = plan.label if number == 1 else f"{plan.label}-{number}"
+        first = plan
+        shown: tuple[Sighting, ...] = ()
+        for number in range(1, TRIES + 1):
+            name = first.label if number == 1 else f"{first.label}-{number}"
             try:
-                result, _ = await self._trial(version, plan, name)
+                result, trial = await self._trial(version, plan, name)
+                shown = tuple(trial.sightings)
             except _NotStartedError as reason:
                 if result is None:
                     return str(reason)
@@ -224,7 +229,7 @@ class Drill:
             result = dataclasses.replace(result, tries=number)
             if result.reached:
                 break
-            plan = _half_as_far(plan)
+            plan = self._elsewhere(version, first, _half_as_far(plan), shown)
         assert result is not None  # noqa: S101  # TRIES is at least 1
         self._tell(TrialJudged(version=version.name, trial=result))
         return result
@@ -252,6 +257,22 @@ class Drill:
         if plan.is_clean:
             self._tell(TrialJudged(version=version.name, trial=result))
         return result, trial
+
+    def _elsewhere(self, version: Version, first: Plan, plan: Plan, shown: Sequence[Sighting]) -> Plan:
+        """The plan for the next try, after a run that did not come by its point.
+
+        Args:
+            version: what is drilled.
+            first: the plan of the first try.
+            plan: that of the next one, where its point plays no part that is known.
+            shown: every message of the run.
+        """
+        if len(first.steps) != 1 or first.steps[0].point.name:
+            return plan
+        (step,) = first.steps
+        role = self._roles.get((version.name, step.point.id))
+        point = None if role is None else point_again(role, step.point, shown)
+        return plan if point is None else dataclasses.replace(plan, steps=(dataclasses.replace(step, point=point),))
 
     def _why_not(self) -> str | None:
         if self._violated and self._choice.stop_at_first:

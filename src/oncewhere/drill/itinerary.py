@@ -17,6 +17,7 @@ from oncewhere.wire.message import Direction, Message
 
 from .intervals import Address, Addresses, is_effect_commit
 from .points import CrashPoint, NamedCrash, Phase
+from .role import Cast, Role
 
 
 class PointSet(StrEnum):
@@ -78,12 +79,14 @@ class Itinerary:
 
     Attributes:
         points: in the order in which they are visited; named ones first.
+        roles: by a point's id, its part in the run that was recorded, where it plays one.
         recorded: how many boundary points the clean run had.
         left_out: why, and how many of them are not visited.
     """
 
     points: tuple[CrashPoint, ...]
     recorded: int
+    roles: Mapping[str, Role] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -133,7 +136,29 @@ def plan_itinerary(sightings: Sequence[Sighting], points: PointSet, *, has_effec
         else:
             left_out[why_not] = left_out.get(why_not, 0) + len(new)
     recorded = sum(len(boundary.phases) for boundary in crossed)
-    return Itinerary(points=tuple(chosen), recorded=recorded, left_out=left_out)
+    return Itinerary(points=tuple(chosen), recorded=recorded, roles=_roles(crossed), left_out=left_out)
+
+
+def point_again(role: Role, point: CrashPoint, sightings: Iterable[Sighting]) -> CrashPoint | None:
+    """The point that plays a part in another run of the processor.
+
+    Args:
+        role: the part.
+        point: that plays it in the run in which it was chosen.
+        sightings: every message of the other run, in the order of the wire.
+
+    Returns:
+        The point; None where no request of that run plays the part.
+    """
+    crossed = boundaries(sightings)
+    address = cast_of(crossed).find(role) if crossed else None
+    return None if address is None else CrashPoint.at(address, point.system, point.phase)
+
+
+def _roles(crossed: Sequence[Boundary]) -> dict[str, Role]:
+    cast = cast_of(crossed)
+    played = {boundary: cast.role(boundary.address) for boundary in crossed}
+    return {point.id: role for boundary, role in played.items() if role for point in _points_at(boundary)}
 
 
 def mission_points(crossed: Sequence[Boundary], *, has_effects: bool) -> tuple[CrashPoint, ...]:
@@ -188,29 +213,16 @@ def _with_reasons(crossed: Sequence[Boundary], points: PointSet) -> Iterable[tup
         case PointSet.MISSION:
             return ((boundary, REST) for boundary in crossed)
         case PointSet.BOUNDARIES:
-            return _where_it_differs(crossed)
+            cast = cast_of(crossed)
+            return ((boundary, _why_not(boundary, cast)) for boundary in crossed)
 
 
-def _where_it_differs(crossed: Sequence[Boundary]) -> Iterable[tuple[Boundary, str | None]]:
-    counts: dict[tuple[int, str, str], int] = {}
-    shapes: dict[int, set[tuple[str, str]]] = {}
-    for boundary in crossed:
-        address = boundary.address
-        counts[address.interval, address.place, address.kind] = address.nth
-        shapes.setdefault(address.interval, set()).add((address.place, address.kind))
-    whole = [b.address.interval for b in crossed if b.commits] or list(shapes)
-    middle = whole[len(whole) // 2]
-    visited = {middle, whole[0], whole[-1]}
-    known = {frozenset(shapes[number]) for number in visited}
-    for number, shape in shapes.items():
-        if frozenset(shape) not in known:
-            known.add(frozenset(shape))
-            visited.add(number)
-    for boundary in crossed:
-        address = boundary.address
-        total = counts[address.interval, address.place, address.kind]
-        wanted = {1, (total + 1) // 2, total} if address.interval == middle else {1}
-        if address.interval not in visited:
-            yield boundary, ALIKE
-        else:
-            yield boundary, None if address.nth in wanted else REPEATS
+def cast_of(crossed: Sequence[Boundary]) -> Cast:
+    """The parts of a recorded run."""
+    return Cast([b.address for b in crossed], [b.address.interval for b in crossed if b.commits])
+
+
+def _why_not(boundary: Boundary, cast: Cast) -> str | None:
+    if cast.alike(boundary.address):
+        return ALIKE
+    return REPEATS if cast.role(boundary.address) is None else None
