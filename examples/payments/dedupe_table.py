@@ -14,7 +14,10 @@ from payments import PaymentAuthorized
 
 bank = Postgres(os.environ["DATABASE_URL"], name="bank", policy=DedupeTable("processed_event", column="event_id"))
 app = Processor(
-    {"bootstrap.servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"]},
+    {
+        "bootstrap.servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"],
+        "transaction.timeout.ms": 12_000,  # readers wait no longer for an instance that died and never came back
+    },
     group_id="settlement",
     transactional_id=f"settlement-{os.environ.get('INSTANCE', '0')}",
     max_batch_records=20,

@@ -16,7 +16,10 @@ from settlement import settle
 
 db = psycopg.connect(os.environ["DATABASE_URL"])
 app = Processor(
-    {"bootstrap.servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"]},
+    {
+        "bootstrap.servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"],
+        "transaction.timeout.ms": 12_000,  # readers wait no longer for an instance that died and never came back
+    },
     group_id="settlement",
     transactional_id=f"settlement-{os.environ.get('INSTANCE', '0')}",
     max_batch_records=20,

@@ -71,7 +71,14 @@ def main() -> None:
         }
     )
     name = f"settlement-{os.environ.get('INSTANCE', '0')}"
-    producer = Producer({"bootstrap.servers": servers, "transactional.id": name, "retry.backoff.ms": 1})
+    producer = Producer(
+        {
+            "bootstrap.servers": servers,
+            "transactional.id": name,
+            "transaction.timeout.ms": 12_000,
+            "retry.backoff.ms": 1,
+        }
+    )
     producer.init_transactions()
     consumer.subscribe(["payment-authorized"])
     db = psycopg.connect(os.environ["DATABASE_URL"])
