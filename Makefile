@@ -9,7 +9,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: drill test check unit fix lock bench soak languages pairs clean
+.PHONY: drill test check unit fix lock bench soak languages pairs sweeps clean
 
 drill: $(READY)
 	@$(BIN)/oncewhere drill examples/payments
@@ -39,6 +39,11 @@ languages: $(READY)
 # Some of them: make pairs PAIRS="offset-ledger@sqlite mail"
 pairs: $(READY)
 	$(BIN)/python tests/effects/pairs $(PAIRS)
+
+# Sweeps every example that is built, three times each, and says where the runs differ: about an hour, ten minutes a sweep
+# at most. One example: make sweeps SWEEP_ARGS="examples/go --runs 2"
+sweeps: $(READY)
+	$(BIN)/python tools/sweeps.py $(SWEEP_ARGS)
 
 fix: $(READY)
 	$(BIN)/ruff check --fix
