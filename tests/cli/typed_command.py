@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 PAYMENTS = Path(__file__).parents[2] / "examples" / "payments"
@@ -28,6 +29,15 @@ def run(folder: Path, cache: Path, *arguments: str) -> subprocess.CompletedProce
         timeout=END_LIMIT_S,
         check=False,
     )
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What a command did in this very process."""
+
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 def alive(mark: str) -> list[str]:

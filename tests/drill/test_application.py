@@ -77,7 +77,7 @@ def test_what_the_object_says_need_not_be_said_twice(folder: Path) -> None:
         "bank": ("postgresql", "dedupe-table", None),
         "gateway": ("http", "idempotency-key", "honours-keys"),
     }
-    assert processor.command == ["{python}", "-m", "oncewhere", "run", "settlement:app"]
+    assert processor.command == ["{python}", "-m", "oncewhere", "run", "--instances", "1", "settlement:app"]
     assert processor.environment == {
         "ONCEWHERE_AT_kafka": "{kafka}",
         "ONCEWHERE_AT_bank": "{bank}",

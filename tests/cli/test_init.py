@@ -1,0 +1,158 @@
+"""`oncewhere init`: what a project tells is not asked, and what is written is a declaration that loads."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+from typed_command import command
+
+from oncewhere.drill import load
+from oncewhere.project import survey
+from oncewhere.project.variables import read
+
+POM = "<project><groupId>x</groupId><artifactId>settlement</artifactId><version>1.2</version></project>"
+COMPOSE = """
+services:
+  settlement:
+    build: .
+    environment:
+      KAFKA_BOOTSTRAP_SERVERS: kafka:9092
+      DATABASE_URL: jdbc:postgresql://db:5432/bank
+      DATABASE_USER: bank
+      DATABASE_PASSWORD: secret
+      LOG_LEVEL: info
+  db:
+    image: postgres:18
+    environment: [POSTGRES_PASSWORD=x, KAFKA_BROKERS=other:9092]
+"""
+SCHEMA = """
+-- what was settled
+create table if not exists settlement (
+  event_id varchar(64) not null, -- the event
+  amount numeric(14, 2)
+);
+"""
+TOPICS = ("--input", "payment-authorized", "--output", "payment-settled")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "pom.xml").write_text(POM)
+    (tmp_path / "compose.yaml").write_text(COMPOSE)
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db" / "schema.sql").write_text(SCHEMA)
+    return tmp_path
+
+
+def test_what_the_project_tells_stands_in_the_declaration(project: Path, typed) -> None:
+    done = typed("init", "--yes", *TOPICS)
+    assert done.returncode == 0, done.stderr
+    assert "Looked at pom.xml, compose.yaml." in done.stderr
+    assert done.stdout.splitlines()[-1] == "Next: oncewhere drill ."
+    (version,) = load(project).versions.values()
+    assert version.processor.command == ["java", "-jar", "target/settlement-1.2.jar"]
+    assert version.processor.environment == {
+        "KAFKA_BOOTSTRAP_SERVERS": "{kafka}",
+        "DATABASE_URL": "jdbc:postgresql://{bank.host}:{bank.port}/{bank.database}",
+        "DATABASE_USER": "{bank.user}",
+        "DATABASE_PASSWORD": "{bank.password}",
+    }
+    bank = version.effects["bank"]
+    assert (bank.system, bank.schema) == ("postgresql", "db/schema.sql")
+    assert bank.observe == "select event_id, count(*) from settlement group by event_id"
+    assert "secret" not in (project / "oncewhere.toml").read_text(), "a secret of the project is not copied"
+    assert len((project / "inputs.jsonl").read_text().splitlines()) == 60
+
+
+def test_a_declaration_is_not_written_over(project: Path, typed) -> None:
+    assert typed("init", "--yes", *TOPICS).returncode == 0
+    again = typed("init", "--yes", *TOPICS)
+    assert (again.returncode, "exists already" in again.stderr) == (2, True)
+    assert typed("init", "--yes", "--force", *TOPICS).returncode == 0
+
+
+def test_what_nobody_says_is_asked_for_by_its_flag(project: Path, typed) -> None:
+    done = typed("init", "--yes")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--input" in done.stderr
+    assert not (project / "oncewhere.toml").exists()
+
+
+def test_on_a_terminal_the_rest_is_asked(project: Path) -> None:
+    ours, theirs = pty.openpty()
+    os.write(ours, b"\npayment-authorized\npayment-settled\n\nevent_id\ndedupe-table\n")
+    done = subprocess.run(
+        command("init"), cwd=project, stdin=theirs, capture_output=True, text=True, timeout=60, check=False
+    )
+    os.close(ours)
+    assert done.returncode == 0, done.stderr
+    (version,) = load(project).versions.values()
+    assert (version.processor.group, version.effects["bank"].policy) == (project.name, "dedupe-table")
+
+
+def test_a_processor_written_with_the_library_is_found(tmp_path: Path, typed) -> None:
+    (tmp_path / "settlement.py").write_text(
+        "from oncewhere import OffsetLedger, Postgres, Processor, effect\n"
+        "bank = Postgres('postgresql://prod/bank', name='bank', policy=OffsetLedger())\n"
+        "app = Processor({'bootstrap.servers': 'prod:9092'}, group_id='settlement', transactional_id='settlement-0')\n"
+        "@effect(bank)\n"
+        "def settle(db, value: bytes) -> None: ...\n"
+        "@app.consume('payment-authorized', bytes)\n"
+        "def handle(record, tx):\n"
+        "    tx.run(settle, record.value)\n"
+        "    tx.produce('payment-settled', record.value)\n"
+    )
+    (tmp_path / "schema.sql").write_text(SCHEMA)
+    done = typed("init", "--yes")
+    assert done.returncode == 0, done.stderr
+    (version,) = load(tmp_path).versions.values()
+    assert (version.processor.group, version.processor.output) == ("settlement", ["payment-settled"])
+    assert version.effects["bank"].policy == "offset-ledger"
+
+
+def test_the_demonstration_stands_ready(tmp_path: Path, typed) -> None:
+    done = typed("init", "--demo")
+    assert done.returncode == 0, done.stderr
+    assert "Next: cd payments && oncewhere drill" in done.stdout
+    assert list(load(tmp_path / "payments").versions) == ["naive", "skip", "dedupe-table", "offset-ledger", "plain"]
+    assert typed("init", "--demo").returncode == 2, "nothing is written over"
+
+
+ASYNCPG = "postgresql+asyncpg://{bank.user}:{bank.password}@{bank.host}:{bank.port}/{bank.database}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text", "effect"),
+    [
+        ("KAFKA_BROKERS", "a:9092,b:9092", "{kafka}", None),
+        ("DATABASE_URL", "postgresql://u:p@db/bank", "{bank}", "bank"),
+        ("DB_URI", "postgresql+asyncpg://u:p@db/bank", ASYNCPG, "bank"),
+        ("LEDGER_DSN", "mysql://u:p@db/", "{ledger}", "ledger"),
+        ("CACHE_URL", "redis://cache:6379/0", "{cache}", "cache"),
+        ("GATEWAY_URL", "https://gateway.example/v1", "{gateway}", "gateway"),
+        ("KAFKA_URL", "http://proxy.example", "{kafka_place}", "kafka_place"),
+    ],
+)
+def test_an_address_becomes_a_placeholder(name: str, value: str, text: str, effect: str | None) -> None:
+    found = read(name, value)
+    assert found is not None
+    assert (found.text, found.effect) == (text, effect)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("LOG_LEVEL", "info"), ("SCHEMA_REGISTRY_URL", "http://registry:8081"), ("PATH", "/bin:/sbin")]
+)
+def test_what_is_no_address_of_an_effect_stays_as_it_is(name: str, value: str) -> None:
+    assert read(name, value) is None
+
+
+def test_other_builds_tell_their_programs_too(tmp_path: Path) -> None:
+    (tmp_path / "go.mod").write_text("module example.org/pay/settlement\n")
+    assert survey(tmp_path).command == ("./settlement",)
+    (tmp_path / "go.mod").unlink()
+    (tmp_path / "package.json").write_text('{"scripts": {"start": "node dist/main.js"}}')
+    assert survey(tmp_path).command == ("node", "dist/main.js")
