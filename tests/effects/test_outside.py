@@ -8,6 +8,8 @@ import threading
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any, Self
 
+import httpx
+import httpx2
 import pytest
 from aiosmtpd.controller import Controller
 from downstream import DROP_AFTER, DROP_BEFORE, Downstream, running
@@ -96,6 +98,37 @@ def test_a_redelivered_record_sends_the_same_key_and_gets_the_same_answer(gatewa
     assert gateway.keys[0] is not None
     assert gateway.keys[0].startswith('"')
     assert gateway.keys[0].endswith('"')
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2], ids=["httpx", "httpx2"])
+def test_a_client_of_your_own_sends_the_requests_and_stays_open(gateway: Downstream, library: Any) -> None:
+    sent: list[str] = []
+    hooks = {"request": [lambda request: sent.append(request.headers["authorization"])]}
+    with library.Client(base_url=f"{gateway.url}/v1", auth=("me", "secret"), event_hooks=hooks) as client:
+
+        @effect(Http(client, name="gateway", policy=IdempotencyKey(), limits=QUICK))
+        def charge(http: Requests, name: str) -> str:
+            headers = [("x-a", "1"), ("idempotency-key", "not this one")]
+            return str(http.post("charges", json={"charge": name}, headers=headers).json()["receipt"])
+
+        gateway.script = [DROP_AFTER]
+        with Life(charge) as life:
+            assert life.run("c0") == "c0-1"
+        assert not client.is_closed
+    assert len(sent) == 2
+    assert gateway.keys[0] is not None
+    assert gateway.keys == [gateway.keys[0]] * 2
+    assert gateway.done == {"c0": 1}
+
+
+def test_what_is_no_client_is_refused_and_so_are_options_for_one_that_is_made() -> None:
+    for wrong in (httpx.AsyncClient(base_url="http://h"), 5, None):
+        with pytest.raises(ConfigurationError, match=r"cannot send an effect's requests.*httpx2\.Client"):
+            Http(wrong, name="gateway", policy=IdempotencyKey())  # type: ignore[arg-type]
+    with httpx.Client(base_url="http://h") as client, pytest.raises(ConfigurationError, match="client of your own"):
+        Http(client, name="gateway", policy=IdempotencyKey(), options={"auth": ("a", "b")})
+    with httpx.Client() as client, pytest.raises(ConfigurationError, match="is none for HTTP"):
+        Http(client, name="gateway", policy=IdempotencyKey())
 
 
 @pytest.mark.parametrize("cue", [DROP_BEFORE, DROP_AFTER, (500, {}), (503, {}), (409, {}), (429, {})], ids=str)

@@ -1,4 +1,4 @@
-"""HTTP downstreams as places: their driver, httpx; requests with a key out, and what became of each attempt in.
+"""HTTP downstreams as places: requests with a key out, and what became of each attempt in.
 
 The key travels in `Idempotency-Key` as the IETF's draft has it (draft-ietf-httpapi-idempotency-key-header-07): a
 structured-field string. Its answers are understood: 409 says that the first attempt is still being worked on, 422 that
@@ -9,19 +9,11 @@ from __future__ import annotations
 
 import time
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
-
-try:
-    import httpx
-except ModuleNotFoundError as error:  # pragma: no cover - what is installed decides
-    from oncewhere.errors import ConfigurationError as _ConfigurationError
-
-    raise _ConfigurationError(
-        "HTTP effects need httpx, which is not installed.",
-        hint="Install it: pip install 'oncewhere[http]'",
-    ) from error
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 from oncewhere.addresses import address_of
+from oncewhere.effects.http_library import Answer, installed, library_of
 from oncewhere.effects.idempotency import nth_key
 from oncewhere.effects.outside import Means, OutsidePlace, Terms
 from oncewhere.effects.repetition import Limits
@@ -35,7 +27,6 @@ if TYPE_CHECKING:
 TOO_MANY = 429  # RFC 6585: the request was not worked on
 UNSURE = frozenset({408, 500, 502, 503, 504})
 """Answers that do not tell whether the work was done: a gateway may have passed it on, a server failed half-way."""
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class Http(OutsidePlace["Requests"]):
@@ -46,7 +37,9 @@ class Http(OutsidePlace["Requests"]):
     `Retry-After` are waited for, within the limits.
 
     Args:
-        base_url: where it is; paths of requests are relative to it.
+        downstream: where it is: a URL that paths of requests are relative to; or a client of your own, an
+            `httpx2.Client` or `httpx.Client`, with its own `base_url`, timeouts and TLS. A client that is given stays
+            yours to close.
         name: your name for this place, such as `gateway`.
         policy: how duplicates are prevented: `IdempotencyKey()`, `AtMostOnce(claims=bank)` where the downstream has no
             keys, or `AtLeastOnce(acknowledged="why")`. There is no default.
@@ -56,15 +49,16 @@ class Http(OutsidePlace["Requests"]):
         mismatch: status codes that say that the key came with another request before. Leave out (`()`) what your
             downstream uses for something else.
         concurrency: how many requests of `tx.run_each` may be under way at a time; those of one key never are.
-        options: more arguments for `httpx.Client`, such as `{"auth": …, "headers": …, "verify": …}`.
+        options: more arguments for the client that is made of a URL, such as `{"auth": …, "headers": …}`.
 
     Raises:
-        ConfigurationError: the URL is none, the name is empty, or the policy is none that HTTP can honour.
+        ConfigurationError: the URL is none, or the client cannot be used; the name is empty, or the policy is none that
+            HTTP can honour.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing that a downstream may do in its own way
         self,
-        base_url: str,
+        downstream: str | HttpClient,
         *,
         name: str,
         policy: Policy,
@@ -76,14 +70,11 @@ class Http(OutsidePlace["Requests"]):
         options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(name=name, policy=policy, system="http", limits=limits or Limits(), concurrency=concurrency)
-        try:
-            own, url = httpx.URL(base_url), httpx.URL(address_of(name, base_url))
-        except (httpx.InvalidURL, TypeError) as error:
-            raise _no_url(name) from error
-        if url.scheme not in {"http", "https"} or not url.host:
-            raise _no_url(name)
-        # An address that was given from outside is a server's; the path on it stays the code's own.
-        self._base_url = url if url.path != "/" else url.copy_with(path=own.path)
+        self.library = installed() if isinstance(downstream, str) else library_of(downstream)
+        self._client = None if isinstance(downstream, str) else downstream
+        if self._client is not None and options:
+            raise ConfigurationError(f"Place {name!r} has a client of your own.", hint="Give it the options yourself.")
+        self._base_url = _base_url(name, str(getattr(downstream, "base_url", downstream)))
         self._options = dict(options or {})
         self.header = header
         self.in_progress = frozenset(in_progress)
@@ -95,8 +86,25 @@ class Http(OutsidePlace["Requests"]):
 
     def means(self) -> HttpMeans:
         """A client; connections are made when they are needed."""
-        timeout = httpx.Timeout(self.limits.attempt_timeout_s)
-        return HttpMeans(self, httpx.Client(base_url=self._base_url, **{"timeout": timeout, **self._options}))
+        if self._client is None:
+            own = self.library.client(self._base_url, self.limits.attempt_timeout_s, self._options)
+            return HttpMeans(self, own, ours=True)
+        if str(self._client.base_url) != self._base_url:
+            self._client.base_url = self._base_url  # a launcher gave the address
+        return HttpMeans(self, self._client, ours=False)
+
+
+def _base_url(name: str, own: str) -> str:
+    """The URL, checked; where an address was given from outside, that is a server's, and the path stays the code's."""
+    url = address_of(name, own)
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        raise _no_url(name) from error
+    if not usable:
+        raise _no_url(name)
+    return url if parts.path.strip("/") else parts._replace(path=urlsplit(own).path).geturl()
 
 
 def _no_url(name: str) -> ConfigurationError:
@@ -104,12 +112,25 @@ def _no_url(name: str) -> ConfigurationError:
     return ConfigurationError(f"The URL of place {name!r} is none for HTTP.", hint="It has the form https://host/path.")
 
 
-class HttpMeans(Means):
-    """One client."""
+class HttpClient(Protocol):
+    """A client of one of the libraries."""
 
-    def __init__(self, place: Http, client: httpx.Client) -> None:
+    base_url: Any
+
+    def request(self, method: str, url: str, **options: Any) -> Any:
+        """Sends one request."""
+
+    def close(self) -> None:
+        """Closes its connections."""
+
+
+class HttpMeans(Means):
+    """One client, and whether it is ours to close."""
+
+    def __init__(self, place: Http, client: HttpClient, *, ours: bool) -> None:
         self._place = place
         self._client = client
+        self._ours = ours
 
     def given(self, terms: Terms) -> Requests:
         """The requests of one attempt."""
@@ -117,7 +138,8 @@ class HttpMeans(Means):
 
     def close(self) -> None:
         """Closes its connections."""
-        self._client.close()
+        if self._ours:
+            self._client.close()
 
 
 class Requests:
@@ -129,7 +151,7 @@ class Requests:
         terms: on what terms.
     """
 
-    def __init__(self, place: Http, client: httpx.Client, terms: Terms) -> None:
+    def __init__(self, place: Http, client: HttpClient, terms: Terms) -> None:
         self._place = place
         self._client = client
         self._terms = terms
@@ -141,56 +163,59 @@ class Requests:
         """The key of the next request; for downstreams that want it elsewhere than in a header."""
         return nth_key(self._terms.key, self._sent)
 
-    def get(self, url: str, **options: Any) -> httpx.Response:
+    def get(self, url: str, **options: Any) -> Answer:
         """See `request`."""
         return self.request("GET", url, **options)
 
-    def post(self, url: str, **options: Any) -> httpx.Response:
+    def post(self, url: str, **options: Any) -> Answer:
         """See `request`."""
         return self.request("POST", url, **options)
 
-    def put(self, url: str, **options: Any) -> httpx.Response:
+    def put(self, url: str, **options: Any) -> Answer:
         """See `request`."""
         return self.request("PUT", url, **options)
 
-    def patch(self, url: str, **options: Any) -> httpx.Response:
+    def patch(self, url: str, **options: Any) -> Answer:
         """See `request`."""
         return self.request("PATCH", url, **options)
 
-    def delete(self, url: str, **options: Any) -> httpx.Response:
+    def delete(self, url: str, **options: Any) -> Answer:
         """See `request`."""
         return self.request("DELETE", url, **options)
 
-    def request(self, method: str, url: str, **options: Any) -> httpx.Response:
+    def request(self, method: str, url: str, **options: Any) -> Answer:
         """Sends one request with its key, and waits for the answer.
 
         Args:
             method: such as `POST`.
             url: a path, or a whole URL.
-            options: as `httpx.Client.request` takes them.
+            options: as the client's `request` takes them.
 
         Raises:
             NotDone: it certainly was not worked on; the place repeats the effect.
             OutcomeUnknown: nobody knows; the policy says what comes next.
             ReplayError: the downstream has seen this key with another request.
         """
-        headers = httpx.Headers(options.pop("headers", None))
+        library = self._place.library
         if self._terms.keyed:
-            headers[self._place.header] = f'"{self.key}"'  # a string of RFC 8941; a UUID needs no escapes
+            header, given = self._place.header, options.pop("headers", None) or ()
+            pairs = given.items() if hasattr(given, "items") else given
+            kept = [(name, value) for name, value in pairs if str(name).lower() != header.lower()]
+            options["headers"] = [*kept, (header, f'"{self.key}"')]  # a string of RFC 8941; a UUID needs no escapes
         self._sent += 1
         try:
-            answer = self._client.request(method, url, headers=headers, **options)
-        except _NOT_SENT as error:
+            answer: Answer = self._client.request(method, url, **options)
+        except library.not_sent as error:
             raise self._not_done(f"no connection ({type(error).__name__})") from error
-        except httpx.TransportError as error:
+        except library.no_answer as error:
             raise OutcomeUnknown(f"no answer ({type(error).__name__})") from error
-        except httpx.DecodingError as error:
+        except library.undecodable as error:
             raise OutcomeUnknown("an answer that cannot be decoded") from error
         self._judge(answer)
         self._done += 1
         return answer
 
-    def _judge(self, answer: httpx.Response) -> None:
+    def _judge(self, answer: Answer) -> None:
         status, place = answer.status_code, self._place
         asked_s = retry_after_s(answer.headers.get("Retry-After"), now_s=time.time())
         if status == TOO_MANY:
