@@ -15,7 +15,7 @@ import pytest
 from oncewhere.cli.places import cache_folder
 from oncewhere.stack import KafkaServer, MariadbServer, PostgresServer, Stack, ValkeyServer
 
-sys.path.insert(0, str(Path(__file__).parent))  # tests are no package: `kafka3` and `soak` are found here
+sys.path.insert(0, str(Path(__file__).parent))  # tests are no package: `kafka3`, `chromium` and `soak` are found here
 
 from kafka3 import kafka3  # noqa: F401  # a fixture in a file of its own
 

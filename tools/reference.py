@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from oncewhere.drill import SCENARIOS, Phase, Scenario, Verdict
 from oncewhere.drill.checks import CHECKS, HELD
 from oncewhere.drill.scenarios import SECOND_CRASH
+from oncewhere.report.run_schema import run_schema
 from oncewhere.runtime.failures import CONSUMER_HEALS, FAILURES, Treatment
 from oncewhere.runtime.states import TABLE, Call, Outcome, State
 
@@ -150,14 +152,22 @@ def _where(row: Scenario) -> str:
     return f"{'without any, and ' if row.unpointed else ''}{named}{phases}"
 
 
+def run_json() -> str:
+    """The JSON Schema of run.json."""
+    return json.dumps(run_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
 PAGES = {"states.md": states, "failures.md": failures, "verdicts.md": verdicts, "scenarios.md": scenarios}
+DATA = {"run.schema.json": run_json}
+"""Files for machines: without the mark."""
 
 
 def main(arguments: list[str]) -> int:
     """Writes or checks the pages."""
     stale = []
-    for name, page in PAGES.items():
-        path, text = FOLDER / name, MARK + page()
+    texts = {name: MARK + page() for name, page in PAGES.items()} | {name: page() for name, page in DATA.items()}
+    for name, text in texts.items():
+        path = FOLDER / name
         if "--check" in arguments:
             if not path.exists() or path.read_text() != text:
                 stale.append(name)

@@ -15,6 +15,8 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from typed_command import command, none_left, run
 
+from chromium import running_chromium
+
 pytestmark = pytest.mark.servers
 
 END_LIMIT_S = 90.0
@@ -70,6 +72,24 @@ def test_the_whole_demonstration_shows_what_it_must(example: Path, cache: Path) 
         assert not proofs["after-effect"]["offsets_stable"]
         assert proofs["before-effect"]["effects_before"] == 0
         assert proofs["after-commit"]["transactions"]["settlement-0"] in {"CompleteCommit", "PrepareCommit"}
+    the_page_says_the_same(example / ".oncewhere" / "runs" / "latest" / "report.html", broken)
+
+
+def the_page_says_the_same(page_file: Path, broken: dict[tuple[str, str, str], str]) -> None:
+    """In a real browser: the cells of the matrix, and at each violation the messages and records that show it."""
+    with running_chromium() as chromium, chromium.open(page_file) as opened:
+        page = opened.page
+        cells = page.locator("tr.point td.violated .word").all_inner_texts()
+        assert [cell.split()[-1] for cell in cells] == list(broken.values())
+        for row in page.locator("tr.point:has(td.violated)").all():
+            row.click()
+            page.wait_for_function("document.querySelector('.strip .mark.chosen.not-done') !== null")
+            assert page.locator(".strip .crash-label", has_text="SIGKILL").count() == 1
+            assert page.locator(".strip .span:not(.open):not(.aborted)").count() > 0
+            assert "20 " in page.locator("#trial-body details summary").first.inner_text()
+            page.locator("#trial-body details button").first.click()
+            assert page.locator(".strip .mark.joined").count() > 0
+        assert opened.complaints == []
 
 
 def test_a_broken_version_alone_ends_in_one(example: Path, cache: Path) -> None:

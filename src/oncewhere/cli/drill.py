@@ -12,7 +12,18 @@ from rich.console import Console
 
 from oncewhere.drill import CRASH, SCENARIOS, Choice, Declaration, Drill, DrillEvent, Keyword, PointSet, load
 from oncewhere.drill.control import with_control
-from oncewhere.report import DrillProgress, Failures, RunFolder, show_points, show_result, show_scenarios
+from oncewhere.report import (
+    DrillProgress,
+    Failures,
+    ReportKind,
+    RunFolder,
+    default_kinds,
+    github_annotations,
+    parse_kinds,
+    show_points,
+    show_result,
+    show_scenarios,
+)
 
 from .places import project_folder
 from .servers import (
@@ -85,6 +96,13 @@ from .servers import (
     metavar="SECONDS",
     help="Start no further trial after that long; what was not visited is inconclusive.",
 )
+@click.option(
+    "--report",
+    "reports",
+    metavar="KINDS",
+    help="How the result is written, with commas: junit, json, html, github (annotations). Default: junit,json,html, "
+    "and github where GITHUB_ACTIONS is true. run.json is always written.",
+)
 def drill(  # noqa: PLR0913  # one parameter for each option
     path: Path,
     versions: tuple[str, ...],
@@ -101,6 +119,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     inputs_limit: int | None,
     seed: int | None,
     time_limit_s: float | None,
+    reports: str | None,
 ) -> int:
     """Kill a processor at its boundary messages, restart it, and say where the work happened once.
 
@@ -117,11 +136,13 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     oncewhere drill examples/payments naive --points all --list
     oncewhere drill examples/payments dedupe-table --scenario zombie --scenario second-crash
     oncewhere drill examples/payments plain -k "bank.commit and replied" --points boundaries -x
+    oncewhere drill . --report junit,github
     oncewhere drill . -b localhost:9092 --dsn bank=postgresql://me@localhost/postgres
     """  # noqa: D301  # click keeps the lines below \b as they are
     if list_scenarios:
         show_scenarios(Console(highlight=False))
         return 0
+    kinds = default_kinds(os.environ) if reports is None else parse_kinds(reports)
     declaration = load(path)
     chosen = choose_versions(declaration, versions)
     control_name: str | None = None
@@ -144,7 +165,9 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     given = named_dsns(wishes.dsns, chosen)
     if lanes is None or wishes.bootstrap_servers:
         lanes = default_lanes(wishes.bootstrap_servers, given, chosen)
-    folder = RunFolder(project_folder(), declaration.folder.name, declaration=seen_from_here(declaration))
+    folder = RunFolder(
+        project_folder(), declaration.folder.name, declaration=seen_from_here(declaration), reports=kinds
+    )
     progress = DrillProgress(Console(stderr=True, highlight=False))
 
     def tell(event: DrillEvent) -> None:
@@ -173,6 +196,9 @@ def drill(  # noqa: PLR0913  # one parameter for each option
         show_points(found, console)
         return 0
     show_result(result, console, path=str(path))
+    if ReportKind.GITHUB in kinds:
+        for line in github_annotations(result):
+            click.echo(line)
     return result.exit_code
 
 

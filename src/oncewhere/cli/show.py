@@ -1,28 +1,75 @@
-"""`oncewhere show`: a run folder comes in, from this machine or another; what the drill printed is printed again."""
+"""`oncewhere show`: a run folder comes in, from this machine or another; what the drill found is shown again."""
 
 from __future__ import annotations
 
+import webbrowser
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from oncewhere.report import find_run, read_run, show_result
+from oncewhere.errors import ConfigurationError
+from oncewhere.report import compare, find_run, read_run, show_difference, show_result, write_report
 
 from .places import project_folder
 
+LATEST = "latest"
+RUNS_COMPARED = 2
 
-@click.command(short_help="Print an earlier run again.")
-@click.argument("run", metavar="[RUN]", default="latest")
-def show(run: str) -> int:
-    """Print what a drill found, from its folder alone; the exit code is the drill's.
 
-    RUN is a run's folder or name; the newest is taken where none is given.
+@click.command(short_help="Show an earlier run again: in the terminal, as a page, or beside another.")
+@click.argument("runs", metavar="[RUN] [RUN]", nargs=-1)
+@click.option("--html", "html", is_flag=True, help="Write report.html into the run's folder, and print where it is.")
+@click.option("--open", "opening", is_flag=True, help="The same, and open it in the browser.")
+@click.option(
+    "--diff", is_flag=True, help="Say which points and places changed their verdict from one run to the other."
+)
+def show(runs: tuple[str, ...], *, html: bool, opening: bool, diff: bool) -> int:
+    """Show what a drill found, from its folder alone; the exit code is the drill's.
+
+    RUN is a run's folder or name; the newest is taken where none is given. With --diff, the exit code is 1 where
+    something became worse, and 0 otherwise; one RUN is compared with the newest.
 
     \b
     oncewhere show
-    oncewhere show ~/Downloads/2026-11-25T18-25-25Z-payments
+    oncewhere show --open
+    oncewhere show --html ~/Downloads/2026-11-25T18-25-25Z-payments
+    oncewhere show --diff 2026-11-25T18-25-25Z-payments latest
     """  # noqa: D301  # click keeps the lines below \b as they are
-    found = read_run(find_run(project_folder(), str(Path(run).expanduser())))
+    if diff:
+        return _compared(runs)
+    if len(runs) > 1:
+        raise ConfigurationError("One run is shown at a time.", hint="To compare two: oncewhere show --diff RUN1 RUN2")
+    folder = _found(runs[0] if runs else LATEST)
+    if html or opening:
+        return _page(folder, opening=opening)
+    found = read_run(folder)
     show_result(found.result, Console(highlight=False), path=found.path)
     return found.result.exit_code
+
+
+def _found(name: str) -> Path:
+    return find_run(project_folder(), str(Path(name).expanduser()))
+
+
+def _page(folder: Path, *, opening: bool) -> int:
+    try:
+        page = write_report(folder)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The page cannot be written into {folder}: {error.strerror}.",
+            hint="Copy the folder to where you may write, and show it there.",
+        ) from None
+    click.echo(str(page))
+    if opening and not webbrowser.open(page.as_uri()):
+        click.echo("No browser could be started; open the file in one.", err=True)
+    return read_run(folder).result.exit_code
+
+
+def _compared(runs: tuple[str, ...]) -> int:
+    if not 1 <= len(runs) <= RUNS_COMPARED:
+        raise ConfigurationError("Two runs are compared.", hint="Say which: oncewhere show --diff RUN1 RUN2")
+    before, after = (_found(name) for name in (runs if len(runs) == RUNS_COMPARED else (*runs, LATEST)))
+    difference = compare(read_run(before).result, read_run(after).result)
+    show_difference(difference, Console(highlight=False), names=(before.name, after.name))
+    return int(any(change.direction == "worse" for change in difference.changed))

@@ -2,7 +2,8 @@
 
 .oncewhere/runs/<UTC time>-<name>/
     run.json               everything that was found, with versions
-    junit.xml              one case for each crash and place
+    junit.xml              one case for each point
+    report.html            the page for people
     <version>/<crash>/     wire.jsonl (the wire log), life-N.log (the processor's output)
 .oncewhere/runs/latest     the newest run
 """
@@ -19,7 +20,10 @@ from pathlib import Path
 from oncewhere.drill import DrillEnded, DrillEvent, DrillResult
 from oncewhere.errors import ConfigurationError, StackError
 
+from .html import write_report
+from .junit import FILE_NAME as JUNIT_NAME
 from .junit import as_junit
+from .kinds import DEFAULT, ReportKind
 from .run_json import FILE_NAME, encode
 
 LATEST = "latest"
@@ -34,12 +38,22 @@ class RunFolder:
         root: the project's `.oncewhere` folder; made if missing.
         name: what was drilled, as part of the folder's name.
         declaration: where the declaration is, seen from the folder that `root` stands in.
+        reports: what is written beside run.json.
         replay: True for a point of another run: that one stays `latest`, so that its other points are at hand.
     """
 
-    def __init__(self, root: Path, name: str, *, declaration: str = "", replay: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path,
+        name: str,
+        *,
+        declaration: str = "",
+        reports: frozenset[ReportKind] = DEFAULT,
+        replay: bool = False,
+    ) -> None:
         self._runs = root / "runs"
         self._declaration = declaration
+        self._reports = reports
         self._replay = replay
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
         try:
@@ -68,7 +82,10 @@ class RunFolder:
 
     def _write(self, result: DrillResult) -> None:
         (self.path / FILE_NAME).write_bytes(encode(result, self._declaration))
-        ET.ElementTree(as_junit(result)).write(self.path / "junit.xml", encoding="utf-8", xml_declaration=True)
+        if ReportKind.JUNIT in self._reports:
+            ET.ElementTree(as_junit(result)).write(self.path / JUNIT_NAME, encoding="utf-8", xml_declaration=True)
+        if ReportKind.HTML in self._reports:
+            write_report(self.path)
 
     def _point_latest(self) -> None:
         link = self._runs / LATEST

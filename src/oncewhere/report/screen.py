@@ -5,9 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from oncewhere.drill import CRASH, DrillResult, PointSet
+from oncewhere.drill import DrillResult
 
 from .mission_table import show_mission
+from .sentence import is_sweep
 from .sweep_table import show_sweep
 from .words import cell, conclusion, proof
 
@@ -20,12 +21,10 @@ def show_result(result: DrillResult, console: Console, *, path: str = "") -> Non
         console: where it goes; standard output.
         path: what was drilled, as the user named it, for the command that repeats one crash.
     """
-    swept = any(v.coverage is not None and v.coverage.points is not PointSet.MISSION for v in result.versions)
-    plans = [trial.plan for version in result.versions for trial in version.crashes]
-    if not swept and all(plan.scenario == CRASH for plan in plans):
-        show_mission(result, console, path=path)
-    else:
+    if is_sweep(result):
         show_sweep(result, console)
+    else:
+        show_mission(result, console, path=path)
 
 
 def show_trial(result: DrillResult, console: Console) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from oncewhere.drill import Finding, NamedCrash, Verdict, VersionResult
+from oncewhere.drill import CRASH, DrillResult, Finding, NamedCrash, PointSet, Verdict, VersionResult
 
 GAP = {
     NamedCrash.BEFORE_EFFECT: "before the external effect",
@@ -13,6 +13,17 @@ GAP = {
     NamedCrash.AFTER_COMMIT: "after the Kafka commit",
     None: "in the clean run, without any crash",
 }
+
+
+def is_sweep(result: DrillResult) -> bool:
+    """True where more was visited than the named crashes: the answer is then given in numbers."""
+    swept_points = any(v.coverage is not None and v.coverage.points is not PointSet.MISSION for v in result.versions)
+    return swept_points or any(trial.plan.scenario != CRASH for v in result.versions for trial in v.crashes)
+
+
+def answer(result: DrillResult, version: VersionResult) -> str:
+    """The answer about a version, in the form that suits the drill."""
+    return swept(version) if is_sweep(result) else sentence(version)
 
 
 def sentence(result: VersionResult) -> str:

@@ -1,0 +1,55 @@
+"""A drill's result comes in; GitHub's workflow commands go out: an annotation for each distinct violation.
+
+GitHub shows ten errors of a step; so a violation is told once for its place, with the number of points that show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from oncewhere.drill import DrillResult, Finding, TrialResult, Verdict, VersionResult
+from oncewhere.drill.verdict import SEVERITY
+
+
+def github_annotations(result: DrillResult) -> Iterator[str]:
+    """One line each: an error for what is violated, a warning for what is open; in a demonstration, for surprises."""
+    if result.control is not None and not result.control_turned_red:
+        yield _line("error", f"{result.control}: the control did not turn red", "What held proves nothing.")
+    for version in result.versions:
+        name = version.version.name
+        if name == result.control:
+            continue
+        for trials, finding in _distinct(result, version):
+            level = "error" if finding.verdict.violated or result.demonstration else "warning"
+            first = trials[0]
+            title = f"{name}: {finding.verdict} in {finding.place}"
+            where = "the clean run" if first.plan.is_clean else first.plan.label
+            told = [f"At {len(trials)} of {len(version.trials)} trials; for example {where}: {finding.sentence}."]
+            told += finding.chain
+            if not first.plan.is_clean:
+                told.append(f"Again: oncewhere replay {name}/{first.plan.id}")
+            yield _line(level, title, "\n".join(told))
+        for why, number in (version.coverage.skipped if version.coverage else {}).items():
+            yield _line("warning", f"{name}: inconclusive", f"{number} points {why}.")
+
+
+def _distinct(result: DrillResult, version: VersionResult) -> list[tuple[list[TrialResult], Finding]]:
+    surprising = {(name, finding.place) for name, finding, _ in version.surprises}
+    found: dict[tuple[str, Verdict], list[TrialResult]] = {}
+    for trial in version.trials:
+        name = trial.point.name if trial.point else None
+        for finding in trial.findings:
+            if (name, finding.place) in surprising if result.demonstration else finding.verdict is not Verdict.ONCE:
+                found.setdefault((finding.place, finding.verdict), []).append(trial)
+    ordered = sorted(found.items(), key=lambda entry: SEVERITY[entry[0][1]])
+    return [(trials, trials[0].at(place)) for (place, _), trials in ordered]
+
+
+def _line(level: str, title: str, message: str) -> str:
+    name = _escaped(title).replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} title={name}::{_escaped(message)}"
+
+
+def _escaped(text: str) -> str:
+    """As a workflow command wants its text: percent, and the ends of lines, written out."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

@@ -1,0 +1,197 @@
+// Columns come in; the timeline as SVG goes out: lanes for every life, Kafka and every effect, and what happened on them.
+
+const HEAD = 22;
+const FOOT = 20;
+const HEIGHT = { life: 24, place: 80 };
+const MIDDLE = 42;
+
+const STRUCK = { kill: "SIGKILL", terminate: "SIGTERM", stop: "SIGSTOP", cut: "cut off", hold: "held", watch: "point reached" };
+
+function wordOf({ what, fields }) {
+  if (what === "started") return `life ${fields.life}`;
+  if (what === "sprung") return STRUCK[fields.action] || fields.action;
+  if (what === "complete") return "input finished";
+  if (what === "ended") return `life ${fields.life} ended`;
+  return what;
+}
+
+function lanesOf(version, marks, moments) {
+  const lives = [...new Set(moments.filter(({ what }) => what === "started").map(({ fields }) => fields.life))];
+  const effects = version.places.filter(({ system }) => system !== "kafka").map(({ name }) => name);
+  const places = [...new Set(["kafka", ...effects, ...marks.map(({ place }) => place)])];
+  const lanes = [
+    ...lives.map((life) => ({ key: `life ${life}`, name: `life ${life}`, height: HEIGHT.life })),
+    ...places.map((place) => ({ key: place, name: place === "kafka" ? "Kafka" : place, height: HEIGHT.place })),
+  ];
+  let y = HEAD;
+  for (const lane of lanes) {
+    lane.y = y;
+    lane.middle = y + (lane.height === HEIGHT.place ? MIDDLE : lane.height / 2);
+    y += lane.height;
+  }
+  return { lanes, height: y + FOOT, at: (key) => lanes.find((lane) => lane.key === key) };
+}
+
+function positions(columns, marks) {
+  const xs = new Map();
+  for (const column of columns) {
+    const middle = column.x + column.width / 2;
+    if (column.type === "mark") xs.set(column.mark.number, middle);
+    if (column.type === "fold") for (const mark of column.marks) xs.set(mark.number, middle);
+  }
+  return (number) => {
+    const mark = marks[number];
+    if (xs.has(number)) return xs.get(number);
+    return mark && mark.within !== undefined ? xs.get(mark.within) : undefined;
+  };
+}
+
+function draw(timeline, marks, version, view) {
+  const { columns, width, moments } = columnsOf(timeline, marks, view);
+  const layout = lanesOf(version, marks, moments);
+  const place = placer(columns);
+  const xOf = positions(columns, marks);
+  const svg = sv("svg", {
+    width, height: layout.height, viewBox: `0 0 ${width} ${layout.height}`, role: "group",
+    "aria-label": `Timeline: ${count(columns.filter(({ type }) => type === "mark").length, "message")} in the order of the wire`,
+  });
+  for (const lane of layout.lanes) svg.append(sv("line", { class: "lane", x1: 0, x2: width, y1: lane.y, y2: lane.y }));
+  svg.append(
+    drawJoins(timeline, layout, xOf, version),
+    drawSpans(timeline, layout, place, columns, width),
+    drawLives(moments, layout, place, width),
+    drawMoments(columns, layout),
+    ...columns.filter(({ type }) => type === "mark").map(({ mark }) => drawStem(mark, layout, xOf(mark.number))),
+    ...columns.map((column) => drawColumn(column, layout)),
+    drawTimes(columns, layout),
+  );
+  return { svg, layout, columns, xOf };
+}
+
+function drawStem(mark, { at }, x) {
+  const life = at(`life ${mark.life}`);
+  const lane = at(mark.place);
+  if (!life || !lane) return null;
+  const dropped = mark.outcome === "dropped";
+  const y2 = dropped ? (life.middle + lane.middle) / 2 : lane.middle - 9;
+  const stem = sv("line", { class: "stem", x1: x, x2: x, y1: life.middle + 4, y2 });
+  return dropped ? sv("g", {}, stem, sv("line", { class: "crash", x1: x - 5, x2: x + 5, y1: y2, y2 })) : stem;
+}
+
+function shapeOf(mark, x, y) {
+  if (mark.fate === "not done") return sv("rect", { class: "shape", x: x - 8, y: y - 8, width: 16, height: 16, rx: 2 });
+  if (mark.fate === "unknown") return sv("path", { class: "shape", d: `M${x} ${y - 10}l10 10l-10 10l-10 -10z` });
+  return sv("circle", { class: "shape", cx: x, cy: y, r: 8.5 });
+}
+
+function drawMark(mark, x, y) {
+  return sv("g", {
+    class: `mark ${mark.fate.replace(" ", "-")}`, "data-mark": mark.number, role: "button", tabindex: -1, "aria-label": told(mark),
+  },
+  sv("circle", { class: "halo", cx: x, cy: y, r: 11.5 }), shapeOf(mark, x, y),
+  sv("text", { class: "letter", x, y: y + 3.6 }, mark.fate === "unknown" ? "?" : mark.letter),
+  mark.holds ? sv("text", { class: "small", x, y: y + 20, "text-anchor": "middle" }, `+${mark.holds}`) : null);
+}
+
+function drawColumn(column, layout) {
+  const middle = column.x + column.width / 2;
+  if (column.type === "mark") return drawMark(column.mark, middle, layout.at(column.mark.place).middle);
+  if (column.type === "moment") return null;
+  const top = layout.at("kafka").y + 22;
+  const bottom = layout.height - FOOT - 8;
+  const box = { x: column.x + 4, y: top, width: column.width - 8, height: bottom - top, rx: 5 };
+  const centre = (text, line) => sv("text", { x: middle, y: top + 18 + line * 14, "text-anchor": "middle" }, text);
+  if (column.type === "omission") {
+    const total = Object.values(column.omission.fates).reduce((sum, number) => sum + number, 0);
+    return sv("g", { class: "fold" }, sv("rect", box), centre(total.toLocaleString("en"), 0), centre("left out", 1), centre("of this page", 2));
+  }
+  const lines = [count(column.marks.length, "message"), column.groups.size === 1 ? "1 interval" : `${column.groups.size} intervals`, "show"];
+  return sv("g", {
+    class: "fold", role: "button", tabindex: -1, "data-fold": [...column.groups].join(" "),
+    "aria-label": `${lines[0]} in ${lines[1]}, nothing unusual: show them`,
+  }, sv("rect", box), ...lines.map(centre));
+}
+
+function drawMoments(columns, layout) {
+  const group = sv("g", {});
+  for (const column of columns) {
+    if (column.type !== "moment") continue;
+    const struck = column.moment.what === "sprung" || column.moment.what === "broker killed";
+    const x = column.x + column.width / 2;
+    group.append(
+      sv("line", { class: struck ? "crash" : "event", x1: x, x2: x, y1: HEAD - 4, y2: layout.height - FOOT }),
+      sv("text", { class: struck ? "crash-label" : "", x, y: 13, "text-anchor": "middle" }, wordOf(column.moment)),
+    );
+  }
+  return group;
+}
+
+function drawLives(moments, layout, place, width) {
+  const group = sv("g", {});
+  const ends = new Map();
+  for (const { what, fields, t } of moments) {
+    const over = ["killed", "exited", "ended"].includes(what) && fields.life !== undefined && !ends.has(fields.life);
+    if (over) ends.set(fields.life, place(t));
+  }
+  for (const { what, fields, t } of moments) {
+    if (what !== "started") continue;
+    const { middle } = layout.at(`life ${fields.life}`);
+    const x2 = ends.get(fields.life) ?? width - 14;
+    group.append(sv("line", { class: "alive", x1: place(t), x2: Math.max(place(t), x2), y1: middle, y2: middle }));
+    if (ends.has(fields.life)) group.append(sv("text", { class: "crash-label", x: x2 + 5, y: middle + 4 }, "✗"));
+  }
+  return group;
+}
+
+// Kafka's transactions, and those of databases that something went wrong in; the others end in their commit mark.
+function drawSpans(timeline, layout, place, columns, width) {
+  const group = sv("g", {});
+  for (const [where, name, life, began, ended, how] of timeline.spans) {
+    const lane = layout.at(where);
+    if (!lane || (where !== "kafka" && how === "committed")) continue;
+    const hidden = columns.find((column) => column.type === "fold" && timeOf(column) <= began && (ended ?? Infinity) <= lastTimeOf(column));
+    if (hidden) continue;
+    const x1 = place(began) - 9;
+    const x2 = ended === null ? width - 14 : place(ended) + 9;
+    const kind = how.startsWith("committed") ? "" : /^(aborted|rolled)/.test(how) ? "aborted" : "open";
+    group.append(sv("rect", { class: `span ${kind}`, x: x1, y: lane.y + 5, width: Math.max(14, x2 - x1), height: 17, rx: 4 },
+      sv("title", {}, `Transaction ${name}, life ${life}: ${how}`)));
+    const text = `${name}: ${how}`;
+    const room = Math.floor((x2 - x1 - 8) / 6.1);
+    if (room > 5) group.append(sv("text", { class: "small", x: x1 + 5, y: lane.y + 17 }, text.length > room ? `${text.slice(0, room - 1)}…` : text));
+    if (room > 2.5 * text.length) group.append(sv("text", { class: "small", x: x2 - 5, y: lane.y + 17, "text-anchor": "end" }, text));
+  }
+  return group;
+}
+
+function drawJoins(timeline, layout, xOf, version) {
+  const group = sv("g", {});
+  for (const join of timeline.joins) {
+    const lane = layout.at(join.place) || layout.at("kafka");
+    const found = join.bands.map(([, , first, last]) => [xOf(first), xOf(last)]).filter(([x1, x2]) => x1 !== undefined && x2 !== undefined);
+    found.forEach(([x1, x2], number) => {
+      group.append(sv("rect", { class: "band", x: x1 - 12, y: lane.y + 24, width: x2 - x1 + 24, height: lane.height - 40, rx: 6 }));
+      if (number === 0) return;
+      const [from, to] = [(found[number - 1][0] + found[number - 1][1]) / 2, (x1 + x2) / 2];
+      const y = lane.y + lane.height - 15;
+      group.append(sv("path", { class: "tie", d: `M${from} ${y}C${from} ${y + 16} ${to} ${y + 16} ${to} ${y}` }));
+    });
+    if (found.length) {
+      const last = found[found.length - 1];
+      const words = join.verdict === "lost" ? `${join.total} lost` : found.length > 1 ? `${join.total} again` : `${join.total} ${join.verdict}`;
+      group.append(sv("text", { class: "tie-label", x: last[0] - 10, y: lane.y + lane.height - 4 }, words));
+    }
+  }
+  return group;
+}
+
+function drawTimes(columns, layout) {
+  const group = sv("g", {});
+  let free = -1;
+  for (const column of columns) {
+    if (column.x < free || column.type === "omission") continue;
+    group.append(sv("text", { class: "small", x: column.x + 2, y: layout.height - 6 }, seconds(timeOf(column))));
+    free = column.x + 110;
+  }
+  return group;
+}

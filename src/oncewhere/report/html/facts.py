@@ -1,0 +1,135 @@
+"""A run comes in; what the page says of the run itself goes out: the answer, the places, one row for each point."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from oncewhere.drill import CRASH, SCENARIOS, DrillResult, TrialResult, Verdict, VersionResult
+from oncewhere.report.run_json import Run
+from oncewhere.report.sentence import answer
+from oncewhere.report.sweep_table import coverage_lines, spared_lines
+from oncewhere.report.words import STYLE, conclusion, proof
+
+from .masking import masked, shown
+
+
+def run_facts(run: Run, name: str) -> dict[str, Any]:
+    """What stands at the head of the page, and in its table of points.
+
+    Args:
+        run: what was found.
+        name: of the run's folder.
+    """
+    result = run.result
+    return {
+        "name": name,
+        "path": run.path,
+        "duration_s": result.duration_s,
+        "exit_code": result.exit_code,
+        "made_with": run.made_with,
+        "conclusion": conclusion(result)[:-1],
+        "verdicts": {
+            verdict: {"mark": STYLE[verdict][0], "kind": kind_of(verdict), "meaning": verdict.meaning}
+            for verdict in Verdict
+        },
+        "scenarios": {name: scenario.words for name, scenario in SCENARIOS.items()},
+        "versions": [_version(result, version) for version in result.versions],
+        "points": [
+            point_facts(number, trial) for number, version in enumerate(result.versions) for trial in version.trials
+        ],
+    }
+
+
+def kind_of(verdict: Verdict) -> str:
+    """`held`, `violated` or `open`: what a colour stands for."""
+    return "violated" if verdict.violated else "open" if verdict.open else "held"
+
+
+def point_facts(version: int, trial: TrialResult) -> dict[str, Any]:
+    """One row of the table of points."""
+    point = trial.point
+    return {
+        "version": version,
+        "id": trial.plan.id,
+        "label": "no crash" if trial.plan.is_clean else trial.plan.label,
+        "clean": trial.plan.is_clean,
+        "scenario": trial.plan.scenario,
+        "place": point.place if point else "",
+        "kind": point.kind if point else "",
+        "phase": point.phase if point else "",
+        "reached": trial.reached,
+        "verdict": trial.verdict,
+        "at": {finding.place: finding.verdict for finding in trial.findings},
+    }
+
+
+def trial_facts(run: Run, name: str, version: VersionResult, trial: TrialResult) -> dict[str, Any]:
+    """What is said of one trial beside its timeline.
+
+    Args:
+        run: the run that it belongs to.
+        name: of the run's folder, for the command that repeats it.
+        version: what was drilled.
+        trial: the trial.
+    """
+    several = len(run.result.versions) > 1
+    asked = f"{version.version.name}/{trial.plan.id}" if several else trial.plan.id
+    return {
+        "what": _what(trial),
+        "findings": [
+            {
+                "place": finding.place,
+                "verdict": finding.verdict,
+                "sentence": shown(finding.sentence),
+                "check": finding.check,
+                "examples": shown(finding.examples),
+                "chain": [masked(sentence) for sentence in finding.chain],
+            }
+            for finding in trial.findings
+        ],
+        "proofs": [shown(proof(crash)) for crash in trial.crashes],
+        "observations": [shown(observation.sentence) for observation in trial.observations],
+        "replay": "" if trial.plan.is_clean else f"oncewhere replay {shlex.quote(asked)} {shlex.quote(name)}",
+        "folder": trial.folder,
+        "lives": trial.lives,
+        "tries": trial.tries,
+        "reached": trial.reached,
+        "duration_s": trial.duration_s,
+        "phases_s": dict(trial.phases_s),
+    }
+
+
+def _what(trial: TrialResult) -> str:
+    """What was done to the processor, in a sentence."""
+    if trial.plan.is_clean:
+        return "Nothing was done to the processor: this is the clean run."
+    at = "; then ".join(str(step.point) for step in trial.plan.steps)
+    if trial.plan.scenario == CRASH:
+        named = trial.point.name.words if trial.point and trial.point.name else ""
+        return f"Killed {named + ': ' if named else ''}at {at}."
+    scenario = SCENARIOS.get(trial.plan.scenario)
+    words = scenario.words if scenario else trial.plan.scenario
+    return f"{words[:1].upper()}{words[1:]}{f' (at {at})' if at else ''}."
+
+
+def _version(result: DrillResult, version: VersionResult) -> dict[str, Any]:
+    lines: list[str] = []
+    if version.coverage is not None:
+        crashes_only = all(trial.plan.scenario == CRASH for trial in version.crashes)
+        lines = [*coverage_lines(version.coverage, crashes_only=crashes_only), *spared_lines(version)]
+    return {
+        "name": version.version.name,
+        "about": version.version.about,
+        "verdict": version.verdict,
+        "sentence": answer(result, version),
+        "places": [_place(version, place) for place in version.version.places],
+        "coverage": lines,
+        "control": version.version.name == result.control,
+    }
+
+
+def _place(version: VersionResult, place: str) -> Mapping[str, str]:
+    effect = version.version.effects.get(place)
+    return {"name": place, "system": effect.system if effect else "kafka", "policy": effect.policy if effect else ""}

@@ -1,0 +1,193 @@
+"""The page as a person has it: in a real Chromium, from disk, by mouse, by keys and by a screen reader's rules."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from made_run import BANK, BATCH, OUTPUT, make_run
+from playwright.sync_api import Page
+
+from chromium import Chromium, Opened
+
+FIRST_PAINT_LIMIT_S = 20.0
+"""Generous: a loaded machine may be ten times slower than the two seconds that a reader should wait at most."""
+SIZE_LIMIT_BYTES = 25_000_000
+SERIOUS = {"serious", "critical"}
+HOSTILE = "</script><img src=x onerror=\"document.title='pwned'\"><!--<script>document.title='pwned'</script>"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("project"), points=6, names=("naive", "sound"))
+
+
+def verdicts_of(run: Path) -> Counter[tuple[str, str]]:
+    found = json.loads((run / "run.json").read_text())
+    return Counter((f["place"], f["verdict"]) for v in found["versions"] for t in v["trials"] for f in t["findings"])
+
+
+def shown(page: Page) -> Counter[tuple[str, str]]:
+    """By place and verdict, what the rows of points say."""
+    rows = page.locator("tr.point")
+    places = page.locator("#matrix thead th").all_inner_texts()[1:]
+    counted: Counter[tuple[str, str]] = Counter()
+    for row in rows.all():
+        for place, cell in zip(places, row.locator("td").all_inner_texts(), strict=True):
+            counted[place, cell.split()[-1]] += 1
+    return counted
+
+
+def in_order(opened: Opened) -> None:
+    assert opened.complaints == []
+    assert [url for url in opened.requests if not url.startswith("file:")] == [], "the page needs no network"
+
+
+def test_the_numbers_on_the_page_are_those_of_the_run(chromium: Chromium, run: Path) -> None:
+    with chromium.open(run / "report.html") as opened:
+        page = opened.page
+        assert shown(page) == verdicts_of(run)
+        assert shown(page)[BANK, "duplicate"] == 6
+        sentences = page.locator(".answers li").all_inner_texts()
+        assert "NOT in bank: duplicate at 6 of 6 trials" in sentences[0]
+        assert "exactly once in Kafka and bank in all 6 trials" in sentences[1]
+        in_order(opened)
+
+
+def test_the_first_violation_is_there_at_once_with_its_explanation_and_its_command(
+    chromium: Chromium, run: Path
+) -> None:
+    with chromium.open(run / "report.html") as opened:
+        page = opened.page
+        assert page.locator("#trial-title").inner_text() == "naive / after-effect"
+        assert f"so {BATCH} payments happened twice at bank" in page.locator(".place.violated li").last.inner_text()
+        command = page.locator(".command code").inner_text()
+        assert command == f"oncewhere replay naive/kafka.EndTxn.1.1.before {run.name}"
+        assert page.locator(".strip .mark.chosen.not-done").count() == 1, "the message at which it died is chosen"
+        assert "Dropped: the server never saw it" in page.locator(".message").inner_text()
+        assert page.locator(".strip .crash-label", has_text="SIGKILL").count() == 1
+        assert page.locator(".strip .span.aborted").count() == 1, "the open transaction, and what became of it"
+        assert page.locator(".strip .band").count() == 2, "the effects of both lives are joined"
+        in_order(opened)
+
+
+def test_filters_leave_what_was_asked_for_and_say_how_much_that_is(chromium: Chromium, run: Path) -> None:
+    with chromium.open(run / "report.html") as opened:
+        page = opened.page
+        page.click("[data-kind=violated]")
+        assert shown(page) == {(OUTPUT, "once"): 6, (BANK, "duplicate"): 6}
+        assert page.locator("#counted").inner_text() == "6 of 14 trials shown"
+        page.fill("#search", "EndTxn.2")
+        assert page.locator("tr.point").count() == 2
+        page.click("[data-kind=all]")
+        page.fill("#search", "")
+        page.select_option("#by-version", label="sound")
+        assert {verdict for _, verdict in shown(page)} == {"once"}
+        in_order(opened)
+
+
+def test_everything_can_be_done_by_keys(chromium: Chromium, run: Path) -> None:
+    with chromium.open(run / "report.html") as opened:
+        page = opened.page
+        title = page.locator("#trial-title")
+        page.keyboard.press("j")
+        page.wait_for_function("document.querySelector('#trial-title').textContent.includes('kafka.EndTxn.2.1.before')")
+        assert page.url.endswith("#naive%2Fkafka.EndTxn.2.1.before"), "the address can be sent to somebody"
+        page.keyboard.press("k")
+        assert title.inner_text() == "naive / after-effect"
+        page.keyboard.press("/")
+        page.keyboard.type("interval")
+        assert page.locator("#search").input_value() == "interval"
+        page.keyboard.press("Escape")
+        page.locator("#search").fill("")
+        page.wait_for_selector(".strip .mark.chosen")
+        page.keyboard.press("Escape")
+        page.keyboard.press("m")
+        before = page.evaluate("document.activeElement.getAttribute('aria-label')")
+        page.keyboard.press("ArrowLeft")
+        after = page.evaluate("document.activeElement.getAttribute('aria-label')")
+        assert "EndTxn" in before
+        assert "TxnOffsetCommit" in after
+        assert "kafka.TxnOffsetCommit" in page.locator(".message h3").first.inner_text()
+        page.keyboard.press("?")
+        assert page.locator("#keys-dialog").is_visible()
+        page.keyboard.press("Escape")
+        page.keyboard.press("t")
+        page.keyboard.press("t")
+        assert page.locator("html").get_attribute("data-theme") == "dark"
+        in_order(opened)
+
+
+def test_the_table_tells_what_the_drawing_shows(chromium: Chromium, run: Path) -> None:
+    with chromium.open(run / "report.html") as opened:
+        page = opened.page
+        for button in page.locator(".controls button").all():
+            button.click()
+        drawn = page.locator(".strip .mark").count()
+        page.click("summary:has-text('The same as a table')")
+        rows = page.locator("table.facts tbody tr").all_inner_texts()
+        assert drawn == sum(": " in row and any(k in row for k in ("done:", "open:", "unknown:")) for row in rows)
+        assert any("the cluster says of the transaction: settlement-0 Ongoing" in row for row in rows)
+        assert any("aborted: the next producer of that transactional.id fenced it" in row for row in rows)
+
+
+def test_nothing_that_a_run_holds_is_read_as_markup(chromium: Chromium, tmp_path: Path) -> None:
+    run = make_run(tmp_path, points=2, names=(f"naive{HOSTILE.replace('/', '|')}",), hostile=HOSTILE)
+    with chromium.open(run / "report.html") as opened:
+        page = opened.page
+        page.click("summary:has-text('The same as a table')")
+        assert "pwned" not in page.title()
+        assert page.locator("img").count() == 0
+        assert page.locator("script").count() == 2 + 3, "the facts, the script, and a trial for each point"
+        assert HOSTILE in page.locator("#trial-body").inner_text(), "it is shown as what it is"
+        in_order(opened)
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 390)])
+def test_nobody_is_kept_out(chromium: Chromium, run: Path, theme: str, width: int, tmp_path: Path) -> None:
+    with chromium.open(run / "report.html", width=width, color_scheme=theme) as opened:
+        page = opened.page
+        page.click("summary:has-text('The same as a table')")
+        found = Axe().run(page).response["violations"]
+        assert [
+            (v["id"], v["nodes"][0]["html"], v["nodes"][0]["failureSummary"]) for v in found if v["impact"] in SERIOUS
+        ] == []
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "no scrolling sideways"
+        picture = tmp_path / f"{theme}-{width}.png"
+        page.screenshot(path=picture, full_page=True)
+        assert picture.stat().st_size > 10_000
+
+
+def test_it_prints_and_it_says_what_it_can_without_scripts(chromium: Chromium, run: Path) -> None:
+    with chromium.open(run / "report.html") as opened:
+        assert opened.page.pdf(format="A4").startswith(b"%PDF")
+    with chromium.browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto((run / "report.html").as_uri())
+        text = page.locator("body").inner_text()
+        assert "NOT in bank: duplicate at 6 of 6 trials" in text
+        assert "scripts are switched off" in text
+
+
+def test_two_thousand_points_stay_a_page_that_opens(chromium: Chromium, tmp_path: Path) -> None:
+    run = make_run(tmp_path, points=2000, batches=4)
+    page_file = run / "report.html"
+    messages = sum(path.read_bytes().count(b'"direction"') for path in run.glob("*/*/wire.jsonl"))
+    assert messages > 200_000
+    assert page_file.stat().st_size < SIZE_LIMIT_BYTES
+    began = time.monotonic()
+    with chromium.open(page_file) as opened:
+        assert time.monotonic() - began < FIRST_PAINT_LIMIT_S
+        page = opened.page
+        assert page.locator("#counted").inner_text() == "2,001 of 2,001 trials shown"
+        assert page.locator("tr.group").count() >= 1
+        page.fill("#search", "EndTxn.2.600.before")
+        assert page.locator("tr.point").count() == 1
+        page.locator("tr.point button").click()
+        page.wait_for_function("document.querySelector('#trial-title').textContent.includes('2.600')")
+        page.wait_for_selector(".strip .mark.chosen.not-done")
+        in_order(opened)

@@ -1,0 +1,136 @@
+"""What a result is written as for machines (JUnit, JSON and its schema, annotations), and what two runs differ in."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+from made_run import BANK, OUTPUT, make_run
+from rich.console import Console
+
+from oncewhere.cli.entry import main
+from oncewhere.drill import DrillEnded, Verdict
+from oncewhere.errors import ConfigurationError
+from oncewhere.report import (
+    ReportKind,
+    RunFolder,
+    compare,
+    default_kinds,
+    github_annotations,
+    parse_kinds,
+    read_run,
+    show_difference,
+)
+from oncewhere.report.run_schema import run_schema
+
+SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "reference" / "run.schema.json"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("project"), points=4, names=("naive", "sound"))
+
+
+def test_junit_has_one_case_for_each_point(run: Path) -> None:
+    naive, sound = ET.parse(run / "junit.xml").getroot()
+    assert (naive.get("tests"), naive.get("failures")) == ("5", "4")
+    assert (sound.get("tests"), sound.get("failures")) == ("5", "0")
+    failure = naive.find("testcase[@name='after-effect']/failure")
+    assert failure is not None
+    assert failure.get("type") == "duplicate"
+    assert (failure.get("message") or "").startswith("bank duplicate: 4 inputs happened here more than once")
+    assert "again: oncewhere replay naive/kafka.EndTxn.1.1.before" in (failure.text or "")
+
+
+def test_run_json_is_what_its_published_schema_says(run: Path) -> None:
+    schema = json.loads(SCHEMA.read_text())
+    Draft202012Validator.check_schema(schema)
+    validator = Draft202012Validator(schema)
+    found = json.loads((run / "run.json").read_text())
+    assert list(validator.iter_errors(found)) == []
+    found["versions"][0]["trials"][1]["findings"][0]["verdict"] = "probably fine"
+    assert list(validator.iter_errors(found))
+    assert not validator.is_valid({**json.loads((run / "run.json").read_text()), "format": 0})
+    assert schema["properties"]["format"] == run_schema()["properties"]["format"]
+
+
+def test_annotations_tell_a_violation_once_with_what_it_takes_to_see_it_again(run: Path) -> None:
+    (line,) = github_annotations(read_run(run).result)
+    assert line.startswith("::error title=naive%3A duplicate in bank::At 4 of 5 trials; for example after-effect: ")
+    assert line.endswith("%0AAgain: oncewhere replay naive/kafka.EndTxn.1.1.before")
+    assert "\n" not in line
+
+
+def test_what_is_open_is_a_warning(run: Path) -> None:
+    result = read_run(run).result
+    version = result.versions[1]
+    trial = version.trials[1]
+    dark = dataclasses.replace(trial.findings[0], verdict=Verdict.UNKNOWN, sentence="100% dark")
+    trials = (version.trials[0], dataclasses.replace(trial, findings=(dark, trial.findings[1])))
+    (line,) = github_annotations(
+        dataclasses.replace(result, versions=(dataclasses.replace(version, trials=trials, coverage=None),))
+    )
+    assert line.startswith("::warning title=sound%3A unknown in payment-settled::")
+    assert "100%25 dark" in line
+
+
+def test_kinds_are_named_and_a_wrong_name_is_told_apart() -> None:
+    assert parse_kinds("junit, html") == {ReportKind.JUNIT, ReportKind.HTML}
+    assert ReportKind.GITHUB in default_kinds({"GITHUB_ACTIONS": "true"})
+    assert ReportKind.GITHUB not in default_kinds({})
+    with pytest.raises(ConfigurationError, match="no report 'pdf'"):
+        parse_kinds("pdf")
+
+
+def test_only_what_was_asked_for_is_written_beside_run_json(run: Path, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, "payments", reports=frozenset({ReportKind.JUNIT}))
+    folder(DrillEnded(result=read_run(run).result))
+    assert sorted(path.name for path in folder.path.iterdir()) == ["junit.xml", "run.json"]
+
+
+def test_two_runs_differ_where_a_verdict_changed(run: Path, tmp_path: Path) -> None:
+    other = read_run(make_run(tmp_path, points=3, names=("sound",))).result
+    before = read_run(run).result
+    renamed = dataclasses.replace(
+        other,
+        versions=tuple(
+            dataclasses.replace(v, version=type(v.version)(**{**as_fields(v.version), "name": "naive"}))
+            for v in other.versions
+        ),
+    )
+    found = compare(before, renamed)
+    assert [(c.place, c.before, c.after, c.direction) for c in found.changed] == [
+        (BANK, Verdict.DUPLICATE, Verdict.ONCE, "better")
+    ] * 3
+    assert found.same == 5
+    assert (found.only_before, found.only_after) == (2 + 10, 0)
+    assert {c.direction for c in compare(renamed, before).changed} == {"worse"}
+    out = io.StringIO()
+    show_difference(compare(renamed, before), Console(file=out, width=60), names=("a", "b"))
+    assert "3 worse; 5 the same." in out.getvalue()
+    assert all(len(line) <= 60 for line in out.getvalue().splitlines())
+    assert OUTPUT not in out.getvalue()
+
+
+def as_fields(struct: object) -> dict[str, object]:
+    return {name: getattr(struct, name) for name in struct.__struct_fields__}  # type: ignore[attr-defined]
+
+
+def test_show_writes_the_page_and_compares(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (run / "report.html").unlink()
+    assert main(["show", "--html", str(run)]) == 1
+    assert capsys.readouterr().out.strip() == str(run / "report.html")
+    assert (run / "report.html").exists()
+    assert main(["show", "--diff", str(run), str(run)]) == 0
+    assert "Nothing changed: 20 places the same." in capsys.readouterr().out
+    assert main(["show", str(run), str(run)]) == 2
+    assert "show --diff RUN1 RUN2" in capsys.readouterr().err
+    assert main(["show", "--diff"]) == 2
