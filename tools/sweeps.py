@@ -137,7 +137,8 @@ def sweep(example: Path, options: Sequence[str], limit_s: float) -> Swept | None
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=limit_s + GRACE_S, check=False
     )
     took_s = time.monotonic() - began
-    made = sorted(run for run in set(RUNS.iterdir()) - before if (run / "run.json").is_file() and not run.is_symlink())
+    new = {run for run in set(RUNS.iterdir()) - before if run.name.endswith(f"-{example.name}")}
+    made = sorted(run for run in new if (run / "run.json").is_file())
     if not made:
         sys.stderr.write(done.stderr.decode(errors="replace")[-2000:])
         return None
