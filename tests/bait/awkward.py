@@ -12,7 +12,7 @@ import sys
 import time
 
 HABIT = sys.argv[1]
-START_S = 3.0
+START_S = float(os.environ.get("START_S", "3"))
 MEGABYTE = 1_000_000
 IDLE_ROUNDS = 3
 

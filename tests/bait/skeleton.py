@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, Message, Producer
 BATCH = 4
 SOUND = "sound" in sys.argv[1:]
 SERVERS = os.environ["KAFKA_BOOTSTRAP_SERVERS"]
+SECURITY = json.loads(os.environ.get("KAFKA_SECURITY", "{}"))  # how brokers want to be spoken to
 _PATIENCE_S = 1.0  # the input is there before the processor starts: a batch is full, unless it is the last
 
 EFFECT = "insert into done (event_id) values (%s)"
@@ -42,7 +43,7 @@ class Bait:
 
     def __init__(self, transactional_id: str | None = "bait-0", **settings: Any) -> None:
         own = {"transactional.id": transactional_id, "retry.backoff.ms": 1} if transactional_id else {}
-        self.producer = Producer({"bootstrap.servers": SERVERS, "linger.ms": 0, **own})
+        self.producer = Producer({"bootstrap.servers": SERVERS, "linger.ms": 0, **SECURITY, **own})
         if transactional_id:
             self.producer.init_transactions()
         self.consumer = Consumer(
@@ -53,6 +54,7 @@ class Bait:
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
             }
+            | SECURITY
             | settings
         )
         self.consumer.subscribe(["bait-in"])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import ssl
+import subprocess
 import sys
 import uuid
 from pathlib import Path
@@ -27,13 +29,14 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from oncewhere.cluster import Access, ClusterClient
 from oncewhere.errors import ConfigurationError
 from oncewhere.proxy import POSTGRES, Crossing, Decision, LinkName, Tls
-from oncewhere.stack import KafkaServer
+from oncewhere.stack import KafkaServer, PostgresServer
 from oncewhere.stack.ports import free_ports
 from oncewhere.wire import Direction, Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+BAIT = Path(__file__).parents[1] / "bait" / "no_protection.py"
 LIMIT_S = 30.0
 PASSWORD = "planted-secret-7"
 
@@ -179,6 +182,54 @@ def test_a_broker_whose_certificate_nobody_trusts_is_not_spoken_to(
             assert crossing.counters["kafka"].refused == 1
 
     asyncio.run(main())
+
+
+@pytest.mark.servers
+def test_a_drill_and_its_processor_work_on_brokers_that_want_sasl_over_tls(
+    tmp_path: Path, guarded: tuple[KafkaServer, str], authority: tuple[trustme.CA, Path], postgres: PostgresServer
+) -> None:
+    login = {"sasl.mechanism": "SCRAM-SHA-512", "sasl.username": "alice", "sasl.password": PASSWORD}
+    inputs = [{"key": "k", "value": {"event_id": f"e{number}"}} for number in range(12)]
+    (tmp_path / "inputs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in inputs))
+    (tmp_path / "schema.sql").write_text("create table done (event_id text not null);")
+    (tmp_path / "oncewhere.toml").write_text(
+        f"""
+        [processor]
+        command = ["{{python}}", {json.dumps(str(BAIT))}]
+        input = "bait-in"
+        output = ["bait-out"]
+        group = "bait"
+        identity = "event_id"
+        [processor.environment]
+        KAFKA_BOOTSTRAP_SERVERS = "{{kafka}}"
+        KAFKA_SECURITY = {json.dumps(json.dumps({"security.protocol": "sasl_plaintext"} | login))}
+        BANK_URL = "{{bank}}"
+        [effects.bank]
+        system = "postgresql"
+        schema = "schema.sql"
+        observe = "select event_id, count(*) from done group by event_id"
+        [drill]
+        inputs = "inputs.jsonl"
+        partitions = 1
+        """
+    )
+    settings = {"security.protocol": "sasl_ssl", "ssl.ca.location": str(authority[1])} | login
+    options = [word for name, text in settings.items() for word in ("-X", f"{name}={text}")]
+    bank = f"bank={postgres.dsn('postgres')}"
+    command = [sys.executable, "-m", "oncewhere", "drill", ".", "-b", guarded[1], *options, "--dsn", bank]
+    chosen = ["-k", "after-effect", "--scenario", "crash", "--scenario", "upstream-abort"]
+    done = subprocess.run([*command, *chosen], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    (version,) = json.loads((tmp_path / ".oncewhere" / "runs" / "latest" / "run.json").read_text())["versions"]
+    found = {t["id"]: {f["place"]: f["verdict"] for f in t["findings"]} for t in version["trials"]}
+    assert found == {
+        "clean": {"bait-out": "once", "bank": "once"},
+        "kafka.EndTxn.2.1.before": {"bait-out": "once", "bank": "duplicate"},
+        "upstream-abort": {"bait-out": "once", "bank": "once"},
+        "upstream-abort@kafka.EndTxn.2.1.before": {"bait-out": "once", "bank": "duplicate"},
+    }
+    told = [done.stdout, done.stderr, *(f.read_text() for f in (tmp_path / ".oncewhere").rglob("*") if f.is_file())]
+    assert not [text for text in told if PASSWORD in text], "secrets are never told, and do not travel with a run"
 
 
 class Encrypted:
