@@ -159,6 +159,7 @@ def main() -> int:
     parser.add_argument("--versions", nargs="*", default=[], help="only these")
     parser.add_argument("--scenario", default="crash")
     parser.add_argument("--points", default="boundaries")
+    parser.add_argument("--inputs", help="send only the first so many (default: what drill.sweep_inputs says)")
     parser.add_argument("--time-limit", type=float, default=600.0, help="seconds for one sweep (default: 600)")
     parser.add_argument("--show", nargs="+", metavar="RUN", help="compare these runs, and drill nothing")
     options = parser.parse_args()
@@ -172,6 +173,7 @@ def main() -> int:
         for example in options.examples or built:
             for number in range(1, options.runs + 1):
                 wanted = [*options.versions, "--points", options.points, "--scenario", options.scenario]
+                wanted += ["--inputs", options.inputs] if options.inputs else []
                 swept = sweep(example, wanted, options.time_limit)
                 missing += swept is None
                 told = "no result" if swept is None else f"{swept.took_s:.0f} s, {swept.open_points} points open"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import pymysql
 import pytest
 import trustme
 from confluent_kafka.admin import (
@@ -27,14 +28,20 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from oncewhere.cluster import Access, ClusterClient
+from oncewhere.drill.effect import Effect
+from oncewhere.drill.worlds.mysql import MysqlWorld
 from oncewhere.errors import ConfigurationError
 from oncewhere.proxy import POSTGRES, Crossing, Decision, LinkName, Tls
-from oncewhere.stack import KafkaServer, PostgresServer
+from oncewhere.proxy.mysql_tls import connect_mysql
+from oncewhere.stack import KafkaServer, MariadbServer, PostgresServer
 from oncewhere.stack.ports import free_ports
 from oncewhere.wire import Direction, Message
+from oncewhere.wire.mysql import MysqlLink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from oncewhere.drill.worlds import Server
 
 BAIT = Path(__file__).parents[1] / "bait" / "no_protection.py"
 LIMIT_S = 30.0
@@ -288,6 +295,102 @@ def test_postgresql_is_asked_for_tls_whatever_the_processor_asks(
 
     asyncio.run(main())
     assert "reply commit" in told
+
+
+class Guarded(MariadbServer):
+    """A MariaDB that can be spoken to under TLS."""
+
+    certificate: Path
+
+    def command(self) -> Sequence[str]:
+        return [*super().command(), f"--ssl-cert={self.certificate}", f"--ssl-key={self.certificate}"]
+
+
+@pytest.fixture
+def mariadb(tmp_path: Path, authority: tuple[trustme.CA, Path]) -> Iterator[MariadbServer]:
+    server = Guarded(tmp_path / "mariadb", fsync=False)
+    server.certificate = tmp_path / "server.pem"
+    authority[0].issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(server.certificate))
+    server.certificate.chmod(0o644)
+    for folder in list(server.certificate.parents)[:3]:
+        folder.chmod(0o755)  # the server may run as another user
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.mark.servers
+def test_mysql_is_asked_for_tls_whatever_the_processor_asks_and_its_commit_is_told(
+    mariadb: MariadbServer, authority: tuple[trustme.CA, Path], tmp_path: Path
+) -> None:
+    effect = Effect(system="mysql", observe="select event_id, count(*) from done group by event_id", schema="s.sql")
+    (tmp_path / "s.sql").write_text("create table done (event_id varchar(20));")
+    dsn = f"{mariadb.dsn()}?ssl-mode=VERIFY_IDENTITY&ssl-ca={authority[1]}"
+    world = MysqlWorld("bank", effect, tmp_path, dsn, "v0")
+    told: list[str] = []
+
+    def observer(_: LinkName, message: Message) -> Decision:
+        told.append(f"{message.direction} {message.kind}")
+        return Decision.FORWARD
+
+    def work(host: str, port: int) -> list[str]:
+        where = world.placeholders(host, port)
+        with pymysql.connect(
+            host=host,
+            port=port,
+            user=where["bank.user"],
+            password=where["bank.password"],
+            database=where["bank.database"],
+            ssl_disabled=True,
+        ) as connection:
+            cursor = connection.cursor()
+            cursor.execute("show session status like 'Ssl_version'")
+            version = [str(row[1]) for row in cursor.fetchall()]
+            cursor.execute("insert into done values ('e1')")
+            connection.commit()
+            return version
+
+    async def main(server: Server) -> list[str]:
+        async with Crossing(observer) as crossing:
+            where = await crossing.open("bank", server.host, server.port, server.link, tls=server.tls)
+            version = await asyncio.to_thread(work, *where)
+            assert crossing.counters["bank"].unknown_bytes == 0
+            return version
+
+    assert asyncio.run(main(world.reset())) == ["TLSv1.3"]
+    assert {"request startup", "request commit", "reply commit"} <= set(told)
+    assert world.seen(()).counts == {"e1": 1}
+    world.remove()
+
+
+@pytest.mark.servers
+def test_a_mysql_whose_certificate_nobody_trusts_is_not_spoken_to(mariadb: MariadbServer, tmp_path: Path) -> None:
+    stranger = tmp_path / "stranger.pem"
+    trustme.CA().cert_pem.write_to_path(str(stranger))
+
+    def work(host: str, port: int) -> None:
+        with pytest.raises(pymysql.err.OperationalError):
+            pymysql.connect(host=host, port=port, user="oncewhere", password="x", ssl_disabled=True)
+
+    async def main() -> None:
+        way = Tls(context=ssl.create_default_context(cafile=str(stranger)), late=connect_mysql)
+        async with Crossing(lambda *_: Decision.FORWARD) as crossing:
+            where = await crossing.open("bank", "127.0.0.1", mariadb.port, MysqlLink, tls=way)
+            await asyncio.wait_for(asyncio.to_thread(work, *where), LIMIT_S)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [("ssl-mode=ON", "VERIFY_CA"), ("ssl-mode=VERIFY_CA&ssl-ca=no.pem", "ssl-ca")]
+)
+def test_what_a_mysql_url_asks_for_and_cannot_be_had_is_named(tmp_path: Path, options: str, words: str) -> None:
+    effect = Effect(system="mysql", observe="select event_id, count(*) from done group by event_id")
+    with pytest.raises(ConfigurationError) as raised:
+        MysqlWorld("bank", effect, tmp_path, f"mysql://me@localhost/?{options}", "v0")
+    assert words in str(raised.value)
 
 
 def test_a_server_that_refuses_tls_is_a_closed_connection(authority: tuple[trustme.CA, Path]) -> None:

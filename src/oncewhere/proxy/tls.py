@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +34,10 @@ POSTGRES: Final = Preface(request=bytes.fromhex("0000000804d2162f"), consent=b"S
 """SSLRequest (PostgreSQL protocol 3, "SSL Session Encryption"): any version of the server understands it."""
 
 
+Connect = Callable[[ssl.SSLContext, str, int, asyncio.Protocol], Awaitable[None]]
+"""Connects a protocol to a host and port, encrypted in a way of its own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
     """TLS towards a server.
@@ -40,10 +45,12 @@ class Tls:
     Attributes:
         context: which certificates are trusted, and the client's own.
         preface: None where TLS begins with the first byte (Kafka, Redis, HTTPS).
+        late: where TLS begins in the midst of a conversation (MySQL), how that is brought about.
     """
 
     context: ssl.SSLContext
     preface: Preface | None = None
+    late: Connect | None = None
 
     async def connect(self, host: str, port: int, protocol: asyncio.Protocol) -> None:
         """Connects, and makes the protocol's connection once it is encrypted.
@@ -57,6 +64,9 @@ class Tls:
             OSError: nobody listens there, the server refused encryption, or its certificate is not trusted.
         """
         loop = asyncio.get_running_loop()
+        if self.late is not None:
+            await self.late(self.context, host, port, protocol)
+            return
         if self.preface is None:
             await loop.create_connection(lambda: protocol, host, port, ssl=self.context)
             return

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import re
+import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 import pymysql
 from pymysql.constants import CLIENT
@@ -15,6 +17,8 @@ from oncewhere.drill.checks import PlaceSeen
 from oncewhere.drill.effect import Effect
 from oncewhere.drill.history import Event
 from oncewhere.errors import ConfigurationError
+from oncewhere.proxy.mysql_tls import connect_mysql
+from oncewhere.proxy.tls import Tls
 from oncewhere.wire.mysql import MysqlLink
 
 from .counting import seen_in_rows
@@ -24,6 +28,10 @@ from .world import Address, Server
 
 CONNECT_LIMIT_S = 5
 PORTS = {"mysql": 3306, "mariadb": 3306}
+MODES: Final[Mapping[str, bool]] = MappingProxyType(
+    {"DISABLED": False, "PREFERRED": False, "REQUIRED": True, "VERIFY_CA": True, "VERIFY_IDENTITY": True}
+)
+"""MySQL's `ssl-mode` as its connection strings have it, and whether it demands encryption."""
 _UNSAFE = re.compile(r"[^a-z0-9_]")
 
 
@@ -34,7 +42,7 @@ class MysqlWorld:
         name: the effect's name.
         effect: its declaration.
         folder: where the schema file's path starts.
-        dsn: the real server's URL; its user may create databases.
+        dsn: the real server's URL, `?ssl-mode=REQUIRED` where it wants encryption; its user may create databases.
         tag: keeps the databases of different versions and lanes apart.
     """
 
@@ -42,6 +50,7 @@ class MysqlWorld:
         self.name = name
         self._effect = effect
         self._url = parse(dsn, name, PORTS)
+        self._context = _context(name, self._url.options)
         self._database = _UNSAFE.sub("_", f"oncewhere_{name}_{tag}".lower())[:64]
         self._schema = read_schema(name, effect, folder)
 
@@ -57,7 +66,8 @@ class MysqlWorld:
         if self._schema:
             with self._connected(self._database) as connection, self._refusing("schema"):
                 self._run(connection, self._schema)
-        return Server(host=self._url.host, port=self._url.port, link=MysqlLink)
+        tls = None if self._context is None else Tls(context=self._context, late=connect_mysql)
+        return Server(host=self._url.host, port=self._url.port, link=MysqlLink, tls=tls)
 
     def remove(self) -> None:
         """Drops what this world made."""
@@ -105,6 +115,7 @@ class MysqlWorld:
                 database=database,
                 connect_timeout=CONNECT_LIMIT_S,
                 autocommit=True,
+                ssl=self._context,
                 client_flag=CLIENT.MULTI_STATEMENTS,
             )
         except pymysql.Error as error:
@@ -127,6 +138,26 @@ class MysqlWorld:
             cursor.execute(statements)
             while cursor.nextset():
                 pass
+
+
+def _context(name: str, options: Mapping[str, str]) -> ssl.SSLContext | None:
+    """What `ssl-mode` and `ssl-ca` ask for; `PREFERRED` is no demand, and the server is then spoken to plainly."""
+    mode = options.get("ssl-mode", "DISABLED").upper()
+    if mode not in MODES:
+        raise ConfigurationError(
+            f"--dsn {name}=…: ssl-mode={mode} is unknown.", hint=f"It is one of {', '.join(MODES)}."
+        )
+    if not MODES[mode]:
+        return None
+    authority = options.get("ssl-ca")
+    try:
+        context = ssl.create_default_context(cafile=authority)
+    except OSError as error:
+        raise ConfigurationError(f"--dsn {name}=…: ssl-ca={authority} cannot be read: {error.strerror}.") from None
+    context.check_hostname = mode == "VERIFY_IDENTITY"
+    if mode == "REQUIRED":
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _one_line(error: pymysql.Error) -> str:

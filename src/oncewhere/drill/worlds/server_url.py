@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from oncewhere.errors import ConfigurationError
 from oncewhere.proxy.tls import Tls
@@ -22,6 +23,7 @@ class ServerUrl:
         scheme: in lower case, without a driver (`mysql+pymysql` is `mysql`).
         tls: how the server is spoken to, where the scheme is one of encryption.
         path: with its leading slash, or empty.
+        options: what stands behind the `?`, by name.
     """
 
     scheme: str
@@ -31,6 +33,7 @@ class ServerUrl:
     password: str = ""
     path: str = ""
     tls: Tls | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse(url: str, effect: str, ports: dict[str, int]) -> ServerUrl:
@@ -63,4 +66,5 @@ def parse(url: str, effect: str, ports: dict[str, int]) -> ServerUrl:
         password=unquote(parts.password or ""),
         path=parts.path if parts.path != "/" else "",
         tls=Tls(context=ssl.create_default_context()) if scheme in ENCRYPTED else None,
+        options=dict(parse_qsl(parts.query)),
     )

@@ -33,22 +33,40 @@ _MARIADB_KEPT: Final = 1 << 2
 _MYSQL: Final = 1 << 0  # MariaDB leaves it out, and then the last reserved bytes are its own capabilities
 
 _SALT_BYTES: Final = 8
+_BEHIND_HIGH_BYTES: Final = 2 + 1 + 6
+"""The high half itself, the salt's length and a filler; then come MariaDB's own capabilities."""
 _BEFORE_NAME_BYTES: Final = 32
 """Capabilities, packet size, character set and filler of a login."""
 
 
-def restrained(packet: bytes) -> bytes | None:
-    """Takes the server's greeting; returns it with fewer capabilities, or None where it is no greeting."""
+def capabilities(packet: bytes) -> int:
+    """Takes the server's greeting; returns what it offers, and nothing where it is no greeting."""
+    where = _halves(packet)
+    if where is None:
+        return 0
+    low, high = where
+    return int.from_bytes(packet[low : low + 2], "little") | int.from_bytes(packet[high : high + 2], "little") << 16
+
+
+def _halves(packet: bytes) -> tuple[int, int] | None:
+    """Where the two halves of the capabilities stand in a greeting; None where it is none."""
     at = packet.find(b"\0", HEAD_BYTES + 1) + 1  # behind the version
     if packet[HEAD_BYTES : HEAD_BYTES + 1] != bytes([PROTOCOL_10]) or not at:
         return None
     low = at + 4 + _SALT_BYTES + 1  # behind the connection's number, the salt and a filler
     high = low + 2 + 1 + 2  # behind the low half, the character set and the status
-    extended = high + 2 + 1 + 6
-    if len(packet) < extended + 4:
+    return (low, high) if len(packet) >= high + _BEHIND_HIGH_BYTES + 4 else None
+
+
+def restrained(packet: bytes) -> bytes | None:
+    """Takes the server's greeting; returns it with fewer capabilities, or None where it is no greeting."""
+    where = _halves(packet)
+    if where is None:
         return None
+    low, high = where
+    extended = high + _BEHIND_HIGH_BYTES
     out = bytearray(packet)
-    offered = int.from_bytes(packet[low : low + 2], "little") | int.from_bytes(packet[high : high + 2], "little") << 16
+    offered = capabilities(packet)
     kept = offered & ~_NOT_OFFERED
     out[low : low + 2] = (kept & 0xFFFF).to_bytes(2, "little")
     out[high : high + 2] = (kept >> 16).to_bytes(2, "little")
