@@ -113,6 +113,17 @@ def test_a_transaction_whose_end_has_no_answer_is_unknown_until_the_cluster_says
     assert read_spans(ongoing)[0].how.startswith("unknown")
 
 
+def test_what_was_taken_within_a_transaction_is_what_its_end_made_of_it() -> None:
+    produced = [(m.request.life, m.request.interval, m.fate) for m in timeline().marks if m.request.kind == "Produce"]
+    assert produced[:4] == [(1, 1, Fate.DONE), (1, 2, Fate.DONE), (1, 3, Fate.NOT_DONE), (2, 1, Fate.DONE)]
+    told = Told()
+    told.sent("write", link="bank#1", life=1, interval=1, answer={"outcome": "open"})
+    (write,) = read_timeline(told.events, (), limit=10).marks
+    assert write.fate is Fate.OPEN, "nothing says how it ended"
+    told.happened("killed", life=1)
+    assert read_timeline(told.events, (), limit=10).spans[0].how == "open when its processor died"
+
+
 def test_a_redelivered_input_is_joined_to_the_effects_of_both_lives() -> None:
     (join,) = timeline().joins
     assert (join.place, join.verdict, join.total) == (BANK, Verdict.DUPLICATE, BATCH)

@@ -55,6 +55,7 @@ def point_facts(version: int, trial: TrialResult) -> dict[str, Any]:
         "id": trial.plan.id,
         "label": "no crash" if trial.plan.is_clean else trial.plan.label,
         "clean": trial.plan.is_clean,
+        "named": trial.plan.scenario == CRASH and bool(point and point.name),
         "scenario": trial.plan.scenario,
         "place": point.place if point else "",
         "kind": point.kind if point else "",

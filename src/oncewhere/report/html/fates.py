@@ -24,7 +24,7 @@ class Fate(StrEnum):
 _BY_OUTCOME: Final[Mapping[str, tuple[Fate, str]]] = {
     "committed": (Fate.DONE, "committed"),
     "done": (Fate.DONE, "the server confirmed it"),
-    "open": (Fate.OPEN, "taken, within a transaction that is still open"),
+    "open": (Fate.OPEN, "taken, to be committed with its transaction"),
     "copying": (Fate.OPEN, "a COPY that has not ended"),
     "rolled back": (Fate.NOT_DONE, "rolled back"),
     "failed": (Fate.NOT_DONE, "the server refused it"),
@@ -64,7 +64,7 @@ def _answered(request: Wire, answer: Mapping[str, Any]) -> tuple[Fate, str]:
     if (outcome := answer.get("outcome")) is not None:
         return _BY_OUTCOME.get(str(outcome), (Fate.UNKNOWN, f"the answer says: {outcome}"))
     if request.kind in _IN_A_TRANSACTION and request.fields.get("transactional_id"):
-        return Fate.OPEN, "taken by the broker; it counts once the transaction is committed"
+        return Fate.OPEN, "taken by the broker, to be committed with its transaction"
     if "error" not in answer:
         return Fate.UNKNOWN, "answered, and the answer does not say what became of it"
     return Fate.DONE, "answered without an error"

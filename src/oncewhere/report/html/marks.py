@@ -28,6 +28,7 @@ class Mark:
         fate: what became of it at its server.
         words: how that is known.
         struck: what was done to the processor at this message (`kill`, `stop` …); empty at all others.
+        span: the number of the transaction that it belongs to; -1 for none.
     """
 
     request: Wire
@@ -35,6 +36,7 @@ class Mark:
     fate: Fate
     words: str
     struck: str = ""
+    span: int = -1
 
     @property
     def group(self) -> tuple[int, int]:
@@ -53,6 +55,11 @@ def read_marks(events: Sequence[Event]) -> list[Mark]:
             fate, words = fate_of(event, reply)
             marks.append(Mark(request=event, reply=reply, fate=fate, words=words, struck=struck.get(_key(event), "")))
     return marks
+
+
+def place_of(event: Wire) -> str:
+    """Whose link a message crossed."""
+    return event.place or event.link.partition("#")[0]
 
 
 def is_shown(event: Wire) -> bool:

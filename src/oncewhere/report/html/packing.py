@@ -15,7 +15,7 @@ import msgspec
 
 from .fates import Fate
 from .joins import Join
-from .marks import Mark
+from .marks import Mark, place_of
 from .masking import shown
 from .timeline import Timeline
 
@@ -56,8 +56,9 @@ def pack(timeline: Timeline) -> dict[str, Any]:
         "interval": lambda m: m.request.interval,
         "nth": lambda m: m.request.nth or 0,
         "link": lambda m: table.number(m.request.link),
-        "place": lambda m: table.number(place_of(m)),
+        "place": lambda m: table.number(place_of(m.request)),
         "kind": lambda m: table.number(m.request.kind),
+        "span": lambda m: m.span,
         "fate": lambda m: FATES.index(m.fate),
         "words": lambda m: table.number(m.words),
         "outcome": lambda m: table.number(m.request.outcome),
@@ -84,11 +85,6 @@ def pack(timeline: Timeline) -> dict[str, Any]:
         "unshown": timeline.unshown,
         "unread": timeline.unread,
     }
-
-
-def place_of(mark: Mark) -> str:
-    """Whose link a message crossed."""
-    return mark.request.place or mark.request.link.partition("#")[0]
 
 
 def squeeze(data: Any) -> str:

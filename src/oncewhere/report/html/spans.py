@@ -22,6 +22,8 @@ ENDS: Final[Mapping[str, str]] = {
 }
 """What DescribeTransactions says of a transaction whose EndTxn had no answer."""
 
+LIFE_ENDS: Final = frozenset({"killed", "exited", "ended"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
@@ -50,6 +52,7 @@ class Spans:
     def __init__(self) -> None:
         self.closed: list[Span] = []
         self._open: dict[tuple[str, str], tuple[Wire, bool]] = {}
+        self._statements: dict[tuple[str, int], Wire] = {}
         self._asked: dict[tuple[str, int], tuple[str, Wire]] = {}
 
     def take(self, event: Event) -> None:
@@ -57,6 +60,8 @@ class Spans:
         if isinstance(event, Happened):
             if event.what == "transactions":
                 self._described(event)
+            elif event.what in LIFE_ENDS:
+                self._life_ended(event)
         elif event.system == "kafka":
             self._in_kafka(event)
         elif event.system in SQL_SYSTEMS:
@@ -66,7 +71,7 @@ class Spans:
         """All transactions, in order; those that nothing ended are open still."""
         for (place, name), (began, ending) in list(self._open.items()):
             how = "unknown: its end was asked for, and no answer was seen" if ending else "open: nothing ended it"
-            self._close(place, name, None, how if place == "kafka" else "open when its connection broke", began)
+            self._close(place, name, None, how, began)
         return sorted(self.closed, key=lambda span: span.began)
 
     def _in_kafka(self, event: Wire) -> None:
@@ -96,12 +101,21 @@ class Spans:
     def _in_a_database(self, event: Wire) -> None:
         key = (event.place, event.link)
         if event.direction == Direction.REQUEST:
+            self._statements[event.link, event.sequence] = event
             return
+        request = self._statements.pop((event.link, event.sequence), event)
         outcome = event.fields.get("outcome")
         if outcome == "open":
-            self._open.setdefault(key, (event, False))
+            self._open.setdefault(key, (request, False))
         elif outcome in {"committed", "rolled back", "failed"}:
             self._close(*key, event.t, "committed" if outcome == "committed" else "rolled back")
+
+    def _life_ended(self, event: Happened) -> None:
+        """A database's transaction cannot outlive its connection, nor that the processor."""
+        life = event.fields.get("life")
+        for (place, name), (began, _) in list(self._open.items()):
+            if place != "kafka" and began.life == life:
+                self._close(place, name, event.t, "open when its processor died")
 
     def _close(self, place: str, name: str, t: float | None, how: str, began: Wire | None = None) -> None:
         found = self._open.pop((place, name), None)

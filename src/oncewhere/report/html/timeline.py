@@ -15,6 +15,7 @@ from oncewhere.wire.message import Direction
 from .fates import Fate
 from .joins import Join, Joiner
 from .marks import Mark, is_shown, read_marks
+from .settling import settle
 from .spans import Span, read_spans
 
 UNSAID: Final = frozenset({"trial", "inputs", "found", "crossed", "judged", "fresh"})
@@ -96,6 +97,8 @@ def read_timeline(events: Sequence[Event], findings: Iterable[Finding], *, limit
         joins = [join for finding in findings if (join := joiner.join(finding)) is not None]
     except UnreadableHistoryError as error:
         unread = unread or f"Records are not joined to messages: {error}."
+    spans = read_spans(events)
+    marks = settle(marks, spans)
     anchors = _anchors(marks, joins)
     kept = _nearest(len(marks), anchors, limit)
     place_of = {number: position for position, number in enumerate(kept)}
@@ -105,7 +108,7 @@ def read_timeline(events: Sequence[Event], findings: Iterable[Finding], *, limit
         marks=tuple(marks[number] for number in kept),
         quiet=frozenset({mark.group for mark in marks} - loud),
         omissions=tuple(_omissions(marks, kept)),
-        spans=tuple(read_spans(events)),
+        spans=tuple(spans),
         moments=tuple(_moments(events, times)),
         joins=tuple(_renumbered(join, place_of) for join in joins),
         unshown=sum(isinstance(e, Wire) and e.direction == Direction.REQUEST and not is_shown(e) for e in events),

@@ -3,7 +3,7 @@
 // A column is a mark, a fold of commit intervals in which nothing is worth a second look, marks that the page left out, or
 // a moment that belongs to the whole (a crash, a start).
 
-const WIDTH = { mark: 22, fold: 84, omission: 84 };
+const WIDTH = { mark: 22, fold: 100, omission: 100 };
 const widthOf = (column) => (column.type === "moment" ? Math.max(30, wordOf(column.moment).length * 6 + 12) : WIDTH[column.type]);
 const SHOWN_MOMENTS = new Set([
   "started", "sprung", "stopped", "woken", "exited", "released", "complete", "broker killed", "broker back",
@@ -13,9 +13,13 @@ const SHOWN_MOMENTS = new Set([
 function columnsOf(timeline, marks, view) {
   const moments = timeline.moments.map(([t, what, fields, after], number) => ({ t, what, fields, after, number }));
   const omissions = new Map(timeline.omissions.map((entry) => [entry.after, entry]));
-  const shown = moments.filter(({ what, fields }) => SHOWN_MOMENTS.has(what) && (what !== "ended" || fields.life !== undefined));
+  const shown = moments.filter(({ what, fields }) => SHOWN_MOMENTS.has(what) && (what !== "ended" || fields.life !== undefined))
+    .filter((moment, number, all) => moment.what !== "stopped" || all[number - 1]?.what !== "sprung");
   // What is done at a message is done once it was sent: its line stands behind the message's mark.
-  for (const moment of shown) if (moment.what === "sprung" && marks[moment.after]?.struck) moment.after += 1;
+  for (const moment of shown) {
+    const struck = moment.what === "sprung" && marks[moment.after]?.struck && marks[moment.after];
+    if (struck) Object.assign(moment, { after: moment.after + 1, t: Math.max(moment.t, struck.t + 0.5) });
+  }
   const columns = [];
   let fold = null;
   const push = (column) => { fold = null; columns.push(column); };

@@ -57,7 +57,7 @@ function draw(timeline, marks, version, view) {
   });
   for (const lane of layout.lanes) svg.append(sv("line", { class: "lane", x1: 0, x2: width, y1: lane.y, y2: lane.y }));
   svg.append(
-    drawJoins(timeline, layout, xOf, version),
+    drawJoins(timeline, layout, xOf),
     drawSpans(timeline, layout, place, columns, width),
     drawLives(moments, layout, place, width),
     drawMoments(columns, layout),
@@ -133,11 +133,19 @@ function drawLives(moments, layout, place, width) {
     const over = ["killed", "exited", "ended"].includes(what) && fields.life !== undefined && !ends.has(fields.life);
     if (over) ends.set(fields.life, place(t));
   }
+  const woken = moments.find(({ what }) => what === "woken");
   for (const { what, fields, t } of moments) {
     if (what !== "started") continue;
     const { middle } = layout.at(`life ${fields.life}`);
-    const x2 = ends.get(fields.life) ?? width - 14;
-    group.append(sv("line", { class: "alive", x1: place(t), x2: Math.max(place(t), x2), y1: middle, y2: middle }));
+    const x2 = Math.max(place(t), ends.get(fields.life) ?? width - 14);
+    const line = (from, to, kind) => sv("line", { class: kind, x1: from, x2: to, y1: middle, y2: middle });
+    const stopped = moments.find((moment) => moment.what === "stopped" && moment.fields.life === fields.life);
+    if (stopped) {
+      const awake = woken ? place(woken.t) : x2;
+      group.append(line(place(t), place(stopped.t), "alive"), line(place(stopped.t), awake, "asleep"), line(awake, Math.max(awake, x2), "alive"));
+    } else {
+      group.append(line(place(t), x2, "alive"));
+    }
     if (ends.has(fields.life)) group.append(sv("text", { class: "crash-label", x: x2 + 5, y: middle + 4 }, "✗"));
   }
   return group;
@@ -164,23 +172,26 @@ function drawSpans(timeline, layout, place, columns, width) {
   return group;
 }
 
-function drawJoins(timeline, layout, xOf, version) {
+// Bands shade the work that a violation is about; a tie leads from the life that did it to the life that did it again.
+function drawJoins(timeline, layout, xOf) {
   const group = sv("g", {});
   for (const join of timeline.joins) {
     const lane = layout.at(join.place) || layout.at("kafka");
-    const found = join.bands.map(([, , first, last]) => [xOf(first), xOf(last)]).filter(([x1, x2]) => x1 !== undefined && x2 !== undefined);
-    found.forEach(([x1, x2], number) => {
+    const bands = join.bands.map(([life, , first, last]) => ({ life, x1: xOf(first), x2: xOf(last) }))
+      .filter(({ x1, x2 }) => x1 !== undefined && x2 !== undefined);
+    const tied = ["duplicate", "zombie-write", "lost"].includes(join.verdict);
+    const y = lane.y + lane.height - 15;
+    for (const band of bands) {
+      const { life, x1, x2 } = band;
       group.append(sv("rect", { class: "band", x: x1 - 12, y: lane.y + 24, width: x2 - x1 + 24, height: lane.height - 40, rx: 6 }));
-      if (number === 0) return;
-      const [from, to] = [(found[number - 1][0] + found[number - 1][1]) / 2, (x1 + x2) / 2];
-      const y = lane.y + lane.height - 15;
-      group.append(sv("path", { class: "tie", d: `M${from} ${y}C${from} ${y + 16} ${to} ${y + 16} ${to} ${y}` }));
-    });
-    if (found.length) {
-      const last = found[found.length - 1];
-      const words = join.verdict === "lost" ? `${join.total} lost` : found.length > 1 ? `${join.total} again` : `${join.total} ${join.verdict}`;
-      group.append(sv("text", { class: "tie-label", x: last[0] - 10, y: lane.y + lane.height - 4 }, words));
+      const before = tied && bands.findLast((other) => other.life < life && other.x1 < x1);
+      if (!before) continue;
+      const [from, to] = [(before.x1 + before.x2) / 2, (x1 + x2) / 2];
+      group.append(sv("path", { class: "tie", d: `M${from} ${y}C${from} ${y + 12} ${to} ${y + 12} ${to} ${y}` }));
     }
+    const words = { duplicate: "again", "zombie-write": "again" }[join.verdict] || join.verdict;
+    const at = bands.find(({ life }) => life > 1) || bands[0];
+    if (at) group.append(sv("text", { class: "tie-label", x: at.x1 - 10, y: lane.y + lane.height - 2 }, `${join.total} ${words}`));
   }
   return group;
 }

@@ -11,7 +11,7 @@ function readMarks(timeline) {
   const quiet = new Set(timeline.quiet.map(([life, interval]) => `${life}/${interval}`));
   const found = marks.t.map((t, number) => {
     const mark = { number, t, fate: fates[marks.fate[number]] };
-    for (const name of ["answered", "life", "interval", "nth"]) mark[name] = marks[name][number];
+    for (const name of ["answered", "life", "interval", "nth", "span"]) mark[name] = marks[name][number];
     for (const name of TEXTS) mark[name] = table[marks[name][number]];
     mark.letter = LETTERS[mark.kind] || mark.kind.slice(0, 1).toUpperCase();
     mark.group = `${mark.life}/${mark.interval}`;
@@ -19,26 +19,20 @@ function readMarks(timeline) {
     mark.endsAt = mark.answered < 0 ? mark.t : mark.t + mark.answered;
     return mark;
   });
-  nestStatements(found);
+  nestStatements(found, timeline.spans);
   return found;
 }
 
-// A statement within a database transaction that committed stands behind its commit, unless it is what a reader came for.
-function nestStatements(marks) {
-  const pending = new Map();
+// The statements of a database transaction that committed stand behind its last message, the commit.
+function nestStatements(marks, spans) {
+  const last = new Map();
+  for (const mark of marks) if (mark.span >= 0) last.set(mark.span, mark);
   for (const mark of marks) {
-    if (mark.place === "kafka") continue;
-    if (mark.fate === "open" && !mark.struck) {
-      if (!pending.has(mark.link)) pending.set(mark.link, []);
-      pending.get(mark.link).push(mark);
-    } else {
-      const inside = pending.get(mark.link) || [];
-      if (mark.fate === "done" && inside.length) {
-        mark.holds = inside.length;
-        for (const statement of inside) statement.within = mark.number;
-      }
-      pending.delete(mark.link);
-    }
+    if (mark.span < 0 || mark.place === "kafka" || mark.struck || !spans[mark.span][5].startsWith("committed")) continue;
+    const commit = last.get(mark.span);
+    if (commit === mark) continue;
+    mark.within = commit.number;
+    commit.holds = (commit.holds || 0) + 1;
   }
 }
 

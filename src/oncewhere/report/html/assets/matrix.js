@@ -5,7 +5,7 @@ const ROWS_AT_ONCE = 300;
 const placesOf = () => [...new Set(facts.versions.flatMap((version) => version.places.map(({ name }) => name)))];
 
 function groupOf(point) {
-  if (point.clean) return "";
+  if (point.clean || point.named) return "";
   const what = point.kind ? `${point.place}.${point.kind} ${point.phase}` : "no message";
   return point.scenario === "crash" ? what : `${point.scenario} at ${what}`;
 }
@@ -45,7 +45,7 @@ function groupRows(key, name, members, places) {
     byId("matrix").querySelector(`[data-group="${CSS.escape(key)}"] button`)?.focus();
   };
   const row = el("tr", { class: "group", "data-group": key, click: toggle },
-    el("th", { scope: "row" }, el("button", { type: "button", "aria-expanded": String(open) }, `${open ? "▾" : "▸"} ${name} `, el("span", { class: "soft" }, count(members.length, "point")))),
+    el("th", { scope: "row" }, el("button", { type: "button", "aria-expanded": String(open) }, open ? "▾ " : "▸ ", breakable(name), " ", el("span", { class: "soft" }, count(members.length, "point")))),
     places.map((place) => tallyCell(members, place)));
   const shown = members.slice(0, ROWS_AT_ONCE);
   const rest = members.length - shown.length;
@@ -64,10 +64,13 @@ function tallyCell(members, place) {
     found.length ? found.map((verdict) => el("div", {}, verdictWord(verdict, tally.get(verdict)))) : "–");
 }
 
+// An id breaks behind its dots, and not within a word.
+const breakable = (id) => id.split(/(?<=[.+@])/).flatMap((part, number) => (number ? [el("wbr"), part] : [part]));
+
 function pointRow(number, places, inside) {
   const point = facts.points[number];
   return el("tr", { class: `point${inside ? " inside" : ""}`, "data-point": number, "aria-current": state.point === number ? "true" : null, click: () => choosePoint(number) },
-    el("th", { scope: "row" }, el("button", { type: "button" }, el("span", { class: point.clean || /^[a-z-]+$/.test(point.label) ? "" : "id" }, point.label),
+    el("th", { scope: "row" }, el("button", { type: "button" }, el("span", { class: point.clean || point.named ? null : "id" }, breakable(point.label)),
       point.reached ? null : el("span", { class: "soft" }, " not reached again"))),
     places.map((place) => el("td", { class: point.at[place] ? facts.verdicts[point.at[place]].kind : null }, point.at[place] ? verdictWord(point.at[place]) : "–")));
 }

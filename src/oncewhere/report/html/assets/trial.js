@@ -166,7 +166,7 @@ function stripKey(event, marks, choose, unfold) {
 
 function legend(marks, timeline) {
   const sample = (fate, letter) => sv("svg", { width: 20, height: 20, "aria-hidden": true }, drawMark({ fate, letter, number: "", t: 0, place: "", kind: "", words: "" }, 10, 10));
-  const fates = [["done", "done at its server"], ["open", "taken, counts with its transaction"], ["not done", "not done: dropped or refused"], ["unknown", "unknown: no answer was seen"]];
+  const fates = [["done", "done at its server"], ["open", "taken, counts with its transaction"], ["not done", "not done: dropped, refused or aborted"], ["unknown", "unknown: no answer was seen"]];
   const letters = [...new Map(marks.map((mark) => [mark.letter, mark.kind]))].map(([letter, kind]) => `${letter} ${kind}`);
   return el("ul", { class: "legend" },
     fates.map(([fate, words]) => el("li", {}, sample(fate, ""), words)),
@@ -191,11 +191,11 @@ function recordRow(record, choose) {
   const [identity, position, times, outputs, marks] = record;
   return el("tr", {}, el("th", { scope: "row", class: "mono" }, identity), el("td", { class: "mono" }, position), el("td", {}, `${times}×`),
     el("td", { class: "mono" }, outputs.join(", ") || "–"),
-    el("td", {}, marks.length ? el("button", { type: "button", "aria-label": `Show the messages of ${identity}`, click: () => choose(record) }, `show ${marks.length}`) : "not on this page"));
+    el("td", {}, marks.length ? el("button", { type: "button", class: "link", "aria-label": `Show the messages of ${identity}`, click: () => choose(record) }, `show ${marks.length}`) : "not on this page"));
 }
 
 function moreRow(records, choose) {
-  const row = el("tr", {}, el("td", { colspan: 5 }, el("button", { type: "button", click: () => row.replaceWith(...records.map((record) => recordRow(record, choose))) },
+  const row = el("tr", {}, el("td", { colspan: 5 }, el("button", { type: "button", class: "link", click: () => row.replaceWith(...records.map((record) => recordRow(record, choose))) },
     `${count(records.length, "more record")} …`)));
   return row;
 }
