@@ -103,7 +103,7 @@ def test_sigkill_of_the_drill_leaves_nothing_running_and_the_next_drill_works(
     example: Path, cache: Path, seed: int
 ) -> None:
     drill = start(example, cache, "plain", "-j", "1")
-    wait_for(example, ("starting", "ready", "1 processors", "clean run")[seed])
+    wait_for(example, ("starting", "ready", "1 processor", "clean run")[seed])
     time.sleep(random.Random(seed).uniform(0, 1.5))
     drill.send_signal(signal.SIGKILL)
     drill.wait()

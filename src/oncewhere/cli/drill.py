@@ -13,6 +13,7 @@ from rich.console import Console
 from oncewhere.drill import CRASH, SCENARIOS, Choice, Declaration, Drill, DrillEvent, Keyword, PointSet, load
 from oncewhere.drill.control import with_control
 from oncewhere.report import (
+    REPORT_NAME,
     DrillProgress,
     Failures,
     ReportKind,
@@ -196,6 +197,8 @@ def drill(  # noqa: PLR0913  # one parameter for each option
         show_points(found, console)
         return 0
     show_result(result, console, path=str(path))
+    if ReportKind.HTML in kinds:
+        click.echo(f"Report:   {os.path.relpath(folder.path / REPORT_NAME)}")
     if ReportKind.GITHUB in kinds:
         for line in github_annotations(result):
             click.echo(line)

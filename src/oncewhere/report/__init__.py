@@ -4,6 +4,7 @@ from .difference import compare
 from .difference_table import show_difference
 from .failures import Failures
 from .github import github_annotations
+from .html import FILE_NAME as REPORT_NAME
 from .html import write_report
 from .kinds import ReportKind, default_kinds, parse_kinds
 from .points_table import show_points
@@ -16,6 +17,7 @@ from .sweep_table import show_scenarios
 from .words import cell
 
 __all__ = [
+    "REPORT_NAME",
     "DrillProgress",
     "Failures",
     "ReportKind",

@@ -9,8 +9,11 @@ from rich.text import Text
 
 from oncewhere.drill import DrillResult, NamedCrash, TrialResult, Verdict, VersionResult
 
+from .fitting import fitted
 from .sentence import sentence
 from .words import STYLE, cell, conclusion, proof
+
+WORD_WIDTH = 16
 
 
 def show_mission(result: DrillResult, console: Console, *, path: str = "") -> None:
@@ -23,11 +26,11 @@ def show_mission(result: DrillResult, console: Console, *, path: str = "") -> No
     """
     crashes = [n for n in NamedCrash if any(t.point and t.point.name is n for v in result.versions for t in v.trials)]
     console.print()
-    console.print(_table(result, crashes))
+    console.print(fitted(_table(result, crashes), console, labels=2))
     for crash in crashes:
-        console.print(f"  {crash:<14} killed {crash.words}", style="dim", markup=False)
+        console.print(_explained(crash, f"killed {crash.words}"), style="dim")
     for verdict in sorted({f.verdict for v in result.versions for t in v.trials for f in t.findings} - {Verdict.ONCE}):
-        console.print(f"  {verdict:<14} {verdict.meaning}", style="dim", markup=False)
+        console.print(_explained(verdict, verdict.meaning), style="dim")
     console.print()
     for version in result.versions:
         mark, style = STYLE[version.verdict]
@@ -41,6 +44,15 @@ def show_mission(result: DrillResult, console: Console, *, path: str = "") -> No
     console.print()
     for told in conclusion(result):
         console.print(told, markup=False, soft_wrap=True)
+
+
+def _explained(word: str, meaning: str) -> Table:
+    """A word and what it means, side by side at any width."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=WORD_WIDTH)
+    table.add_column()
+    table.add_row(f"  {word}", meaning)
+    return table
 
 
 def _proof(version: VersionResult, trial: TrialResult, path: str) -> Text:

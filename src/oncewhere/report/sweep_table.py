@@ -14,6 +14,7 @@ from rich.text import Text
 from oncewhere.drill import CRASH, SCENARIOS, Coverage, DrillResult, Finding, Phase, TrialResult, Verdict, VersionResult
 from oncewhere.drill.verdict import SEVERITY
 
+from .fitting import fitted
 from .sentence import swept
 from .words import STYLE, conclusion
 
@@ -32,17 +33,18 @@ def show_sweep(result: DrillResult, console: Console) -> None:
     several = len(result.versions) > 1
     console.print()
     for version in result.versions:
-        if any(_is_crash(trial) for trial in version.crashes):
-            console.print(_table(version))
-            console.print()
-        if not all(_is_crash(trial) for trial in version.crashes):
-            console.print(_scenarios(version))
-            console.print()
         mark, style = STYLE[version.verdict]
         line = Text(f"{mark} ", style=style)
         line.append(f"{version.version.name}: ", style="bold")
         line.append(swept(version))
         console.print(line)
+        console.print()
+        if any(_is_crash(trial) for trial in version.crashes):
+            console.print(fitted(_table(version), console, labels=2))
+            console.print()
+        if not all(_is_crash(trial) for trial in version.crashes):
+            console.print(fitted(_scenarios(version), console, labels=1))
+            console.print()
         for trials, finding in _distinct(version):
             for told in _explained(version, trials, finding, several=several):
                 console.print(Padding(Text(told), (0, 0, 0, 4)), style="dim")
