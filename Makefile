@@ -9,7 +9,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: drill test check unit fix lock bench soak languages pairs sweeps clean
+.PHONY: drill test check unit fix lock bench soak languages pairs sweeps docs clean
 
 drill: $(READY)
 	@$(BIN)/oncewhere drill examples/payments
@@ -44,6 +44,10 @@ pairs: $(READY)
 # at most. One example: make sweeps SWEEP_ARGS="examples/go --runs 2"
 sweeps: $(READY)
 	$(BIN)/python tools/sweeps.py $(SWEEP_ARGS)
+
+# The documentation site, into site/; a link that leads nowhere fails it.
+docs: $(READY)
+	$(BIN)/python tools/site.py
 
 fix: $(READY)
 	$(BIN)/ruff check --fix

@@ -12,6 +12,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from reference_people import PEOPLE_PAGES
+
 from oncewhere.drill import SCENARIOS, Phase, Scenario, Verdict
 from oncewhere.drill.checks import CHECKS, HELD
 from oncewhere.drill.scenarios import SECOND_CRASH
@@ -157,7 +159,13 @@ def run_json() -> str:
     return json.dumps(run_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
-PAGES = {"states.md": states, "failures.md": failures, "verdicts.md": verdicts, "scenarios.md": scenarios}
+PAGES = {
+    "states.md": states,
+    "failures.md": failures,
+    "verdicts.md": verdicts,
+    "scenarios.md": scenarios,
+    **PEOPLE_PAGES,
+}
 DATA = {"run.schema.json": run_json}
 """Files for machines: without the mark."""
 

@@ -11,7 +11,7 @@ import pytest
 from typed_command import command
 
 from oncewhere.drill import load
-from oncewhere.project import survey
+from oncewhere.project.survey import survey
 from oncewhere.project.variables import read
 
 POM = "<project><groupId>x</groupId><artifactId>settlement</artifactId><version>1.2</version></project>"

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-import shlex
-import sys
 from pathlib import Path
-from typing import get_args
 
 import click
 
-from oncewhere.drill.application import read
-from oncewhere.drill.declaration import FILE_NAME, load
-from oncewhere.drill.effect import SQL_SYSTEMS, System
 from oncewhere.errors import ConfigurationError
-from oncewhere.project import Answers, EffectAnswer, Found, as_toml, copy_demo, sample_inputs, survey
+from oncewhere.project.asked import Asked
+from oncewhere.project.demo import copy_demo
 
 DEMO_FOLDER = Path("payments")
-INPUTS = "inputs.jsonl"
+SYSTEMS = "postgresql, mysql, redis, http, smtp, sqlite"
 
 
 @click.command(short_help="Write a declaration for a processor, or copy the demonstration.")
@@ -34,7 +28,7 @@ INPUTS = "inputs.jsonl"
     "effects",
     metavar="NAME=SYSTEM",
     multiple=True,
-    help=f"A place outside Kafka; SYSTEM is one of {', '.join(get_args(System))}. Repeatable.",
+    help=f"A place outside Kafka; SYSTEM is one of {SYSTEMS}. Repeatable.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing: take what was found, and the defaults.")
 @click.option("--force", is_flag=True, help="Write over an oncewhere.toml that is there.")
@@ -66,136 +60,29 @@ def init(  # noqa: PLR0913  # one parameter for each option
     """  # noqa: D301  # click keeps the lines below \b as they are
     if demo:
         return _demo(folder or DEMO_FOLDER)
-    folder = folder or Path()
-    file = folder / FILE_NAME
-    if file.exists() and not force:
-        raise ConfigurationError(f"{file} exists already.", hint="Drill it: oncewhere drill .  (or give --force)")
-    found = survey(folder)
-    if found.told_by:
-        click.echo(f"Looked at {', '.join(found.told_by)}.", err=True)
-    ask = _Asking(interactive=not yes and sys.stdin.isatty())
-    app = app or (found.app if command is None else None)
-    words = () if app is not None else _command(ask, command, found)
-    told = Answers(
+    try:
+        from .project_survey import write_declaration  # noqa: PLC0415  # the demonstration needs none of the drill
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"Writing a declaration needs the package {error.name}, which is not installed.",
+            hint="Run: pip install 'oncewhere[drill]'",
+        ) from None
+    asked = Asked(
         app=app,
-        command=words,
-        input=input_topic or ("" if app else ask.text("The topic that it consumes", flag="--input")),
-        output=outputs or (() if app else ask.texts("The topics that it produces to", flag="--output")),
-        group=group or ("" if app else ask.text("Its consumer group", default=folder.resolve().name, flag="--group")),
-        identity=identity or ask.text("What names the business event", default="event_id", flag="--identity"),
-        environment={} if app else {v.name: v.text for v in found.variables},
-        effects=(),
-        inputs=found.inputs or INPUTS,
+        command=command,
+        input=input_topic,
+        outputs=outputs,
+        group=group,
+        identity=identity,
+        effects=effects,
+        yes=yes,
+        force=force,
     )
-    told = _with_effects(folder, told, effects, found, ask)
-    text = as_toml(told)
-    _write(folder, text, told, sample=found.inputs is None)
-    return _check_what_was_written(folder, told, found)
+    return write_declaration(folder or Path(), asked)
 
 
 def _demo(folder: Path) -> int:
     copy_demo(folder)
     click.echo(f"The payment example stands in {folder}: one processor in five versions, three of them broken.")
     click.echo(f"Next: cd {folder} && oncewhere drill")
-    return 0
-
-
-class _Asking:
-    """Asks a person, or takes the default; where there is none, the flag is named."""
-
-    def __init__(self, *, interactive: bool) -> None:
-        self.interactive = interactive
-
-    def text(self, question: str, *, flag: str, default: str | None = None) -> str:
-        """One answer."""
-        if self.interactive:
-            return str(click.prompt(question, default=default, err=True))
-        if default is None:
-            raise ConfigurationError(f"{question} is not known.", hint=f"Say it by {flag}; --help has examples.")
-        return default
-
-    def texts(self, question: str, *, flag: str) -> tuple[str, ...]:
-        """Several, with spaces between them."""
-        return tuple(self.text(question, flag=flag).replace(",", " ").split())
-
-
-def _command(ask: _Asking, given: str | None, found: Found) -> tuple[str, ...]:
-    default = None if found.command is None else shlex.join(found.command)
-    text = given or ask.text("How the processor is started", default=default, flag="--command")
-    return tuple("{python}" if word in {"python", "python3"} else word for word in shlex.split(text))
-
-
-def _with_effects(folder: Path, told: Answers, given: tuple[str, ...], found: Found, ask: _Asking) -> Answers:
-    """The effects that were named, or those that the project's variables lead to."""
-    systems = dict(_named(text) for text in given) or dict(found.effects)
-    if not systems and told.app is None and ask.interactive:
-        text = ask.text("Places outside Kafka, as NAME=SYSTEM (- for none)", flag="--effect", default="bank=postgresql")
-        systems = {} if text.strip() == "-" else dict(_named(word) for word in text.split())
-    if told.app is not None:
-        systems = _declared_places(told.app, folder)
-    environment = dict(told.environment)
-    answers = []
-    for name, system in systems.items():
-        schema = next((s for s in found.schemas if s.observe(told.identity)), None) if system in SQL_SYSTEMS else None
-        schema = schema or (found.schemas[0] if found.schemas and system in SQL_SYSTEMS else None)
-        observe = schema.observe(told.identity) if schema is not None else None
-        if system in SQL_SYSTEMS and observe is None:
-            observe = ask.text(
-                f"A query that counts what happened in {name}, by event",
-                default=f"select {told.identity}, count(*) from processed_event group by {told.identity}",  # noqa: S608
-                flag="observe",
-            )
-        policy = None
-        if told.app is None:
-            policy = ask.text(f"What prevents duplicates in {name}", default="undeclared", flag="policy")
-        answers.append(
-            EffectAnswer(
-                name=name, system=system, policy=policy, schema=None if schema is None else schema.file, observe=observe
-            )
-        )
-        if told.app is None and not any(f"{{{name}" in text for text in environment.values()):
-            environment[f"{name.upper().replace('-', '_')}_URL"] = f"{{{name}}}"
-    if told.app is None and "{kafka}" not in environment.values():
-        environment = {"KAFKA_BOOTSTRAP_SERVERS": "{kafka}", **environment}
-    return dataclasses.replace(told, effects=tuple(answers), environment=environment)
-
-
-def _declared_places(app: str, folder: Path) -> dict[str, str]:
-    """The databases of a processor, read from it."""
-    declared = read(app, folder, {})
-    return {effect.place: effect.system for effect in declared.effects if effect.system in SQL_SYSTEMS}
-
-
-def _named(text: str) -> tuple[str, str]:
-    name, separator, system = text.partition("=")
-    if not separator or system not in get_args(System):
-        systems = ", ".join(get_args(System))
-        raise ConfigurationError(f"{text!r} is not NAME=SYSTEM.", hint=f"SYSTEM is one of {systems}.")
-    return name, system
-
-
-def _write(folder: Path, text: str, told: Answers, *, sample: bool) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / FILE_NAME).write_text(text, encoding="utf-8")
-        if sample:
-            (folder / told.inputs).write_text(sample_inputs(told.identity), encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"{folder} cannot be written: {error.strerror}.") from None
-
-
-def _check_what_was_written(folder: Path, told: Answers, found: Found) -> int:
-    """Reads it as a drill would, and says what is left to do."""
-    declared = load(folder)
-    version = next(iter(declared.versions.values()))
-    click.echo(f"Wrote {folder / FILE_NAME}.")
-    if found.inputs is None:
-        click.echo(f"Wrote {folder / told.inputs}: records with no more than an identity; give them your fields.")
-    for name, effect in version.effects.items():
-        others = [schema.file for schema in found.schemas if schema.file != effect.schema]
-        if effect.schema is not None and others:
-            click.echo(f"{name}: took {effect.schema} for its tables; there are {', '.join(others)} as well.")
-        if effect.system in SQL_SYSTEMS and effect.schema is None:
-            click.echo(f"{name}: no SQL file was found that makes its tables; name one as schema, and look at observe.")
-    click.echo(f"Next: oncewhere drill {folder}")
     return 0

@@ -6,10 +6,3 @@
 - The text of `oncewhere.toml` is written from them. (`writing`)
 - The demonstration is the payment example, as it is installed with the package. (`demo`)
 """
-
-from .answers import Answers, EffectAnswer
-from .demo import copy_demo
-from .survey import Found, survey
-from .writing import as_toml, sample_inputs
-
-__all__ = ["Answers", "EffectAnswer", "Found", "as_toml", "copy_demo", "sample_inputs", "survey"]

@@ -1,0 +1,23 @@
+# The command line, with everything that a drill needs; the servers that it starts are fetched on the first run.
+#
+#   docker build -t oncewhere .
+#   docker run --rm -v "$PWD:/work" -v oncewhere-cache:/cache oncewhere drill .
+#
+# A drill starts the processor inside this container: take it as the base of an image that has your runtime as well.
+FROM python:3.12-slim AS wheel
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY src src
+COPY examples/payments examples/payments
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+
+FROM python:3.12-slim
+RUN groupadd --gid 10001 drill && useradd --uid 10001 --gid 10001 --create-home drill \
+    && mkdir /work /cache && chown drill:drill /work /cache
+RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
+    pip install --no-cache-dir "$(ls /wheels/*.whl)[all]"
+ENV ONCEWHERE_CACHE=/cache PYTHONUNBUFFERED=1
+WORKDIR /work
+USER 10001:10001
+ENTRYPOINT ["oncewhere"]
+CMD ["--help"]
