@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         DedupeTable,
         IdempotencyKey,
         OffsetLedger,
+        Outbox,
         UniqueConstraint,
     )
     from oncewhere.effects.postgres import Postgres
@@ -86,6 +87,7 @@ _HOMES = {
     "DedupeTable": "oncewhere.effects.policy",
     "Effect": "oncewhere.effects.effect",
     "OffsetLedger": "oncewhere.effects.policy",
+    "Outbox": "oncewhere.effects.policy",
     "Postgres": "oncewhere.effects.postgres",
     "Processor": "oncewhere.runtime.processor",
     "RandomIdentity": "oncewhere.runtime.identity",
@@ -135,6 +137,7 @@ __all__ = [
     "NotDone",
     "OffsetLedger",
     "OncewhereError",
+    "Outbox",
     "OutcomeUnknown",
     "Postgres",
     "Processor",

@@ -5,10 +5,23 @@ from __future__ import annotations
 import os
 import sys
 import uuid
+from typing import Any
 
 import msgspec
 
-from oncewhere import AtLeastOnce, DedupeTable, Processor, Record, Redis, Transaction, effect
+from oncewhere import (
+    AtLeastOnce,
+    DedupeTable,
+    Http,
+    IdempotencyKey,
+    Outbox,
+    Processor,
+    Record,
+    Redis,
+    Transaction,
+    effect,
+)
+from oncewhere.effects.http import Requests
 from oncewhere.effects.redis import Commands
 
 SERVERS = {"bootstrap.servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"]}
@@ -58,7 +71,51 @@ def redis(policy: str) -> Processor:
     return app
 
 
-APPS = {"redis": redis}
+def first() -> Processor:
+    """A call that waits in an outbox."""
+    gateway = Http(
+        os.environ.get("PLACE", "http://nowhere.invalid"),
+        name="place",
+        policy=Outbox("drilled-out", then=IdempotencyKey()),
+    )
+    app = processor("drilled")
+
+    @effect(gateway)
+    def capture(http: Requests, event_id: str) -> None:
+        http.post("/captures", json={"event_id": event_id}).raise_for_status()
+
+    @app.consume("drilled-in", Event, identity="event_id")
+    def on_event(record: Record[Event], tx: Transaction) -> None:
+        tx.run(capture, record.value.event_id)
+
+    return app
+
+
+def second(then: str) -> Processor:
+    """Performs the calls; its input is what the first one would have written."""
+    policies: dict[str, Any] = {
+        "idempotency-key": IdempotencyKey(),
+        "at-least-once": AtLeastOnce(acknowledged="the control"),
+    }
+    gateway = Http(
+        os.environ["PLACE"], name="place", policy=Outbox("drilled-in", then=policies[then], answers="drilled-out")
+    )
+    app = processor("unused")
+
+    @effect(gateway)
+    def capture(http: Requests, event_id: str) -> str:
+        return str(http.post("/captures", json={"event_id": event_id}).json()["status"])
+
+    @app.consume("unused", Event, identity="event_id")
+    def on_event(record: Record[Event], tx: Transaction) -> None:
+        tx.run(capture, record.value.event_id)
+
+    return app.outbox(
+        gateway, group_id="drilled", transactional_id="drilled-0", max_batch_records=5, commit_interval_ms=500
+    )
+
+
+APPS = {"redis": redis, "first": first, "second": second}
 
 if __name__ == "__main__":
     APPS[sys.argv[1]](*sys.argv[2:]).run()

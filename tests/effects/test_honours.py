@@ -15,6 +15,7 @@ from oncewhere.effects.policy import (
     DedupeTable,
     IdempotencyKey,
     OffsetLedger,
+    Outbox,
     Policy,
     UniqueConstraint,
 )
@@ -25,6 +26,7 @@ POLICIES: dict[type[Policy], Policy] = {
     UniqueConstraint: UniqueConstraint("settlement_pkey"),
     AtLeastOnce: AtLeastOnce(acknowledged="a test"),
     IdempotencyKey: IdempotencyKey(),
+    Outbox: Outbox("captures", then=IdempotencyKey()),
     AtMostOnce: AtMostOnce(claims=Sqlite("claims.db", name="claims", policy=OffsetLedger())),
 }
 PAIRS = list(itertools.product(POLICIES, TITLES))

@@ -24,7 +24,7 @@ from typing import Any, get_args
 import msgspec
 
 from oncewhere.addresses import KAFKA
-from oncewhere.effects.policy import IdempotencyKey
+from oncewhere.effects.policy import IdempotencyKey, Outbox
 from oncewhere.errors import ConfigurationError
 from oncewhere.runtime.declaration import Declaration
 from oncewhere.runtime.declaring import Answer
@@ -127,6 +127,8 @@ def _places(declared: Declaration, name: str) -> dict[str, dict[str, Any]]:
     """A table for each place; where no server is needed, a stand-in that does what the policy relies on."""
     found: dict[str, dict[str, Any]] = {}
     for effect in declared.effects:
+        if effect.policy == Outbox.name:
+            continue  # its calls are records on an output topic, and another processor makes them
         if effect.system not in get_args(System):
             raise ConfigurationError(
                 f"{name}: a drill cannot see what happens at place {effect.place!r}, which is a {effect.system}.",

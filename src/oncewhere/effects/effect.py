@@ -10,12 +10,14 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from oncewhere.effects.honours import SQL, TITLES
 from oncewhere.effects.place import Place
-from oncewhere.effects.policy import DedupeTable, OffsetLedger, UniqueConstraint
+from oncewhere.effects.policy import DedupeTable, OffsetLedger, Outbox, UniqueConstraint
 from oncewhere.effects.recorded import ResultCodec
 from oncewhere.errors import ConfigurationError
 
 if typing.TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from oncewhere.effects.outbox import Arguments
 
 C = TypeVar("C")
 P = ParamSpec("P")
@@ -73,7 +75,25 @@ class Effect(Generic[P, R]):
                 hint="Write @effect(place, done=read_back), with a function of the same arguments that reads it from "
                 "the effect's rows; or return None.",
             )
+        if isinstance(self.place.policy, Outbox):
+            _ = self.arguments
+            if self.place.policy.answers is None and found is not type(None):
+                raise ConfigurationError(
+                    f"Effect {self.name!r} returns a result, and nobody hears of it: calls are performed elsewhere.",
+                    hint="Write Outbox(…, answers='capture-answers'), a topic that gets it; or return None.",
+                )
         return ResultCodec(f"effect {self.name!r}", found)
+
+    @cached_property
+    def arguments(self) -> Arguments:
+        """Its arguments to and from JSON, for an outbox.
+
+        Raises:
+            ConfigurationError: one of them has no type that can be carried.
+        """
+        from oncewhere.effects.outbox import Arguments  # noqa: PLC0415 - it is made of effects
+
+        return Arguments(self)
 
     def read_back(self, connection: Any, *args: Any, **kwargs: Any) -> R | None:
         """What the effect returned when it was done; asked where its unique key refuses it."""
@@ -167,16 +187,32 @@ def _one_of(name: str, found: Any) -> Any:
 
 
 def _result_type(name: str, function: Callable[..., R]) -> type[R]:
-    """The return annotation's type, resolved alone: the connection's may be imported for type checkers only."""
-    annotations = inspect.get_annotations(function)
-    if "return" not in annotations:
+    """The return annotation's type."""
+    if "return" not in inspect.get_annotations(function):
         msg = f"Effect {name!r} has no return annotation, so its result cannot be recorded."
         raise ConfigurationError(msg, hint="Annotate it; `-> None` where there is nothing to return.")
-    holder = types.SimpleNamespace(__annotations__={"return": annotations["return"]})
+    return typing.cast("type[R]", resolved(name, function, ["return"])["return"])
+
+
+def resolved(name: str, function: Callable[..., Any], wanted: Sequence[str]) -> dict[str, Any]:
+    """The types of some annotations; the others are left alone: a connection's may be there for type checkers only.
+
+    Args:
+        name: the effect's, for sentences.
+        function: whose annotations.
+        wanted: names of annotated parameters, or `return`.
+
+    Raises:
+        ConfigurationError: one cannot be resolved.
+    """
+    annotations = inspect.get_annotations(function)
+    holder = types.SimpleNamespace(__annotations__={one: annotations[one] for one in wanted})
     scope = inspect.getclosurevars(function).nonlocals if inspect.isfunction(function) else {}
     try:
-        hints = typing.get_type_hints(holder, globalns=getattr(function, "__globals__", {}), localns=dict(scope))
+        return typing.get_type_hints(
+            holder, globalns=getattr(function, "__globals__", {}), localns=dict(scope), include_extras=True
+        )
     except (NameError, TypeError) as error:
-        msg = f"The return annotation of effect {name!r} cannot be resolved: {error}."
+        what = "return annotation" if list(wanted) == ["return"] else "annotations"
+        msg = f"The {what} of effect {name!r} cannot be resolved: {error}."
         raise ConfigurationError(msg, hint="Import the type where the effect is defined, at run time.") from error
-    return typing.cast("type[R]", hints["return"])

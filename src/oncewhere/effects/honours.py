@@ -15,6 +15,7 @@ from oncewhere.effects.policy import (
     DedupeTable,
     IdempotencyKey,
     OffsetLedger,
+    Outbox,
     Policy,
     UniqueConstraint,
 )
@@ -44,6 +45,7 @@ HONOURED: Mapping[type[Policy], frozenset[str]] = {
     UniqueConstraint: frozenset(SQL),
     IdempotencyKey: frozenset(OUTSIDE),
     AtMostOnce: frozenset(OUTSIDE),
+    Outbox: frozenset(OUTSIDE),
     AtLeastOnce: frozenset(TITLES),
 }
 """By policy, the systems where it holds."""
@@ -93,6 +95,8 @@ WHY_NOT: Mapping[tuple[type[Policy], str], str] = {
     **{(UniqueConstraint, system): _NO_KEY_OF_ITS_OWN for system in OUTSIDE},
     **{(IdempotencyKey, system): _BETTER for system in SQL},
     **{(AtMostOnce, system): _LESS for system in SQL},
+    **{(Outbox, system): _BETTER for system in SQL},
+    (Outbox, REDIS): "one script applies commands and records their event: DedupeTable",
 }
 """For each pair that is not honoured, the reason; a test holds the table complete."""
 

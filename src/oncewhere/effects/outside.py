@@ -12,6 +12,7 @@ when the batch is decided; and a call that a redelivered record makes again is f
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,8 +21,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from oncewhere.effects.calls import Entry, KeepsCalls, State
 from oncewhere.effects.honours import check
 from oncewhere.effects.idempotency import Derive, key_of
+from oncewhere.effects.outbox import OpenOutbox, performed_by
 from oncewhere.effects.place import Batch, Call, OpenPlace, Place, Start, Tally, UndecidedError, Work
-from oncewhere.effects.policy import AtMostOnce, IdempotencyKey, Policy
+from oncewhere.effects.policy import AtMostOnce, IdempotencyKey, Outbox, Policy
 from oncewhere.effects.repetition import Limits, Outcome, pause_s
 from oncewhere.errors import ConfigurationError, EffectInDoubt, NotDone, OutcomeUnknown, UnreachableError
 
@@ -77,6 +79,8 @@ class OutsidePlace(Place[C]):
             kind = type(self).__name__
             raise ConfigurationError("A place needs a name.", hint=f"Write {kind}(…, name='gateway', policy=…).")
         check(policy, system, place=name)
+        if isinstance(policy, Outbox):
+            check(policy.then, system, place=name)
         journal = _journal_of(policy)
         if journal is not None and not isinstance(journal, KeepsCalls):
             raise ConfigurationError(
@@ -118,7 +122,22 @@ class OutsidePlace(Place[C]):
         """What effects are done with; connects to nothing yet."""
         raise NotImplementedError
 
-    def open(self, group_id: str) -> OpenOutside:
+    def performing(self) -> OutsidePlace[C]:
+        """The same place for the second processor of an outbox, with the policy by which calls are performed.
+
+        Raises:
+            ConfigurationError: this place has no outbox.
+        """
+        if not isinstance(self._policy, Outbox):
+            raise ConfigurationError(
+                f"Place {self._name!r} has policy {self._policy.name}: nothing waits in an outbox for it.",
+                hint="Declare it with policy=Outbox('capture-requests', then=IdempotencyKey()).",
+            )
+        other = copy.copy(self)
+        other._policy = performed_by(self._policy)  # noqa: SLF001  # one of us
+        return other
+
+    def open(self, group_id: str) -> OpenPlace:
         """Opens it, and checks or creates the table that the policy needs.
 
         Raises:
@@ -126,6 +145,8 @@ class OutsidePlace(Place[C]):
             UnreachableError: the database of the journal does not answer.
         """
         policy = self._policy
+        if isinstance(policy, Outbox):
+            return OpenOutbox(policy, group_id)
         journal = None
         if isinstance(policy, AtMostOnce | IdempotencyKey) and (keeps := _journal_of(policy)) is not None:
             journal = keeps.call_journal(policy.table, create=policy.create, place=self._name, group_id=group_id)
@@ -142,6 +163,8 @@ class OutsidePlace(Place[C]):
 
 
 def _journal_of(policy: Policy) -> KeepsCalls | None:
+    if isinstance(policy, Outbox):
+        return _journal_of(policy.then)
     if isinstance(policy, AtMostOnce):
         return policy.claims
     return policy.answers if isinstance(policy, IdempotencyKey) else None

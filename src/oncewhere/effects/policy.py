@@ -218,3 +218,41 @@ class AtMostOnce(Policy):
     def needs_identity(self) -> bool:
         """True when a claim is made for an identity."""
         return self.derive is Derive.IDENTITY
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox(Policy):
+    """The effect is a record on a topic, in the same Kafka transaction as outputs and offsets; another one performs it.
+
+    The handler's `tx.run` puts the call into the topic and returns None. A second processor (`Processor.outbox`) reads
+    the topic and performs each call: so a slow or broken downstream holds up nobody else, and a record that is given up
+    is never called for.
+
+    Args:
+        topic: the outbox.
+        then: how duplicates are prevented when a call is performed: `IdempotencyKey()`, `AtMostOnce(claims=bank)` or
+            `AtLeastOnce(acknowledged="why")`.
+        answers: a topic that gets what the effects return; None where they return nothing.
+    """
+
+    name: ClassVar[str] = "outbox"
+    guarantee: ClassVar[str] = (
+        "The call is a record on a topic that commits with Kafka's transaction, once; a second processor performs it, "
+        "by the policy that is named for it."
+    )
+
+    topic: str
+    then: Policy
+    answers: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.then, IdempotencyKey | AtMostOnce | AtLeastOnce):
+            raise ConfigurationError(
+                f"Outbox({self.topic!r}) needs the policy by which its calls are performed, and got {self.then!r}.",
+                hint="Write Outbox('capture-requests', then=IdempotencyKey()); or AtMostOnce, AtLeastOnce.",
+            )
+
+    @property
+    def needs_identity(self) -> bool:
+        """Where the policy of performing does: a call's id is made of it."""
+        return self.then.needs_identity

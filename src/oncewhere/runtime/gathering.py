@@ -140,7 +140,13 @@ class Gathering:
                 },
             )
         else:
-            self._tx.enter(mine, partition=first.partition, offset=first.record.offset, identity=first.identity)
+            self._tx.enter(
+                mine,
+                partition=first.partition,
+                offset=first.record.offset,
+                identity=first.identity,
+                key=first.record.key,
+            )
 
     def _handle_many(self, items: Sequence[Item], works: Mapping[str, Mapping[str, Work]], batch: Batch) -> None:
         """A batch handler, with all of these; whatever fails is looked for one by one, in the next attempt."""

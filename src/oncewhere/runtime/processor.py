@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from oncewhere.addresses import settings_for
 from oncewhere.effects.honours import guarantee
+from oncewhere.effects.policy import Outbox
 from oncewhere.errors import ConfigurationError
 from oncewhere.runtime import events
 from oncewhere.runtime.batch import Limits
@@ -17,15 +18,18 @@ from oncewhere.runtime.identity import StableOrdinal, TransactionalId, resolve
 from oncewhere.runtime.kafka.serialization import decode_with, encode_with
 from oncewhere.runtime.kafka.session import TransactSession
 from oncewhere.runtime.lifecycle import Lifecycle
+from oncewhere.runtime.outbox import declare as declare_outbox
 from oncewhere.runtime.rejection import DeadLetter, OnError
 from oncewhere.runtime.settings import Settings, complete
 from oncewhere.runtime.subscription import Identity, Plan, Subscription, subscription
 from oncewhere.runtime.transaction import Transaction
+from oncewhere.runtime.values import encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from oncewhere.effects.effect import Effect
+    from oncewhere.effects.outside import OutsidePlace
     from oncewhere.effects.place import Place
     from oncewhere.records import Record, Records
     from oncewhere.runtime.health import Health
@@ -95,6 +99,7 @@ class Processor:
                 f"commit_interval_ms={commit_interval_ms} is not between 0 and transaction.timeout.ms={timeout}.",
                 hint="A transaction must end before the coordinator gives it up.",
             )
+        self._given_settings = settings
         self._group_id = group_id
         self._commit_interval_s = commit_interval_ms / 1000
         self._max_batch_records = max_batch_records
@@ -216,6 +221,42 @@ class Processor:
         decode = None if deserializer is None else decode_with(deserializer, topic)
         self._subscriptions[topic] = subscription(topic, value_type, handler, deserializer=decode, **declared)
 
+    def outbox(
+        self,
+        place: OutsidePlace[Any],
+        *,
+        transactional_id: TransactionalId,
+        group_id: str | None = None,
+        on_error: OnError | None = None,
+        **options: Any,
+    ) -> Processor:
+        """A second processor, which performs what this one's handlers put into a place's outbox.
+
+        Run it as any other, in processes of its own: `capturing = app.outbox(gateway, transactional_id=…)`, and
+        `oncewhere run settlement:capturing`. Call this after the handlers are declared.
+
+        Args:
+            place: one with policy `Outbox`.
+            transactional_id: of the second processor; see `Processor`.
+            group_id: its consumer group; this one's, then a dash and the place's name, when None.
+            on_error: what becomes of a call that fails; see `consume`.
+            options: more arguments of `Processor`.
+
+        Raises:
+            ConfigurationError: the place has no outbox, or no handler here has an effect at it.
+        """
+        second = Processor(
+            self._given_settings,
+            group_id=group_id or f"{self._group_id}-{place.name}",
+            transactional_id=transactional_id,
+            **options,
+        )
+        effects = [one for sub in self._subscriptions.values() for one in sub.effects() if one.place is place]
+        declare_outbox(second, place, effects, on_error=on_error)
+        if isinstance(place.policy, Outbox) and place.policy.answers is not None:
+            second._encoders.setdefault(place.policy.answers, encode_json)
+        return second
+
     def declaration(self) -> Declaration:
         """What this processor claims, as plain data.
 
@@ -229,6 +270,8 @@ class Processor:
             outputs |= dict.fromkeys(outputs_of(sub.handler))
             for effect in sub.effects():
                 place, policy = effect.place, effect.place.policy
+                if isinstance(policy, Outbox):
+                    outputs[policy.topic] = None
                 effects.append(
                     EffectDeclaration(
                         name=effect.name,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from oncewhere.effects.outbox import Posting
 from oncewhere.effects.place import Call, Work
 from oncewhere.errors import ConfigurationError, DuplicateEvent, EffectInDoubt
 from oncewhere.records import Ran
@@ -54,6 +55,7 @@ class Transaction:
         "_encoders",
         "_expect",
         "_identity",
+        "_key",
         "_offset",
         "_partition",
         "_positions",
@@ -82,6 +84,7 @@ class Transaction:
         self._partition: Partition | None = None
         self._offset = -1
         self._identity: str | None = None
+        self._key: bytes | None = None
         self._calls: dict[str, int] = {}
         self._positions: Mapping[tuple[str, int, int], tuple[Partition, str | None]] = {}
         self._each_calls: dict[tuple[str, int, int, str], int] = {}
@@ -129,7 +132,7 @@ class Transaction:
         except BaseException as error:
             self.failure = error
             raise
-        return result
+        return self._post(result, self._key) if result.__class__ is Posting else result
 
     def run_each(self, effect: Effect[[V], R], records: Records[Any], values: Iterable[V] | None = None) -> Ran[R]:
         """Runs an effect once, ever, for each of many records; for batch handlers.
@@ -171,6 +174,9 @@ class Transaction:
         except BaseException as error:
             self.failure = error
             raise
+        for nth, (one, key) in enumerate(zip(found, records.keys, strict=True)):
+            if one.__class__ is Posting:
+                found[nth] = self._post(one, key)
         kept = [nth for nth, one in enumerate(found) if not isinstance(one, DuplicateEvent | EffectInDoubt)]
         if len(kept) < len(found):
             self.passed += [
@@ -179,6 +185,10 @@ class Transaction:
                 if isinstance(one, DuplicateEvent | EffectInDoubt)
             ]
         return Ran(records.pick(kept), [found[nth] for nth in kept])
+
+    def _post(self, posting: Any, key: bytes | None) -> Any:
+        """Produces a letter of an outbox, in the order of its record's key."""
+        self.produce(posting.topic, posting.value, key)
 
     # One of the two places that cost something for each record (the other is `Streaming._each`). Nothing is
     # keyword-only, since Python is slower to call a function that has such arguments, whatever it is given; and the
@@ -296,12 +306,14 @@ class Transaction:
         partition: Partition | None = None,
         offset: int = -1,
         identity: str | None = None,
+        key: bytes | None = None,
     ) -> None:
         """The next record, and the places that its handler uses."""
         self._works = works
         self._partition = partition
         self._offset = offset
         self._identity = identity
+        self._key = key
         self.failure = None
         if self._calls:
             self._calls = {}

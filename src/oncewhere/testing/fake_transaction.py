@@ -68,6 +68,7 @@ class FakeTransaction(Transaction):
                 partition=_partition(record.message),
                 offset=record.offset,
                 identity=_identity(identity, record.value),
+                key=record.key,
             )
 
     @property

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from oncewhere.effects.outbox import posting
 from oncewhere.effects.place import Call, Tally, Work
-from oncewhere.effects.policy import DedupeTable, IdempotencyKey, UniqueConstraint
+from oncewhere.effects.policy import DedupeTable, IdempotencyKey, Outbox, UniqueConstraint
 from oncewhere.errors import ConfigurationError, DuplicateEvent, EffectInDoubt, ReplayError
 from oncewhere.testing.seen import Run
 
@@ -58,7 +59,11 @@ class FakeWork(Work):
             DuplicateEvent: the same event was done at another position.
             ReplayError: the record is redelivered, and this call was not recorded.
         """
-        effect, raw = call.effect, self._recall(call)
+        effect, policy = call.effect, call.effect.place.policy
+        if isinstance(policy, Outbox):
+            self.runs.append(Run(effect=effect, args=args, kwargs=dict(kwargs)))
+            return posting(call, policy, "", args, kwargs)
+        raw = self._recall(call)
         recalled = raw is not None
         if raw is None:
             raw = effect.codec.encode(self._execute(effect, args, kwargs))
