@@ -34,10 +34,7 @@ def show_mission(result: DrillResult, console: Console, *, path: str = "") -> No
     console.print()
     for version in result.versions:
         mark, style = STYLE[version.verdict]
-        line = Text(f"{mark} ", style=style)
-        line.append(f"{version.version.name}: ", style="bold")
-        line.append(sentence(version))
-        console.print(line)
+        console.print(Text.assemble((f"{mark} ", style), (f"{version.version.name}: ", "bold"), sentence(version)))
         for trial in version.crashes:
             if any(f.verdict is not Verdict.ONCE for f in trial.findings):
                 console.print(Padding(_proof(version, trial, path), (0, 0, 0, 4)), style="dim")

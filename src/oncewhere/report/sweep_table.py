@@ -34,10 +34,7 @@ def show_sweep(result: DrillResult, console: Console) -> None:
     console.print()
     for version in result.versions:
         mark, style = STYLE[version.verdict]
-        line = Text(f"{mark} ", style=style)
-        line.append(f"{version.version.name}: ", style="bold")
-        line.append(swept(version))
-        console.print(line)
+        console.print(Text.assemble((f"{mark} ", style), (f"{version.version.name}: ", "bold"), swept(version)))
         console.print()
         if any(_is_crash(trial) for trial in version.crashes):
             console.print(fitted(_table(version), console, labels=2))

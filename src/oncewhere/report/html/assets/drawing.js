@@ -5,6 +5,8 @@ const FOOT = 20;
 const HEIGHT = { life: 24, place: 80 };
 const MIDDLE = 42;
 
+const LETTER = 6.1;
+const LABEL_EVERY = 480;
 const STRUCK = { kill: "SIGKILL", terminate: "SIGTERM", stop: "SIGSTOP", cut: "cut off", hold: "held", watch: "point reached" };
 
 function wordOf({ what, fields }) {
@@ -164,12 +166,20 @@ function drawSpans(timeline, layout, place, columns, width) {
     const kind = how.startsWith("committed") ? "" : /^(aborted|rolled)/.test(how) ? "aborted" : "open";
     group.append(sv("rect", { class: `span ${kind}`, x: x1, y: lane.y + 5, width: Math.max(14, x2 - x1), height: 17, rx: 4 },
       sv("title", {}, `Transaction ${name}, life ${life}: ${how}`)));
-    const text = `${name}: ${how}`;
-    const room = Math.floor((x2 - x1 - 8) / 6.1);
-    if (room > 5) group.append(sv("text", { class: "small", x: x1 + 5, y: lane.y + 17 }, text.length > room ? `${text.slice(0, room - 1)}…` : text));
-    if (room > 2.5 * text.length) group.append(sv("text", { class: "small", x: x2 - 5, y: lane.y + 17, "text-anchor": "end" }, text));
+    group.append(...labels(`${name}: ${how}`, x1 + 5, x2 - 5, lane.y + 17));
   }
   return group;
+}
+
+// A long span says more than once what it is: the strip shows a part of it at a time.
+function labels(text, x1, x2, y) {
+  const room = Math.floor((x2 - x1) / LETTER);
+  if (room < 5) return [];
+  if (room < text.length) return [sv("text", { class: "small", x: x1, y }, `${text.slice(0, room - 1)}…`)];
+  const every = Math.max(LABEL_EVERY, text.length * LETTER + 40);
+  const found = [];
+  for (let x = x1; x + text.length * LETTER <= x2; x += every) found.push(sv("text", { class: "small", x, y }, text));
+  return found;
 }
 
 // Bands shade the work that a violation is about; a tie leads from the life that did it to the life that did it again.
