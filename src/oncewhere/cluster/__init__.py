@@ -7,6 +7,7 @@ about a processor that was killed a moment ago, and wants the broker's own words
 - `questions` are the requests; `broker` sends one over the package's only socket and reads its reply.
 - `client` finds who is responsible, asks, and asks again within a limit where an error passes.
 - `answers` is what comes out: plain data, and its reading from replies.
+- `survey` asks a cluster about itself (`inquiries`), and takes a refusal for an answer (`findings`).
 """
 
 from oncewhere.cluster.access import Access
@@ -16,19 +17,29 @@ from oncewhere.cluster.answers import (
     Member,
     Offset,
     ProducerState,
+    TopicPartition,
     TransactionDescription,
     TransactionListing,
 )
 from oncewhere.cluster.client import ClusterClient
+from oncewhere.cluster.findings import Acl, BrokerNode, GroupDescription, Refused, TopicDescription
+from oncewhere.cluster.survey import ClusterSurvey
 
 __all__ = [
     "NOT_FOUND",
     "UNSTABLE",
     "Access",
+    "Acl",
+    "BrokerNode",
     "ClusterClient",
+    "ClusterSurvey",
+    "GroupDescription",
     "Member",
     "Offset",
     "ProducerState",
+    "Refused",
+    "TopicDescription",
+    "TopicPartition",
     "TransactionDescription",
     "TransactionListing",
 ]

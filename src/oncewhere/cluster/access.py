@@ -99,7 +99,7 @@ def _sasl(settings: Mapping[str, str]) -> Sasl:
     mechanism = settings.get("sasl.mechanism", settings.get("sasl.mechanisms", "")).upper()
     if mechanism not in MECHANISMS:
         raise ConfigurationError(
-            f"The drill cannot ask brokers questions with sasl.mechanism = {mechanism or 'none'}.",
+            f"oncewhere cannot ask brokers questions with sasl.mechanism = {mechanism or 'none'}.",
             hint=f"It speaks {', '.join(MECHANISMS)}; the processor itself may use any.",
         )
     try:
