@@ -10,27 +10,27 @@ from __future__ import annotations
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 from reference_people import PEOPLE_PAGES
 
+from oncewhere.doctor.rule import Area
+from oncewhere.doctor.rules.table import RULES
 from oncewhere.drill import SCENARIOS, Phase, Scenario, Verdict
 from oncewhere.drill.checks import CHECKS, HELD
 from oncewhere.drill.scenarios import SECOND_CRASH
+from oncewhere.explain import errors as explained_errors
+from oncewhere.explain import observations as explained_observations
+from oncewhere.explain import verdicts as explained_verdicts
+from oncewhere.explain.entry import Entry
+from oncewhere.explain.kafka_errors import MEANING
 from oncewhere.report.run_schema import run_schema
 from oncewhere.runtime.failures import CONSUMER_HEALS, FAILURES, Treatment
 from oncewhere.runtime.states import TABLE, Call, Outcome, State
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 MARK = "<!-- Made by tools/reference.py from the code; edit that instead. -->\n\n"
-
-MEANING = {
-    Treatment.RETRIABLE: "The same call is repeated, within the transaction timeout.",
-    Treatment.ABORTABLE: "The transaction is aborted, positions go back to the committed offsets; the producer lives.",
-    Treatment.FATAL: "The producer is replaced by a new one of the same identity; positions go back.",
-    Treatment.FENCED: "The run ends with `FencedError`: another producer has the identity.",
-    Treatment.CONFIGURATION: "The run ends with `ConfigurationError`: a person must change something.",
-}
 
 
 def states() -> str:
@@ -122,8 +122,64 @@ def verdicts() -> str:
             f"| {HELD} | once | where no other does |",
             "| 0 | | the crash did not come about as named: what seems to hold was not put to the test |",
             "",
+            "## What to do",
+            "",
+            *_sections(explained_verdicts.entries()),
         ],
     )
+
+
+def observations() -> str:
+    """What the wire shows that was not declared."""
+    return "\n".join(
+        [
+            "# What may be observed on the wire",
+            "",
+            "A verdict says where the work happened; an observation says what the processor does that its declaration",
+            "does not say, and that the guarantee hangs on.",
+            "",
+            *_sections(explained_observations.entries()),
+        ],
+    )
+
+
+def errors() -> str:
+    """The errors of oncewhere, and what to do about each."""
+    return "\n".join(
+        [PEOPLE_PAGES["errors.md"](), "## What to do", "", *_sections(explained_errors.entries())],
+    )
+
+
+def doctor() -> str:
+    """The rules of the doctor."""
+    parts = [
+        "# What the doctor looks at",
+        "",
+        "`oncewhere doctor` asks each of these rules; `oncewhere explain CODE` prints one. How to use it:",
+        "[docs/doctor.md](../doctor.md).",
+        "",
+    ]
+    for area in Area:
+        parts += [f"## {area}", ""]
+        for rule in RULES.values():
+            if rule.area is area:
+                parts += [
+                    f"### `{rule.code}`",
+                    "",
+                    f"**{rule.title}.** {rule.why}",
+                    "",
+                    f"*What to do:* {rule.remedy}",
+                    "",
+                ]
+    return "\n".join(parts)
+
+
+def _sections(entries: Iterable[Entry]) -> list[str]:
+    lines: list[str] = []
+    for entry in entries:
+        why = f" {entry.why}" if entry.why else ""
+        lines += [f"### `{entry.code}`", "", f"{entry.what}{why}", "", f"*What to do:* {entry.remedy}", ""]
+    return lines
 
 
 def scenarios() -> str:
@@ -165,6 +221,9 @@ PAGES = {
     "verdicts.md": verdicts,
     "scenarios.md": scenarios,
     **PEOPLE_PAGES,
+    "observations.md": observations,
+    "errors.md": errors,
+    "doctor.md": doctor,
 }
 DATA = {"run.schema.json": run_json}
 """Files for machines: without the mark."""

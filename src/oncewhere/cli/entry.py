@@ -38,7 +38,10 @@ DRILL_PACKAGES = {
 """What only the `drill` extra brings."""
 
 
-COMMANDS = ("check", "completion", "config", "drill", "effects", "init", "replay", "run", "schema", "show", "stack")
+COMMANDS = (
+    *("check", "completion", "config", "doctor", "drill", "effects", "explain", "init", "replay", "run", "schema"),
+    *("show", "stack"),
+)
 
 
 class _Commands(click.Group):

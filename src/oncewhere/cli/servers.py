@@ -62,6 +62,25 @@ class Wishes:
     kafka_settings: Mapping[str, str] = field(default_factory=dict)
 
 
+def read_settings(file: Path | None, given: Sequence[str]) -> dict[str, str]:
+    """Kafka's settings, of a file's lines and then of `-X`.
+
+    Raises:
+        ConfigurationError: one of them is none.
+    """
+    lines = [] if file is None else file.read_text(encoding="utf-8").splitlines()
+    told = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    settings: dict[str, str] = {}
+    for text in (*told, *given):
+        name, separator, value = text.partition("=")
+        if not separator or not name.strip():
+            raise ConfigurationError(  # never the text itself: it may be a password
+                "A setting of Kafka's is not NAME=VALUE.", hint="For example: -X security.protocol=sasl_ssl"
+            )
+        settings[name.strip()] = value.strip()
+    return settings
+
+
 def _wishes(  # one parameter for each option
     *,
     bootstrap_servers: str | None,
@@ -72,16 +91,7 @@ def _wishes(  # one parameter for each option
     kafka_file: Path | None,
     kafka_settings: tuple[str, ...],
 ) -> Wishes:
-    lines = [] if kafka_file is None else kafka_file.read_text(encoding="utf-8").splitlines()
-    told = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    settings: dict[str, str] = {}
-    for text in (*told, *kafka_settings):
-        name, separator, value = text.partition("=")
-        if not separator or not name.strip():
-            raise ConfigurationError(  # never the text itself: it may be a password
-                "A setting of Kafka's is not NAME=VALUE.", hint="For example: -X security.protocol=sasl_ssl"
-            )
-        settings[name.strip()] = value.strip()
+    settings = read_settings(kafka_file, kafka_settings)
     if settings and bootstrap_servers is None:
         raise ConfigurationError("-X and -F are for a Kafka of yours.", hint="Name it: -b HOST:PORT")
     if bootstrap_servers is not None and brokers != "1":

@@ -110,6 +110,11 @@ def resolve(identity: TransactionalId, *, group_id: str, environment: Mapping[st
     return identity
 
 
+def looks_random(identity: str) -> bool:
+    """True for a name that looks as if another start had another one: with a UUID in it, or a Deployment's pod name."""
+    return _UUID.search(identity) is not None or _looks_like_pod(identity)
+
+
 def _looks_like_pod(identity: str) -> bool:
     found = _DEPLOYMENT_POD.search(identity)
     # A hash has a digit somewhere in nearly all cases; plain words that happen to lack vowels do not.

@@ -20,7 +20,7 @@ from oncewhere.runtime.kafka.session import TransactSession
 from oncewhere.runtime.lifecycle import Lifecycle
 from oncewhere.runtime.outbox import declare as declare_outbox
 from oncewhere.runtime.rejection import DeadLetter, OnError
-from oncewhere.runtime.settings import Settings, complete
+from oncewhere.runtime.settings import Complete, Settings, complete
 from oncewhere.runtime.subscription import Identity, Plan, Subscription, subscription
 from oncewhere.runtime.transaction import Transaction
 from oncewhere.runtime.values import encode_json
@@ -292,6 +292,11 @@ class Processor:
             outputs=tuple(outputs),
             instance_variable=self._identity.variable if isinstance(self._identity, StableOrdinal) else None,
         )
+
+    @property
+    def settings(self) -> Complete:
+        """The settings of its clients, completed; they may hold a password."""
+        return self._settings
 
     def places(self) -> dict[str, Place[Any]]:
         """The places that its handlers use, by name.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from oncewhere.effects.place import Call
-    from oncewhere.effects.sql.connection import SqlConnection
+    from oncewhere.effects.sql.connection import Database, SqlConnection
     from oncewhere.effects.sql.place import SqlPlace
 
 CALLS = Table(
@@ -114,15 +114,8 @@ class SqlCallJournal(CallJournal):
 
     def in_doubt(self) -> list[Entry]:
         """The place's calls that are not settled, oldest first."""
-        q = self._database.dialect.quoted
-        columns = ", ".join(map(q, [*CALLS.columns, CALLS.stamp]))
         with self._transaction() as db:
-            rows = db.execute(
-                f"select {columns} from {q(self._table)} where {q('place')} = %s "  # noqa: S608 - quoted
-                f"and {q('state')} in (%s, %s) order by {q(CALLS.stamp)}, {q('call_key')}",
-                [self._place, str(State.CLAIMED), str(State.IN_DOUBT)],
-            )
-        return [_entry(row) for row in rows]
+            return unsettled(db, self._table, self._place)
 
     def review(self, key: str) -> bool:
         """Moves a call off that list."""
@@ -159,6 +152,24 @@ class SqlCallJournal(CallJournal):
             self._open = self._database.connect()
         # Where its COMMIT loses its answer, what became of it is found out by reading, in the next attempt.
         return alone(self._open, needs=f"the journal of {self._place!r}", kept=kept)
+
+
+def unsettled(db: Database, table: str, place: str) -> list[Entry]:
+    """The calls of a place that are claimed or in doubt, oldest first.
+
+    Args:
+        db: where.
+        table: the journal's table.
+        place: whose calls.
+    """
+    q = db.dialect.quoted
+    columns = ", ".join(map(q, [*CALLS.columns, CALLS.stamp]))
+    rows = db.execute(
+        f"select {columns} from {q(table)} where {q('place')} = %s "  # noqa: S608 - quoted
+        f"and {q('state')} in (%s, %s) order by {q(CALLS.stamp)}, {q('call_key')}",
+        [place, str(State.CLAIMED), str(State.IN_DOUBT)],
+    )
+    return [_entry(row) for row in rows]
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

@@ -1,0 +1,74 @@
+"""`oncewhere explain`: a code comes in; what it is, why it is bad and what to do goes to standard output."""
+
+from __future__ import annotations
+
+import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from oncewhere.errors import ConfigurationError
+from oncewhere.explain.catalogue import CATALOGUE, find, near
+from oncewhere.explain.entry import Entry, Topic
+
+WIDTH = 100
+
+
+@click.command(short_help="Say what a verdict, rule, observation or error means.")
+@click.argument("code", required=False)
+def explain(code: str | None) -> int:
+    """Say what a code means, why it is bad, and what to do.
+
+    CODE is a verdict of a drill, a rule of the doctor, something that was observed on the wire, an error of oncewhere
+    or of Kafka. Without one, all of them are listed.
+
+    \b
+    oncewhere explain
+    oncewhere explain duplicate
+    oncewhere explain hanging-transaction
+    oncewhere explain LedgerRefusedError
+    oncewhere explain ILLEGAL_GENERATION
+    """  # noqa: D301  # click keeps the lines below \b as they are
+    console = Console(highlight=False)
+    if code is None:
+        _list(console)
+        return 0
+    entry = find(code)
+    if entry is None:
+        found = near(code)
+        raise ConfigurationError(
+            f"There is no code {code!r}.",
+            hint=f"Did you mean {' or '.join(found)}?" if found else "oncewhere explain lists them all.",
+        )
+    _show(entry, console)
+    return 0
+
+
+def _show(entry: Entry, console: Console) -> None:
+    head = Text(entry.code, style="bold")
+    head.append(f"  {entry.topic}", style="dim")
+    console.print(head)
+    width = min(console.width, WIDTH)
+    for title, words in (("", entry.what), ("Why it is bad", entry.why), ("What to do", entry.remedy)):
+        if words:
+            console.print()
+            if title:
+                console.print(Text(title, style="bold"))
+            console.print(Padding(Text(words), (0, 0, 0, 2)), width=width)
+
+
+def _list(console: Console) -> None:
+    for topic in Topic:
+        mine = [entry for entry in CATALOGUE.values() if entry.topic is topic]
+        console.print(Text(topic[0].upper() + topic[1:], style="bold"))
+        if topic is Topic.KAFKA:
+            words = Text(", ".join(entry.code for entry in mine))
+            console.print(Padding(words, (0, 0, 0, 2)), width=min(console.width, WIDTH))
+        else:
+            width = max(len(entry.code) for entry in mine)
+            for entry in mine:
+                line = Text(f"  {entry.code:<{width}}  ")
+                line.append(entry.what, style="dim")
+                console.print(line, soft_wrap=True)
+        console.print()
+    console.print("oncewhere explain CODE says the rest.")

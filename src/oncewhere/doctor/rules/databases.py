@@ -1,0 +1,290 @@
+"""Databases: whether the tables that a policy stands on can hold it, and whether they agree with Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from oncewhere.cluster import Offset, TopicPartition
+from oncewhere.doctor.fact import Unread
+from oncewhere.doctor.facts import Facts
+from oncewhere.doctor.finding import Finding
+from oncewhere.doctor.places import LedgerPosition, PlaceFacts, Purpose, TableFacts
+from oncewhere.doctor.rule import Area, Rule
+from oncewhere.doctor.spans import moment, span
+from oncewhere.effects.calls import State
+from oncewhere.effects.ledger import LedgerRow, stand
+from oncewhere.effects.place import Start
+from oncewhere.errors import LedgerRefusedError
+from oncewhere.records import Partition
+
+GROWTH_LIMIT_ROWS: Final = 10_000_000
+HORIZON_SLACK_MS: Final = 3_600_000
+"""How much later than its record a row may be written without anything having been purged: an hour."""
+
+REACHED = Rule(
+    code="place-reached",
+    area=Area.DATABASES,
+    title="The database answers",
+    why="A processor that cannot reach the database of an effect processes nothing; a doctor that cannot says nothing.",
+    remedy="Start it, mend the address (--dsn NAME=DSN), or grant CONNECT and SELECT.",
+)
+SHAPE = Rule(
+    code="table-shape",
+    area=Area.DATABASES,
+    title="The policy's tables are there, with their columns",
+    why="A missing or changed table ends the processor at its start at best; at worst a column cuts identities "
+    "short or compares them without case, and two events are one.",
+    remedy="oncewhere schema SYSTEM prints the tables of oncewhere's own; a dedupe table is yours: its column must "
+    "hold the whole identity.",
+)
+KEY = Rule(
+    code="table-key",
+    area=Area.DATABASES,
+    title="The policy's tables refuse a second row",
+    why="A dedupe table without a primary key or unique constraint on the identity refuses nothing: two instances, "
+    "or a redelivery, do the effect twice and write two rows. The same holds for the key of a ledger.",
+    remedy="alter table T add primary key (COLUMN); where there are duplicates already, this lists them: select "
+    "COLUMN, count(*) from T group by COLUMN having count(*) > 1",
+)
+HORIZON = Rule(
+    code="replay-horizon",
+    area=Area.DATABASES,
+    title="A dedupe table remembers longer than Kafka can replay",
+    why="A record whose row was purged is new again. As long as it is still in the topic, a reset of the group, a "
+    "restored offset or a long outage delivers it again, and its effect happens a second time.",
+    remedy="Purge rows later than the topic deletes records (retention.ms), or lower the topic's retention. An offset "
+    "ledger has no window at all.",
+)
+GROWTH = Rule(
+    code="table-growth",
+    area=Area.DATABASES,
+    title="A table that keeps a row for each event is purged at some time",
+    why="It grows with each event, and so does its unique index: inserts become slower when the index no longer "
+    "fits in memory.",
+    remedy="Purge rows that are older than the replay horizon, the dedupe table and its table of recorded results "
+    "by the same rule; or use an offset ledger, one row per partition.",
+)
+LEDGER_POSITION = Rule(
+    code="ledger-position",
+    area=Area.DATABASES,
+    title="The ledger and the group's committed offsets agree",
+    why="The ledger says what happened in the database, the committed offset what Kafka believes. A ledger behind "
+    "it has lost effects that Kafka calls done (a restored backup); one ahead whose results do not reach back "
+    "cannot replay. A processor refuses to start then (LedgerRefusedError): it never guesses.",
+    remedy="The finding says the choices; they are a person's to make.",
+)
+IN_DOUBT = Rule(
+    code="in-doubt-calls",
+    area=Area.DATABASES,
+    title="No call is in doubt",
+    why="A call of policy at-most-once that was claimed and never settled may have happened or not. It is never "
+    "repeated, and its record was passed without output.",
+    remedy="oncewhere effects in-doubt MODULE:APP lists them; look at the other side, then take each off the list with "
+    "--reviewed KEY.",
+)
+
+RULES: Final = (REACHED, SHAPE, KEY, HORIZON, GROWTH, LEDGER_POSITION, IN_DOUBT)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Examines the databases."""
+    for place in facts.places:
+        if isinstance(place.reached, Unread):
+            yield REACHED.unknown(place.name, place.reached)
+            continue
+        yield REACHED.good(place.name, f"{place.system}, policy {place.policy}")
+        for table in place.tables:
+            yield from _table(facts, place, table)
+        if place.ledger is not None:
+            yield from _ledger(facts, place)
+        if place.unsettled is not None:
+            yield _unsettled(facts, place)
+
+
+def _table(facts: Facts, place: PlaceFacts, table: TableFacts) -> Iterator[Finding]:
+    expected = table.expected
+    about = f"{place.name}: {expected.name}"
+    if isinstance(table.columns, Unread):
+        yield SHAPE.unknown(about, table.columns)
+        return
+    if not table.columns:
+        if expected.made_at_start:
+            yield SHAPE.good(about, f"the {expected.purpose} is not there yet; the first start makes it")
+        elif expected.assumed:
+            yield SHAPE.unknown(
+                about, f"there is no such table, and what the {expected.purpose} is called is not declared"
+            )
+        else:
+            yield SHAPE.fault(about, f"there is no such table, and it is the {expected.purpose}")
+        return
+    lacks = [
+        f"{column} {kind}".strip()
+        for column, kind in expected.columns.items()
+        if column not in table.columns or (kind and table.columns[column] != kind)
+    ]
+    if lacks:
+        yield SHAPE.fault(about, f"the {expected.purpose} lacks {', '.join(lacks)}")
+    else:
+        yield SHAPE.good(about, f"the {expected.purpose} has its columns")
+    yield _key(about, table)
+    if expected.purpose is Purpose.DEDUPE:
+        yield from _horizon(facts, about, table)
+        yield _growth(facts, about, table)
+
+
+def _key(about: str, table: TableFacts) -> Finding:
+    wanted = table.expected.key
+    if isinstance(table.keys, Unread):
+        return KEY.unknown(about, table.keys)
+    columns = ", ".join(wanted)
+    if any(set(key) <= set(wanted) for key in table.keys):
+        return KEY.good(about, f"unique by {columns}")
+    there = "; ".join(", ".join(key) for key in table.keys)
+    return KEY.fault(
+        about,
+        f"the {table.expected.purpose} has no primary key or unique constraint on {columns}"
+        + (f" (only on {there})" if there else "")
+        + ": it refuses no second row",
+        f"alter table {table.expected.name} add primary key ({columns});",
+    )
+
+
+def _horizon(facts: Facts, about: str, table: TableFacts) -> Iterator[Finding]:
+    oldest = table.oldest_ms
+    if isinstance(oldest, Unread):
+        yield HORIZON.unknown(about, oldest)
+        return
+    if oldest is None:
+        if table.rows == 0:
+            yield HORIZON.good(about, "it is empty")
+        else:
+            yield HORIZON.unknown(about, "it has no column that says when a row was written")
+        return
+    older: list[tuple[str, int]] = []
+    for (topic, number), first in facts.first_records.items():
+        if isinstance(first, Unread):
+            yield HORIZON.unknown(f"{topic}[{number}]", first)
+        elif first is not None and first[1] + HORIZON_SLACK_MS < oldest:
+            older.append((f"{topic}[{number}]", first[1]))
+    if not older:
+        yield HORIZON.good(about, f"its oldest row, of {moment(oldest)}, is as old as the input that is still there")
+        return
+    place, since = min(older, key=lambda one: one[1])
+    yield HORIZON.warning(
+        about,
+        f"its oldest row is of {moment(oldest)}, and {place} still holds records from {moment(since)} on: what is "
+        f"replayed from those {span(oldest - since)} is done again, unless it was never processed",
+    )
+
+
+def _growth(facts: Facts, about: str, table: TableFacts) -> Finding:
+    if isinstance(table.rows, Unread):
+        return GROWTH.unknown(about, table.rows)
+    said = f"about {table.rows:,} rows"
+    if isinstance(table.oldest_ms, int) and table.rows:
+        age = max(facts.transactions.looked_at_ms - table.oldest_ms, 1)
+        said += f" in {span(age)}"
+    if table.rows > GROWTH_LIMIT_ROWS:
+        return GROWTH.warning(about, f"{said}: is it ever purged?")
+    return GROWTH.good(about, said)
+
+
+def _ledger(facts: Facts, place: PlaceFacts) -> Iterator[Finding]:
+    group, rows = facts.group, place.ledger
+    if isinstance(rows, Unread):
+        yield LEDGER_POSITION.unknown(place.name, rows)
+        return
+    if rows is None or group is None:
+        return
+    if isinstance(group.committed, Unread):
+        yield LEDGER_POSITION.unknown(place.name, group.committed)
+        return
+    ahead, agreeing = 0, 0
+    for row in rows:
+        offset = _offset(facts, group.committed, row)
+        finding = _row(facts, place, row, offset)
+        if finding is not None:
+            yield finding
+            continue
+        agreeing += 1
+        ahead += max(row.next_offset - offset, 0) if isinstance(offset, int) and offset >= 0 else 0
+    if agreeing and ahead:
+        yield LEDGER_POSITION.good(place.name, f"{ahead} offsets ahead of the group, whose results are recorded")
+    elif agreeing:
+        yield LEDGER_POSITION.good(place.name, f"level with the group in {agreeing} partitions")
+    elif not rows:
+        yield LEDGER_POSITION.good(place.name, "has no row of this group yet")
+
+
+def _offset(facts: Facts, before: Mapping[TopicPartition, Offset], row: LedgerPosition) -> Offset:
+    """What the group had committed when the row was read.
+
+    A processor may be running, so the group was asked before and after: of all that may have been committed in
+    between, what agrees best with the row.
+    """
+    first = before.get((row.topic, row.partition), -1)
+    if isinstance(facts.committed_later, Unread):
+        return first
+    last = facts.committed_later.get((row.topic, row.partition), first)
+    if not isinstance(first, int) or not isinstance(last, int) or first < 0:
+        return last
+    return min(max(first, row.covered_from), max(first, last))
+
+
+def _row(facts: Facts, place: PlaceFacts, row: LedgerPosition, offset: Offset) -> Finding | None:
+    """What is wrong with a row; None where it agrees with the group."""
+    about = f"{place.name}: {row.topic}[{row.partition}]"
+    topic = facts.topics.get(row.topic, Unread("UNKNOWN_TOPIC_OR_PARTITION"))
+    if isinstance(topic, Unread):
+        return LEDGER_POSITION.unknown(about, f"its topic could not be read: {topic.why}")
+    if topic.topic_id != row.topic_id:
+        return LEDGER_POSITION.warning(about, "a row of a topic that was deleted; the one of today has another id")
+    if not isinstance(offset, int):
+        return LEDGER_POSITION.unknown(about, "the group's offset is pending in an open transaction")
+    refusal = _refusal(facts, place, row, offset)
+    if refusal is None:
+        return None
+    return LEDGER_POSITION.fault(about, refusal.message.rstrip("."), refusal.hint)
+
+
+def _refusal(facts: Facts, place: PlaceFacts, row: LedgerPosition, offset: int) -> LedgerRefusedError | None:
+    """What the processor would say at its start: the same function decides."""
+    start = offset
+    if offset < 0:
+        topic = facts.topics[row.topic]
+        starts = {} if isinstance(topic, Unread) else {one.number: one.start for one in topic.partitions}
+        first = starts.get(row.partition, Unread(""))
+        start = 0 if isinstance(first, Unread) else first
+    try:
+        stand(
+            Partition(row.topic, row.partition, row.topic_id),
+            LedgerRow(row.next_offset, row.covered_from),
+            Start(start, committed=offset >= 0),
+            group_id=facts.subject.group or "",
+            place=place.name,
+        )
+    except LedgerRefusedError as error:
+        return error
+    return None
+
+
+def _unsettled(facts: Facts, place: PlaceFacts) -> Finding:
+    calls = place.unsettled
+    if isinstance(calls, Unread):
+        return IN_DOUBT.unknown(place.name, calls)
+    if not calls:
+        return IN_DOUBT.good(place.name, "every call is settled")
+    doubtful = [call for call in calls if call.state is State.IN_DOUBT]
+    oldest = calls[0]
+    said = f"the oldest, {oldest.key} of effect {oldest.effect}, is of {oldest.since}"
+    if doubtful:
+        return IN_DOUBT.fault(place.name, f"{len(doubtful)} calls are in doubt; {said}")
+    alive = (
+        facts.group is not None and not isinstance(facts.group.description, Unread) and facts.group.description.members
+    )
+    if alive:
+        return IN_DOUBT.warning(place.name, f"{len(calls)} calls are claimed, perhaps under way; {said}")
+    return IN_DOUBT.fault(
+        place.name, f"{len(calls)} calls are claimed, and no instance is alive to settle them; {said}"
+    )

@@ -1,0 +1,172 @@
+"""Groups: where the processor's own stands in its input, and who reads its output and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from oncewhere.cluster import UNSTABLE, Offset, TopicPartition
+from oncewhere.doctor.fact import Unread
+from oncewhere.doctor.facts import Facts, GroupFacts, PartitionFacts
+from oncewhere.doctor.finding import Finding
+from oncewhere.doctor.rule import Area, Rule
+
+POSITION = Rule(
+    code="group-position",
+    area=Area.GROUPS,
+    title="The group's position is inside its input",
+    why="A committed offset below the first record means that records were deleted before they were processed. One "
+    "above the end, or none at all, makes auto.offset.reset decide: everything again, or records skipped. A pending "
+    "one (UNSTABLE_OFFSET_COMMIT) keeps a restart waiting until its transaction ends.",
+    remedy="Find out what was deleted or recreated; raise retention.ms above your longest outage. A position is set by "
+    "kafka-consumer-groups.sh --reset-offsets, while the processor is stopped.",
+)
+LAG = Rule(
+    code="group-lag",
+    area=Area.GROUPS,
+    title="The group is alive and keeps up",
+    why="Lag without a member is a processor that does not run. The lag is also what a restart has to do: a replay "
+    "horizon (a dedupe window, the keys that a downstream remembers) must be longer.",
+    remedy="Start the processor, or more instances of it (up to one for each partition).",
+)
+READERS = Rule(
+    code="reader-isolation",
+    area=Area.GROUPS,
+    title="Every reader of the output reads read_committed",
+    why="A reader with isolation.level=read_uncommitted sees the records of transactions that are open or aborted: "
+    "payments that were never settled. Java's default is read_uncommitted; librdkafka's is read_committed. Brokers "
+    "do not tell what a group asks for; but one that has committed an offset beyond the last stable offset has read "
+    "past it.",
+    remedy="Set isolation.level=read_committed in the reader, always in words. What a reader asks for is seen on the "
+    "wire: oncewhere observe -- COMMAND.",
+)
+
+RULES: Final = (POSITION, LAG, READERS)
+
+
+def check(facts: Facts) -> Iterator[Finding]:
+    """Examines the processor's group and the readers of its outputs."""
+    if facts.group is not None:
+        yield from _positions(facts, facts.group)
+        yield _lag(facts, facts.group)
+    if isinstance(facts.readers, Unread):
+        yield READERS.unknown("the groups", facts.readers)
+        return
+    for reader in facts.readers:
+        yield _reader(facts, reader)
+    if facts.subject.outputs and not facts.readers:
+        yield READERS.unknown(
+            ", ".join(facts.subject.outputs),
+            "no group has committed offsets there; a reader may keep them elsewhere, or not at all",
+        )
+
+
+def _positions(facts: Facts, group: GroupFacts) -> Iterator[Finding]:
+    about = f"group {group.name}"
+    if isinstance(group.committed, Unread):
+        yield POSITION.unknown(about, group.committed)
+        return
+    wrong = False
+    for topic, partition in _inputs(facts):
+        place = f"{topic}[{partition.number}]"
+        offset = group.committed.get((topic, partition.number), -1)
+        said = _position(partition, offset)
+        if isinstance(said, Unread):
+            wrong = True
+            yield POSITION.unknown(place, said)
+        elif said is not None:
+            wrong = True
+            yield (
+                POSITION.fault(place, said)
+                if isinstance(offset, int) and offset >= 0
+                else _open_end(place, said, offset)
+            )
+    if not wrong:
+        yield POSITION.good(about, "every committed offset lies inside its partition")
+
+
+def _open_end(place: str, said: str, offset: Offset) -> Finding:
+    """Normal while a transaction is open, or before the first start."""
+    if offset == UNSTABLE:
+        return POSITION.warning(place, said, "Normal while a transaction is open; see open-transaction.")
+    return POSITION.warning(place, said, "Normal before the first start; after it, see offsets-retention.")
+
+
+def _position(partition: PartitionFacts, offset: Offset) -> str | Unread | None:
+    start, end = partition.start, partition.high_watermark
+    if isinstance(start, Unread):
+        return start
+    if isinstance(end, Unread):
+        return end
+    if offset == UNSTABLE:
+        return "an offset is pending in an open transaction: a restart waits until it ends"
+    assert isinstance(offset, int)  # noqa: S101  # nothing else is left
+    if offset < 0:
+        return "nothing is committed: the first start begins where auto.offset.reset says"
+    if offset < start:
+        return f"committed {offset}, and the first record is {start}: {start - offset} records were deleted unprocessed"
+    if offset > end:
+        return f"committed {offset}, beyond the end {end}: the topic was made anew, or lost records"
+    return None
+
+
+def _lag(facts: Facts, group: GroupFacts) -> Finding:
+    about = f"group {group.name}"
+    if isinstance(group.description, Unread):
+        return LAG.unknown(about, group.description)
+    if isinstance(group.committed, Unread):
+        return LAG.unknown(about, group.committed)
+    members, state = len(group.description.members), group.description.state
+    behind = _behind(facts, facts.subject.inputs, group.committed)
+    if isinstance(behind, Unread):
+        return LAG.unknown(about, behind)
+    if state == "Dead":
+        return LAG.warning(about, f"there is no such group yet; {behind} offsets are there to be processed")
+    said = f"{state.lower()}, {members} {'member' if members == 1 else 'members'}, {behind} offsets behind"
+    if not members and behind:
+        return LAG.warning(about, f"{said}: nobody is processing")
+    return LAG.good(about, said)
+
+
+def _behind(facts: Facts, topics: tuple[str, ...], committed: Mapping[TopicPartition, Offset]) -> int | Unread:
+    total = 0
+    for topic, partition in _of(facts, topics):
+        if isinstance(partition.high_watermark, Unread):
+            return partition.high_watermark
+        if isinstance(partition.start, Unread):
+            return partition.start
+        offset = committed.get((topic, partition.number), -1)
+        at = offset if isinstance(offset, int) and offset >= 0 else partition.start
+        total += max(partition.high_watermark - at, 0)
+    return total
+
+
+def _reader(facts: Facts, reader: GroupFacts) -> Finding:
+    about = f"group {reader.name}"
+    if isinstance(reader.committed, Unread):
+        return READERS.unknown(about, reader.committed)
+    for topic, partition in _of(facts, facts.subject.outputs):
+        offset = reader.committed.get((topic, partition.number))
+        stable = partition.stable
+        # The offset was read first, and an LSO never goes back: so it was beyond the LSO when it was committed.
+        if isinstance(offset, int) and not isinstance(stable, Unread) and offset > stable:
+            return READERS.fault(
+                about,
+                f"has committed {offset} in {topic}[{partition.number}], beyond the last stable offset {stable}: it "
+                "reads read_uncommitted",
+            )
+    behind = _behind(facts, facts.subject.outputs, reader.committed)
+    lag = "lag unknown" if isinstance(behind, Unread) else f"{behind} offsets behind"
+    return READERS.unknown(about, f"{lag}; brokers do not tell its isolation.level, and nothing shows it now")
+
+
+def _inputs(facts: Facts) -> Iterator[tuple[str, PartitionFacts]]:
+    return _of(facts, facts.subject.inputs)
+
+
+def _of(facts: Facts, names: tuple[str, ...]) -> Iterator[tuple[str, PartitionFacts]]:
+    for name in names:
+        topic = facts.topics.get(name, Unread(""))
+        if not isinstance(topic, Unread):
+            for partition in topic.partitions:
+                yield name, partition

@@ -1,0 +1,42 @@
+"""All codes that oncewhere shows to anybody: a code in, its entry or the near ones out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from . import errors, kafka_errors, observations, rules, verdicts
+from .entry import Entry
+
+NEAR_SHOWN: Final = 3
+NEAR_CUTOFF: Final = 0.5
+
+
+def _all() -> Iterator[Entry]:
+    for module in (verdicts, observations, rules, errors, kafka_errors):
+        yield from module.entries()
+
+
+CATALOGUE: Final[Mapping[str, Entry]] = {entry.code: entry for entry in _all()}
+"""By code."""
+
+_SPELLED: Final = {code.lower(): code for code in CATALOGUE}
+
+
+def find(code: str) -> Entry | None:
+    """The entry of a code, however it is spelled: upper or lower case, `_` or a blank for `-`."""
+    plain = code.strip().lower()
+    for spelling in (plain, plain.replace("_", "-"), plain.replace(" ", "-"), plain.replace("-", "_")):
+        if spelling in _SPELLED:
+            return CATALOGUE[_SPELLED[spelling]]
+    return None
+
+
+def near(code: str) -> list[str]:
+    """Codes that look like one that does not exist."""
+    plain = code.strip().lower()
+    found = difflib.get_close_matches(plain, list(_SPELLED), n=NEAR_SHOWN, cutoff=NEAR_CUTOFF)
+    begun = [spelled for spelled in _SPELLED if plain and spelled.startswith(plain)]
+    parts = [spelled for spelled in _SPELLED if plain and plain in spelled]
+    return [_SPELLED[one] for one in dict.fromkeys((*begun, *found, *parts))][:NEAR_SHOWN]

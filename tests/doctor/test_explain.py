@@ -1,0 +1,68 @@
+"""Every code that oncewhere shows to anybody has a text."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from oncewhere.cli.entry import main
+from oncewhere.doctor.rules.table import RULES
+from oncewhere.drill import Verdict
+from oncewhere.drill.observations import Kind
+from oncewhere.explain import errors, observations, verdicts
+from oncewhere.explain.catalogue import CATALOGUE, _all, find, near
+from oncewhere.runtime.failures import CONSUMER_HEALS, FAILURES
+
+
+def test_every_verdict_rule_observation_and_error_is_explained() -> None:
+    wanted = {*Verdict, *Kind, *RULES, *errors.classes(), *FAILURES, *CONSUMER_HEALS}
+    assert wanted == CATALOGUE.keys()
+    assert verdicts.TEXTS.keys() == set(Verdict)
+    assert errors.TEXTS.keys() == errors.classes().keys()
+
+
+def test_a_text_says_what_it_is_why_it_is_bad_and_what_to_do() -> None:
+    for code, entry in CATALOGUE.items():
+        assert entry.what.endswith(".")
+        assert entry.why or code == Verdict.ONCE
+        assert entry.remedy
+
+
+def test_no_code_is_given_twice() -> None:
+    assert [code for code, count in Counter(entry.code for entry in _all()).items() if count > 1] == []
+
+
+def test_texts_of_observations_that_do_not_exist_are_not_shown() -> None:
+    assert {entry.code for entry in observations.entries()} == set(Kind)
+
+
+@pytest.mark.parametrize("spelled", ["hanging-transaction", "HANGING_TRANSACTION", " hanging transaction "])
+def test_a_code_is_found_however_it_is_spelled(spelled: str) -> None:
+    found = find(spelled)
+    assert found is not None
+    assert found.code == "hanging-transaction"
+
+
+def test_an_error_of_kafka_is_found_by_its_name() -> None:
+    found = find("illegal_generation")
+    assert found is not None
+    assert found.code == "ILLEGAL_GENERATION"
+    assert find("no-such-thing") is None
+
+
+def test_near_codes_come_the_nearest_first() -> None:
+    assert near("duplicates")[0] == "duplicate"
+    assert near("hanging")[0] == "hanging-transaction"
+    assert near("LedgerRefused")[0] == "LedgerRefusedError"
+    assert near("xyzzy") == []
+
+
+def test_explain_prints_a_code_lists_all_and_suggests(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "duplicate"]) == 0
+    assert "Why it is bad" in capsys.readouterr().out
+    assert main(["explain"]) == 0
+    listed = capsys.readouterr().out
+    assert all(code in listed for code in CATALOGUE)
+    assert main(["explain", "duplicat"]) == 2
+    assert "Did you mean duplicate" in capsys.readouterr().err
