@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from made_run import BANK, BATCH, OUTPUT, Told, make_run, told_trial
 
@@ -131,6 +132,49 @@ def test_a_redelivered_input_is_joined_to_the_effects_of_both_lives() -> None:
     assert all(record.times == 2 and not record.exact for record in join.records)
 
 
+def found_anew(told: Told, output: list[list[object]], bank: dict[str, int]) -> Timeline:
+    """The timeline where something else was found at the places."""
+    told.events = [e for e in told.events if not (isinstance(e, Happened) and e.what == "found")]
+    told.happened("found", place=OUTPUT, system="kafka", records=output)
+    told.happened("found", place=BANK, system="postgresql", counts=bank)
+    return read_timeline(told.events, findings(take_testimony(told.events)), limit=1000)
+
+
+def test_an_output_that_came_twice_is_joined_to_the_two_produces_that_wrote_it() -> None:
+    names = [f"p{n}" for n in range(4 * BATCH)]
+    told = told_trial(CRASH, name="n", batches=4, identities=names, harmless=True)
+    twice = 2 * BATCH  # the first input of the interval that was redelivered
+    output: list[list[object]] = [[name, 0, n, None] for n, name in enumerate(names)]
+    shown_at = found_anew(told, [*output, [names[twice], 0, twice + BATCH, None]], dict.fromkeys(names, 1))
+    (join,) = shown_at.joins
+    (record,) = join.records
+    assert record.exact
+    assert record.outputs == (f"{OUTPUT}-0 @ {twice}", f"{OUTPUT}-0 @ {twice + BATCH}")
+    produced = [shown_at.marks[n] for n in record.marks if shown_at.marks[n].request.kind == "Produce"]
+    assert [mark.group for mark in produced] == [(1, 3), (2, 1)]
+
+
+def test_where_a_request_names_its_record_the_join_is_exact() -> None:
+    names = [f"p{n}" for n in range(4 * BATCH)]
+    told = told_trial(CRASH, name="n", batches=4, identities=names, harmless=False)
+    sent: dict[tuple[int, int], int] = {}
+    for at, event in enumerate(told.events):
+        if isinstance(event, Wire) and event.kind == "commit" and event.direction == "request":
+            group = (event.life, event.interval)
+            sent[group] = nth = sent.get(group, -1) + 1
+            first = (event.interval - 1 + 2 * (event.life - 1)) * BATCH
+            told.events[at] = msgspec.structs.replace(event, fields={"identity": names[first + nth]})
+    shown_at = read_timeline(told.events, findings(take_testimony(told.events)), limit=1000)
+    (join,) = shown_at.joins
+    for record in join.records:
+        assert record.exact
+        commits = [shown_at.marks[n] for n in record.marks if shown_at.marks[n].request.kind == "commit"]
+        assert [(m.group, m.request.fields["identity"]) for m in commits] == [
+            ((1, 3), record.identity),
+            ((2, 1), record.identity),
+        ]
+
+
 def test_offsets_say_which_intervals_processed_an_input() -> None:
     told = told_trial(CRASH, name="n", batches=5, identities=[str(n) for n in range(5 * BATCH)], harmless=False)
     covered = read_coverage(told.events, "payment-authorized")
@@ -140,11 +184,9 @@ def test_offsets_say_which_intervals_processed_an_input() -> None:
 
 def test_a_lost_output_is_joined_to_the_commit_that_called_it_done() -> None:
     told = told_trial(CRASH, name="skip", batches=4, identities=[f"p{n}" for n in range(4 * BATCH)], harmless=True)
-    told.events = [e for e in told.events if not (isinstance(e, Happened) and e.what == "found")]
-    told.happened("found", place=OUTPUT, system="kafka", records=[[f"p{n}", 0, n, None] for n in range(3 * BATCH)])
-    told.happened("found", place=BANK, system="postgresql", counts={f"p{n}": 1 for n in range(4 * BATCH)})
-    (join,) = read_timeline(told.events, findings(take_testimony(told.events)), limit=1000).joins
-    marks = read_timeline(told.events, (), limit=1000).marks
+    found = found_anew(told, [[f"p{n}", 0, n, None] for n in range(3 * BATCH)], {f"p{n}": 1 for n in range(4 * BATCH)})
+    (join,) = found.joins
+    marks = found.marks
     assert (join.place, join.verdict, join.total) == (OUTPUT, Verdict.LOST, BATCH)
     kinds = {marks[n].request.kind for record in join.records for n in record.marks}
     assert kinds == {"Produce", "TxnOffsetCommit"}

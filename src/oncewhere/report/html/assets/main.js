@@ -63,4 +63,19 @@ function begin() {
   window.addEventListener("hashchange", () => { if (pointOfAddress() >= 0) choosePoint(pointOfAddress(), false); });
 }
 
+// Paper does not scroll: it is given the part of a timeline that the screen shows.
+function cropStrips(printing) {
+  for (const strip of document.querySelectorAll(".strip")) {
+    const svg = strip.firstElementChild;
+    const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
+    const full = Number(svg.dataset.width || width);
+    svg.dataset.width = full;
+    const shown = printing ? Math.min(full, strip.clientWidth) : full;
+    svg.setAttribute("viewBox", `${printing ? Math.min(strip.scrollLeft, full - shown) : 0} 0 ${shown} ${height}`);
+    svg.setAttribute("width", printing ? "100%" : full);
+  }
+}
+
+window.addEventListener("beforeprint", () => cropStrips(true));
+window.addEventListener("afterprint", () => cropStrips(false));
 begin();
