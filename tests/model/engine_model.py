@@ -474,7 +474,7 @@ def _late_positions(_: World, stack: ExitStack) -> None:
     reap = engine.Engine._reap
 
     def late(self: Any, wait_s: float) -> None:
-        if self._ending is not None and self._ending.submitted_at is None:
+        if self._ending is not None and not self._ending.with_offsets:
             self._ending.ends = self._reader.positions()
         reap(self, wait_s)
 

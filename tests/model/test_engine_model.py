@@ -73,7 +73,7 @@ def test_nothing_is_lost_or_done_twice_when_many_things_go_wrong(*, effects: boo
     ],
 )
 def test_a_planted_mistake_is_found(mistake: Mistake, size: Size, violation: str) -> None:
-    found = explore(replace(size, faults=2), {mistake}).violation
+    found = explore(replace(size, faults=2), {mistake}, seed=9).violation
     assert found is not None
     assert violation in found
 

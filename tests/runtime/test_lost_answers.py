@@ -252,7 +252,7 @@ class Late:
         self._failed = False
 
     def __call__(self, value: bytes) -> None:
-        if value == b"v1" and not self._committed and not self._failed:
+        if value == b"v0" and not self._committed and not self._failed:
             self._failed = True
             self._wait_for_output()
             raise UndecidedError("there is something to abort")

@@ -191,8 +191,8 @@ def test_an_unconfirmed_commit_replaces_the_producer_and_follows_the_committed_o
     assert values(topics) == sent(*range(10))
     assert meddler.made == 2
     assert [e.unconfirmed for e in seen.of(events.TransactionAborted)] == [True]  # type: ignore[attr-defined]
-    start = 10 if committed else 0
-    assert [list(e.starts.values()) for e in seen.of(events.Rewound)] == [[start]]  # type: ignore[attr-defined]
+    [[start]] = [list(e.starts.values()) for e in seen.of(events.Rewound)]  # type: ignore[attr-defined]
+    assert (start > 0) is committed  # on a busy machine the first batch may not have all ten
 
 
 def test_a_fatal_producer_error_replaces_the_producer(topics: Topics, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,9 @@ class Batch:
     Attributes:
         opened_at: when its first record came, in monotonic seconds.
         handled_at: when its last handler had returned.
-        submitted_at: when its commit was begun; None before.
+        sealed_at: when its transaction began to end, in monotonic seconds.
+        with_offsets: True once the consumed offsets are part of the transaction.
+        submitted: True once its outputs have left and its commit was begun.
         records: how many it has.
         size: bytes of their values, where they are kept.
         messages: those that are gathered and not handled yet.
@@ -54,7 +56,9 @@ class Batch:
 
     opened_at: float
     handled_at: float = 0.0
-    submitted_at: float | None = None
+    sealed_at: float = 0.0
+    with_offsets: bool = False
+    submitted: bool = False
     records: int = 0
     size: int = 0
     messages: list[Message] = field(default_factory=list)

@@ -8,7 +8,7 @@ Two batches at most are alive: the one that grows, and the one before it, whose 
                       once the previous transaction has ended well, each place decides, one after the other in the
                       order of their names; only then Kafka's transaction is begun
 
-Then for both: outputs are drained, offsets are sent with the group metadata, the transaction is committed
+Then for both: offsets are sent with the group metadata while outputs leave, and the transaction is committed
 (`tests/model` explores what a crash between any two steps does). With effects nothing is open in Kafka while handlers
 run, so a slow effect cannot outlive `transaction.timeout.ms`. Whatever goes wrong before a place's decision is taken
 back; whatever goes wrong after it is redelivered and recalled. The way back is always the same: give up the batch,
@@ -52,6 +52,7 @@ LONGEST_PAUSE_S = 2.0
 REVOKE_LIMIT_S = 10.0  # for finishing what is open when partitions are taken
 IDLE_S = 0.1  # how long an idle loop waits before it looks whether it should stop
 STEP_S = 0.001  # how long it waits at a time while a transaction is ending
+LOOK_S = 0.0002  # the same, while only outputs are still on their way: nothing tells when they have arrived
 AT_LEAST_S = 0.005  # for the records of a batch that is due already when the first of them comes
 HANDS_S = 1.0  # of work, at most, is taken from the consumer before it is asked again
 OPEN_SHARE = 0.25  # of the commit interval is what outputs go straight into a transaction at least, if any had waited
@@ -146,17 +147,14 @@ class Engine:
         rewound = self._follow_group()
         if messages and not rewound:
             self._fill(messages)
-        self._advance()
+        self._advance(wait_s=0.0 if messages else STEP_S)
 
     def _take(self) -> Sequence[Message]:
-        batch, ending = self._growing, self._ending
+        batch = self._growing
         if batch is not None and (batch.prepared or self._full(batch)):
-            if ending is not None:
-                self._reap(STEP_S)
             return []
         room = self._room()
         if room <= 0:
-            self._reap(STEP_S)
             return []
         if self._leftover:
             leftover, self._leftover = self._leftover[:room], self._leftover[room:]
@@ -184,7 +182,7 @@ class Engine:
     def _patience(self) -> float:
         """How long to wait for a record when none is there."""
         if self._ending is not None:
-            return STEP_S
+            return 0.0  # `_advance` waits for its end instead
         if self._growing is not None:
             return max(0.0, min(self._due_at - time.monotonic(), IDLE_S))
         return IDLE_S
@@ -207,9 +205,14 @@ class Engine:
         if done < len(messages):
             self._leftover = [*messages[done:], *self._leftover]
 
-    def _advance(self, *, force: bool = False) -> None:
-        """Moves both batches on as far as they go without waiting."""
-        self._reap(0.0)
+    def _advance(self, *, force: bool = False, wait_s: float = 0.0) -> None:
+        """Moves both batches on as far as they go.
+
+        Args:
+            force: whether the growing one is ended before it is due.
+            wait_s: how long to wait for the next step of the ending one, in seconds.
+        """
+        self._reap(wait_s)
         batch = self._growing
         if batch is None:
             return
@@ -268,30 +271,41 @@ class Engine:
         self._tx.to()
         self._starts.update(batch.ends)
         self._growing, self._ending = None, batch
-        self._due_at = time.monotonic() + self._limits.commit_interval_s
+        batch.sealed_at = time.monotonic()
+        self._due_at = batch.sealed_at + self._limits.commit_interval_s
+        # Two ways at once: the offsets go to the coordinators, the outputs to their partitions' leaders.
+        self._committer.submit(lambda: self._session.send_offsets(batch.ends, batch.metadata))
         self._reap(0.0)
 
     def _reap(self, wait_s: float) -> None:
-        """Moves the ending batch on: drained, submitted, committed."""
+        """Moves the ending batch on: its offsets are sent while its outputs leave, then it is committed."""
         batch = self._ending
         if batch is None:
             return
-        if batch.submitted_at is None:
-            if not self._writer.drained(wait_s):
+        if not batch.with_offsets:
+            if not self._ended(wait_s):
                 return
-            batch.submitted_at = time.monotonic()
-            self._committer.submit(lambda: self._session.commit(batch.ends, batch.metadata))
+            batch.with_offsets = True
+        if not batch.submitted:
+            if not self._writer.drained(min(wait_s, LOOK_S)):
+                return
+            batch.submitted = True
+            self._committer.submit(self._session.commit)
+        if self._ended(wait_s):
+            self._ending = None
+            self._committed(batch, time.monotonic() - batch.sealed_at)
+
+    def _ended(self, wait_s: float) -> bool:
+        """Whether the committer's call has ended, and well."""
         try:
             ended, failure = self._committer.outcome(wait_s)
         except BaseException:
             self._ending = None
             raise
-        if not ended:
-            return
-        self._ending = None
         if failure is not None:
+            self._ending = None
             raise UndecidedError(str(failure), unknown=self._writer.state is State.SPENT)
-        self._committed(batch, time.monotonic() - batch.submitted_at)
+        return ended
 
     def _committed(self, batch: Batch, commit_s: float) -> None:
         self._attempts = 0

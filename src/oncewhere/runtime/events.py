@@ -97,7 +97,8 @@ class TransactionCommitted(Event):
         outputs: how many were produced.
         offsets: the next one to consume, for each partition of the batch.
         handle_s: from the batch's first record to the end of its last handler, in seconds.
-        commit_s: what sending the offsets and ending the transaction took, in seconds.
+        commit_s: from the last output to the end of the transaction: outputs leave, offsets are sent, EndTxn is
+            answered; in seconds.
     """
 
     records: int

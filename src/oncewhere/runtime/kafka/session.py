@@ -87,15 +87,19 @@ class TransactSession:
         """See `Reader.take`."""
         return self.reader.take(max_records, wait_s)
 
-    def commit(self, ends: Mapping[Partition, int], metadata: bytes) -> Failure | None:
-        """See `Writer.commit`.
+    def send_offsets(self, ends: Mapping[Partition, int], metadata: bytes) -> Failure | None:
+        """See `Writer.send_offsets`.
 
         Args:
             ends: the next offset to consume, for each partition of the batch.
             metadata: the group's, taken while all of them were ours.
         """
         offsets: list[Any] = [TopicPartition(p.topic, p.number, end) for p, end in ends.items()]
-        return self.writer.commit(offsets, metadata)
+        return self.writer.send_offsets(offsets, metadata)
+
+    def commit(self) -> Failure | None:
+        """See `Writer.commit`."""
+        return self.writer.commit()
 
     def recover(self, reason: str) -> dict[Partition, Start]:
         """The one way back, from whatever happened: end or replace what is open, then rewind to the committed offsets.

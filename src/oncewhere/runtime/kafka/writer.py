@@ -132,12 +132,30 @@ class Writer:
         self._producer.poll(wait_s)
         return len(self._producer) == 0
 
-    def commit(self, offsets: Sequence[Any], metadata: Any) -> Failure | None:
-        """Offsets, and the end of the transaction: all or nothing.
+    def send_offsets(self, offsets: Sequence[Any], metadata: Any) -> Failure | None:
+        """Makes the consumed offsets part of the open transaction; outputs may still be on their way.
 
         Args:
             offsets: `TopicPartition`s, each with the next offset to consume.
             metadata: the group's, of the generation in which the records were consumed (KIP-447).
+
+        Returns:
+            None when they are. Otherwise why not, and a recovery must follow.
+
+        Raises:
+            FencedError: a newer producer has the identity.
+            ConfigurationError: Kafka refuses something that only a person can change.
+        """
+        producer = self._producer
+        return self._attempt(
+            Call.SEND_OFFSETS,
+            lambda: self._returning(
+                lambda: producer.send_offsets_to_transaction(offsets, metadata, self._answer_limit_s),
+            ),
+        )
+
+    def commit(self) -> Failure | None:
+        """Ends the transaction, once its offsets are in it and its outputs have left: all or nothing.
 
         Returns:
             None when it is committed. Otherwise why not, and a recovery must follow; in state `spent` nobody knows
@@ -147,13 +165,7 @@ class Writer:
             FencedError: a newer producer has the identity.
             ConfigurationError: Kafka refuses something that only a person can change.
         """
-        producer = self._producer
-        failure = self._attempt(
-            Call.SEND_OFFSETS,
-            lambda: self._returning(
-                lambda: producer.send_offsets_to_transaction(offsets, metadata, self._answer_limit_s),
-            ),
-        ) or self._attempt(Call.COMMIT, lambda: producer.commit_transaction(self._answer_limit_s))
+        failure = self._attempt(Call.COMMIT, lambda: self._producer.commit_transaction(self._answer_limit_s))
         if failure is None:
             self._replacements = 0
         return failure
