@@ -130,6 +130,21 @@ def test_order_is_only_promised_within_a_key_and_a_partition() -> None:
     assert judge(evidence, place).verdict is Verdict.ONCE
 
 
+def test_what_stood_in_a_topic_that_was_made_anew_came_before_what_stands_in_it_now() -> None:
+    inputs = tuple(
+        InputSeen(identity=i, partition=0, offset=n, key="k", settled=settled)
+        for i, n, settled in [("a", 0, True), ("b", 1, True), ("c", 0, False), ("d", 1, False)]
+    )
+
+    def verdict(*order: str) -> Verdict:
+        place = seen(dict.fromkeys("abcd", 1), "out", records=outputs(*order))
+        return judge(Evidence(inputs=inputs, places=(place,), progress=DONE), place).verdict
+
+    assert verdict("a", "b", "c", "d") is Verdict.ONCE
+    assert verdict("a", "c", "b", "d") is Verdict.REORDERED
+    assert verdict("a", "b", "d", "c") is Verdict.REORDERED
+
+
 def test_only_once_is_a_pass() -> None:
     assert [v for v in Verdict if not v.violated and not v.open] == [Verdict.ONCE]
     assert all(v.meaning for v in Verdict)

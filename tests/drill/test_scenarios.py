@@ -110,7 +110,7 @@ class Range:
             "create table seen (position bigint primary key);"
         )
         (self.folder / "inputs.jsonl").write_text(
-            "".join(json.dumps({"value": {"event_id": f"e{number}"}}) + "\n" for number in range(EVENTS))
+            "".join(json.dumps({"key": "k", "value": {"event_id": f"e{number}"}}) + "\n" for number in range(EVENTS))
         )
         versions = []
         for name, planted in PLANTED.items():

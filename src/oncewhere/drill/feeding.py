@@ -34,6 +34,7 @@ def write(producer: Producer, topic: str, inputs: Sequence[Input]) -> tuple[Posi
     Raises:
         InconclusiveError: a record was not acknowledged.
     """
+    producer.list_topics(topic, FLUSH_LIMIT_S)  # else the leaders of a new topic are only asked for after 100 ms
     failed: list[str] = []
     places: dict[int, Position] = {}
 

@@ -1,7 +1,8 @@
 """Check 11, reordered: outputs of one key stand in another order than their inputs.
 
-Kafka keeps the order of a partition, so inputs of one key have an order; so have outputs of one key. Only the first
-output of each input counts: what came twice is a duplicate, and told as such.
+Kafka keeps the order of a partition, so inputs of one key have an order; so have outputs of one key. In a topic that
+was made anew offsets begin at 0 again, and all that stood in it before came earlier. Only the first output of each
+input counts: what came twice is a duplicate, and told as such.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from .finding import Answer, many
 
 def reordered(evidence: Evidence, seen: PlaceSeen) -> Answer | None:
     """Decides at an output topic where an output of a key comes behind one whose input came later."""
-    last: dict[tuple[str, int, int], int] = {}
+    last: dict[tuple[str, int, int], tuple[bool, int]] = {}
     told: set[str] = set()
     wrong: list[str] = []
     for record in seen.records:
@@ -25,9 +26,10 @@ def reordered(evidence: Evidence, seen: PlaceSeen) -> Answer | None:
         stream = (record.key, record.partition, entry.partition)
         if entry.key != record.key:
             continue  # keyed anew: inputs of several keys may meet in it, and have no order among them
-        if entry.offset < last.get(stream, -1):
+        position = (not entry.settled, entry.offset)
+        if position < last.get(stream, position):
             wrong.append(record.identity)
-        last[stream] = max(last.get(stream, -1), entry.offset)
+        last[stream] = max(last.get(stream, position), position)
     if not wrong:
         return None
     outputs = many(len(wrong), "output", "outputs")
