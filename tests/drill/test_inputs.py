@@ -8,6 +8,7 @@ import pytest
 
 from oncewhere.drill import Version, inputs
 from oncewhere.drill.declaration import Processor, Settings
+from oncewhere.drill.feeding import NOWHERE, all_stand
 from oncewhere.drill.identity import Identity
 from oncewhere.errors import ConfigurationError
 
@@ -103,3 +104,20 @@ def test_the_example_makes_the_same_payments_for_the_same_seed() -> None:
     assert len(values) == 300
     assert all(isinstance(v["amount"], str) for v in values)
     assert any(not v["merchant"].isascii() for v in values)
+
+
+@pytest.mark.parametrize(
+    ("positions", "stand"),
+    [
+        ([], True),
+        ([(0, 0), (1, 0), (0, 1)], True),
+        ([(0, 0), (0, 0), (0, 1)], False),
+        ([(0, NOWHERE), (0, 0)], False),
+        ([(0, 0), (0, 2)], False),
+        ([(2, 0)], False),
+    ],
+)
+def test_an_input_that_was_acknowledged_and_has_no_place_is_noticed(
+    positions: list[tuple[int, int]], stand: bool
+) -> None:
+    assert all_stand(positions, {0: 2, 1: 1}) is stand

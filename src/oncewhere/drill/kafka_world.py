@@ -26,13 +26,15 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ign
 from oncewhere.errors import ConfigurationError, InconclusiveError
 
 from .checks import OutputSeen, PlaceSeen
-from .feeding import write, write_aborted
+from .feeding import all_stand, write, write_aborted
 from .identity import Identity
 from .inputs import Input
 
 CALL_LIMIT_S = 10.0
 RESET_LIMIT_S = 15.0
 RESET_POLL_S = 0.01
+FILL_TRIES = 3
+"""How often the topics are made anew where an input that was acknowledged does not stand in them."""
 READ_LIMIT_S = 20.0
 STABLE_LIMIT_S = 2.0
 """How long a commit's markers may take to reach the output (EndTxn is answered before they are written)."""
@@ -109,12 +111,16 @@ class KafkaWorld:
 
         Raises:
             ConfigurationError: a topic exists that this drill did not make, and `recreate` is False.
-            InconclusiveError: the cluster did not finish in time.
+            InconclusiveError: the cluster did not finish in time, or lost what it had acknowledged.
         """
-        self._delete()
-        self._create(self.topics)
-        self.written.clear()
-        self._fill(inputs, aborted)
+        for _ in range(FILL_TRIES):
+            self._delete()
+            self._create(self.topics)
+            self.written.clear()
+            self._fill(inputs, aborted)
+            if all_stand(self.written[-1], self.ends):
+                return
+        raise InconclusiveError(f"{self.input_topic} does not hold every input that the cluster acknowledged.")
 
     def rewind_group(self) -> None:
         """Sets the group's positions back to the beginning of the input; nobody is in the group.
@@ -142,6 +148,8 @@ class KafkaWorld:
                 )
             time.sleep(RESET_POLL_S)
         self._fill(inputs)
+        if not all_stand(self.written[-1], self.ends):
+            raise InconclusiveError(f"{self.input_topic} does not hold every input that the cluster acknowledged.")
 
     def _positions(self) -> bool:
         asked = [ConsumerGroupTopicPartitions(self.group)]
