@@ -40,6 +40,8 @@ BUILT = {
     "quix-streams": "build/venv/.ready",
 }
 """By example, what its own `make build` leaves behind."""
+WIDTH = 110
+"""Columns of the table where it goes to a file."""
 GRACE_S = 300
 """What a sweep may take beyond its time limit: no trial is begun after that, and the last ones end."""
 
@@ -163,7 +165,7 @@ def main() -> int:
     parser.add_argument("--time-limit", type=float, default=600.0, help="seconds for one sweep (default: 600)")
     parser.add_argument("--show", nargs="+", metavar="RUN", help="compare these runs, and drill nothing")
     options = parser.parse_args()
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     sweeps: list[Swept] = []
     missing = 0
     if options.show:
