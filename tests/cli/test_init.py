@@ -156,3 +156,37 @@ def test_other_builds_tell_their_programs_too(tmp_path: Path) -> None:
     (tmp_path / "go.mod").unlink()
     (tmp_path / "package.json").write_text('{"scripts": {"start": "node dist/main.js"}}')
     assert survey(tmp_path).command == ("node", "dist/main.js")
+
+
+def test_sources_tell_the_names_of_variables_where_no_file_sets_them(tmp_path: Path, typed) -> None:
+    (tmp_path / "pom.xml").write_text(POM)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "Main.java").write_text(
+        'var servers = System.getenv("KAFKA_BOOTSTRAP_SERVERS"); var url = System.getenv("DATABASE_URL");\n'
+        'var user = System.getenv("DATABASE_USER"); var home = System.getenv("HOME");\n'
+    )
+    done = typed("init", "--yes", *TOPICS, "--effect", "bank=postgresql")
+    assert done.returncode == 0, done.stderr
+    (version,) = load(tmp_path).versions.values()
+    assert version.processor.environment == {
+        "KAFKA_BOOTSTRAP_SERVERS": "{kafka}",
+        "DATABASE_URL": "jdbc:postgresql://{bank.host}:{bank.port}/{bank.database}",
+        "DATABASE_USER": "{bank.user}",
+    }
+    assert "is a guess" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("main.go", 'os.Getenv("REDIS_URL")'),
+        ("main.ts", "process.env.REDIS_URL"),
+        ("main.py", 'os.environ["REDIS_URL"]'),
+        ("main.rs", 'std::env::var("REDIS_URL")'),
+        ("application.yaml", "url: ${REDIS_URL:redis://localhost}"),
+    ],
+)
+def test_each_language_is_read(tmp_path: Path, file: str, text: str) -> None:
+    (tmp_path / file).write_text(text)
+    (found,) = survey(tmp_path).variables
+    assert (found.name, found.text, found.system) == ("REDIS_URL", "{redis}", "redis")

@@ -15,7 +15,11 @@ IN_DOUBT = 3
 
 @click.group(short_help="Look after effects outside Kafka.")
 def effects() -> None:
-    """Look after effects outside Kafka."""
+    """Look after effects outside Kafka.
+
+    \b
+    oncewhere effects in-doubt settlement:app
+    """  # noqa: D301  # click keeps the lines below \b as they are
 
 
 @effects.command("in-doubt")

@@ -92,7 +92,13 @@ def _not_installed(name: str, package: str) -> click.Command:
 )
 @click.version_option(metadata.version("oncewhere"), prog_name="oncewhere")
 def cli() -> None:
-    """Exactly once, where? Run, crash-test and document Kafka processors that touch more than Kafka."""
+    """Exactly once, where? Run, crash-test and document Kafka processors that touch more than Kafka.
+
+    \b
+    oncewhere init --demo          # copies the payment example; oncewhere drill crashes it at once
+    oncewhere init                 # writes a declaration for the processor in this folder
+    oncewhere drill .              # kills it at three messages, and says where its work happened once
+    """  # noqa: D301  # click keeps the lines below \b as they are
 
 
 def main(arguments: list[str] | None = None) -> int:

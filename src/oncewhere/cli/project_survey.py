@@ -16,6 +16,7 @@ from oncewhere.drill.effect import SQL_SYSTEMS, System
 from oncewhere.errors import ConfigurationError
 from oncewhere.project.answers import Answers, EffectAnswer
 from oncewhere.project.asked import Asked
+from oncewhere.project.sources import renamed
 from oncewhere.project.survey import Found, survey
 from oncewhere.project.writing import as_toml, sample_inputs
 
@@ -49,7 +50,7 @@ def write_declaration(folder: Path, asked: Asked) -> int:
         group=asked.group
         or ("" if app else ask.text("Its consumer group", default=folder.resolve().name, flag="--group")),
         identity=asked.identity or ask.text("What names the business event", default="event_id", flag="--identity"),
-        environment={} if app else {v.name: v.text for v in found.variables},
+        environment={},
         effects=(),
         inputs=found.inputs or INPUTS,
     )
@@ -92,7 +93,7 @@ def _with_effects(folder: Path, told: Answers, given: tuple[str, ...], found: Fo
         systems = {} if text.strip() == "-" else dict(_named(word) for word in text.split())
     if told.app is not None:
         systems = _declared_places(told.app, folder)
-    environment = dict(told.environment)
+    environment = {v.name: v.text for v in renamed(found.variables, systems)} if told.app is None else {}
     answers = []
     for name, system in systems.items():
         schema = next((s for s in found.schemas if s.observe(told.identity)), None) if system in SQL_SYSTEMS else None
@@ -150,6 +151,11 @@ def _check_what_was_written(folder: Path, told: Answers, found: Found) -> int:
     click.echo(f"Wrote {folder / FILE_NAME}.")
     if found.inputs is None:
         click.echo(f"Wrote {folder / told.inputs}: records with no more than an identity; give them your fields.")
+    if told.app is None and found.guessed:
+        names = ", ".join(version.processor.environment)
+        click.echo(
+            f"Look at [processor.environment]: no file sets {names}; what they mean is a guess from their names."
+        )
     for name, effect in version.effects.items():
         others = [schema.file for schema in found.schemas if schema.file != effect.schema]
         if effect.schema is not None and others:

@@ -25,7 +25,12 @@ _PORT = click.IntRange(1, 65_535)
 
 @click.group(short_help="A real Kafka and PostgreSQL on this machine, without Docker.")
 def stack() -> None:
-    """A real Kafka broker and a real PostgreSQL on this machine, without Docker."""
+    """A real Kafka broker and a real PostgreSQL on this machine, without Docker.
+
+    \b
+    oncewhere stack up --detach
+    oncewhere stack down
+    """  # noqa: D301  # click keeps the lines below \b as they are
 
 
 @stack.command()
@@ -64,7 +69,11 @@ def up(*, detach: bool, kafka_port: int | None, postgres_port: int | None, java:
 
 @stack.command()
 def down() -> int:
-    """Stop the servers that 'stack up' started in this folder, and remove their data."""
+    """Stop the servers that 'stack up' started in this folder, and remove their data.
+
+    \b
+    oncewhere stack down
+    """  # noqa: D301  # click keeps the lines below \b as they are
     if stop_stack(project_folder()):
         click.echo("Stopped.")
     else:
@@ -75,7 +84,12 @@ def down() -> int:
 @stack.command()
 @click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", help="How to print it.")
 def status(*, style: str) -> int:
-    """Say whether the servers are up, and where; the exit code is 5 when they are not."""
+    """Say whether the servers are up, and where; the exit code is 5 when they are not.
+
+    \b
+    oncewhere stack status
+    oncewhere stack status --format json
+    """  # noqa: D301  # click keeps the lines below \b as they are
     state = read_state(project_folder())
     if style == "json":
         click.echo(msgspec.json.encode(_facts(state)))

@@ -12,6 +12,7 @@ from pathlib import Path
 from . import variables
 from .environment import variables_of
 from .schemas import Schema, schemas_of
+from .sources import variables_read
 from .variables import Variable
 
 PYTHON_FILES_LIMIT = 200
@@ -28,6 +29,7 @@ class Found:
         command: program and arguments of any other.
         told_by: the files that said so.
         variables: how the processor learns its addresses.
+        guessed: True where only names of variables tell, and no file their values.
         schemas: SQL files that make tables.
         inputs: a JSON Lines file.
     """
@@ -36,6 +38,7 @@ class Found:
     command: tuple[str, ...] | None = None
     told_by: tuple[str, ...] = ()
     variables: tuple[Variable, ...] = ()
+    guessed: bool = False
     schemas: tuple[Schema, ...] = ()
     inputs: str | None = None
 
@@ -59,12 +62,16 @@ def survey(folder: Path) -> Found:
     given, files = variables_of(folder)
     found = [v for name, value in given.items() if (v := variables.read(name, value)) is not None]
     found += variables.credentials(found, given)
+    guessed = not any(variable.effect or variable.text == "{kafka}" for variable in found)
+    if guessed and app is None:
+        found = list(variables_read(folder))
     inputs = sorted(path.name for path in folder.glob("*.jsonl"))
     return Found(
         app=app,
         command=command,
         told_by=tuple(dict.fromkeys(filter(None, (app and f"{app.partition(':')[0]}.py", said, *files)))),
         variables=tuple(found),
+        guessed=guessed,
         schemas=tuple(schemas_of(folder)),
         inputs=inputs[0] if inputs else None,
     )

@@ -1,0 +1,87 @@
+"""Source and settings files come in; the names of the environment variables that they read go out. Nothing is run.
+
+A name says less than a value: what it leads to is guessed from its words, and the declaration is there to be looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from .variables import Variable
+
+FILES_LIMIT = 2_000
+SIZE_LIMIT_BYTES = 500_000
+SKIPPED = frozenset({"node_modules", "target", "build", "dist", "vendor", "venv", "__pycache__", "test", "tests"})
+SUFFIXES = frozenset({".py", ".java", ".kt", ".scala", ".go", ".ts", ".js", ".mjs", ".rs", ".cs", ".properties"})
+SETTINGS = frozenset({"application.yaml", "application.yml", "appsettings.json"})
+_READS = re.compile(
+    r"""(?:getenv|Getenv|GetEnvironmentVariable|environ\.get|env::var|env)\(\s*["'](\w+)["']"""
+    r"""|environ\[["'](\w+)["']\]"""
+    r"""|process\.env(?:\.(\w+)|\[["'](\w+)["']\])"""
+    r"""|\$\{([A-Z][A-Z0-9_]+)[:}]"""
+)
+_KAFKA = re.compile(r"(KAFKA|BOOTSTRAP|BROKER).*(SERVERS?|BROKERS?|BOOTSTRAP|URL|HOSTS?)|^BROKERS?$|BOOTSTRAP_SERVERS")
+_SYSTEMS = {
+    "mysql": re.compile(r"MYSQL|MARIADB"),
+    "redis": re.compile(r"REDIS|VALKEY"),
+    "smtp": re.compile(r"SMTP"),
+    "postgresql": re.compile(r"DATABASE|POSTGRES|JDBC|DATASOURCE|(^|_)(DB|PG)(_|$)"),
+}
+_ADDRESS = re.compile(r"_?(URL|URI|DSN)$")
+_JVM = frozenset({".java", ".kt", ".scala", ".properties", ".yaml", ".yml"})
+
+
+def variables_read(folder: Path) -> tuple[Variable, ...]:
+    """The variables that a project's sources read, as far as their names tell what they lead to.
+
+    Args:
+        folder: the project's.
+    """
+    names: dict[str, bool] = {}
+    files = (file for file in sorted(folder.rglob("*")) if file.suffix in SUFFIXES or file.name in SETTINGS)
+    for _, file in zip(range(FILES_LIMIT), files, strict=False):
+        inside = file.relative_to(folder).parts
+        if any(part in SKIPPED or part.startswith(".") for part in inside) or file.stat().st_size > SIZE_LIMIT_BYTES:
+            continue
+        for groups in _READS.findall(file.read_text(encoding="utf-8", errors="replace")):
+            names[next(filter(None, groups))] = file.suffix in _JVM
+    return tuple(variable for name, jvm in names.items() for variable in _meant(name, names, jvm=jvm))
+
+
+def _meant(name: str, names: dict[str, bool], *, jvm: bool) -> list[Variable]:
+    if _KAFKA.search(name.upper()):
+        return [Variable(name, "{kafka}")]
+    system = next((system for system, words in _SYSTEMS.items() if words.search(name.upper())), None)
+    if system is None or not _ADDRESS.search(name.upper()):
+        return []
+    stem = _ADDRESS.sub("", name)
+    effect = stem.lower() or system
+    sql = system in {"postgresql", "mysql"}
+    where = f"jdbc:{system}://{{{effect}.host}}:{{{effect}.port}}/{{{effect}.database}}"
+    found = [Variable(name, where if jvm and sql else f"{{{effect}}}", effect, system)]
+    for ending, part in (("USER", "user"), ("USERNAME", "user"), ("PASSWORD", "password")):
+        if sql and f"{stem}_{ending}" in names:
+            found.append(Variable(f"{stem}_{ending}", f"{{{effect}.{part}}}"))
+    return found
+
+
+def renamed(variables: tuple[Variable, ...], effects: dict[str, str]) -> tuple[Variable, ...]:
+    """Variables under the names that a person gave to the effects, where only one of a system can be meant.
+
+    Args:
+        variables: as they were found.
+        effects: by the person's name, the system.
+    """
+    found = list(variables)
+    for system in set(effects.values()):
+        theirs = [name for name, its in effects.items() if its == system]
+        ours = list(dict.fromkeys(v.effect for v in variables if v.system == system and v.effect is not None))
+        if len(theirs) == len(ours) == 1:
+            found = [_under(v, ours[0], theirs[0]) for v in found]
+    return tuple(found)
+
+
+def _under(variable: Variable, old: str, new: str) -> Variable:
+    text = re.sub(rf"\{{{re.escape(old)}(?=[.}}])", f"{{{new}", variable.text)
+    return Variable(variable.name, text, new if variable.effect == old else variable.effect, variable.system)
