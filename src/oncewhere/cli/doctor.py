@@ -68,7 +68,14 @@ TRANSACTIONS = "transactions"
     multiple=True,
     help=f"A client library that the processor uses: {', '.join(LIBRARIES)}.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print it.",
+)
 @click.option("--watch", is_flag=True, help="With `transactions`: look again and again, until Ctrl-C.")
 @click.option(
     "--every",
