@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from oncewhere.effects.redis import Redis
     from oncewhere.effects.repetition import Limits
     from oncewhere.effects.smtp import Smtp
+    from oncewhere.effects.sqlalchemy import SqlAlchemy, SqlAlchemyCore
     from oncewhere.effects.sqlite import Sqlite
     from oncewhere.errors import (
         ConfigurationError,
@@ -82,6 +83,8 @@ _HOMES = {
     "NotDone": _ERRORS,
     "OutcomeUnknown": _ERRORS,
     "MySql": "oncewhere.effects.mysql",
+    "SqlAlchemy": "oncewhere.effects.sqlalchemy",
+    "SqlAlchemyCore": "oncewhere.effects.sqlalchemy",
     "Sqlite": "oncewhere.effects.sqlite",
     "UniqueConstraint": "oncewhere.effects.policy",
     "DedupeTable": "oncewhere.effects.policy",
@@ -149,6 +152,8 @@ __all__ = [
     "ReplayError",
     "Skip",
     "Smtp",
+    "SqlAlchemy",
+    "SqlAlchemyCore",
     "Sqlite",
     "StableOrdinal",
     "Stop",

@@ -139,16 +139,34 @@ class MySql(SqlPlace["pymysql.connections.Connection[Any]"]):
         """
         try:
             connection = _Guarded(**self._arguments)
-            with connection.cursor() as cursor:
-                # Without it a server may cut a value short to fit its column, and say nothing.
-                cursor.execute("set session sql_mode = concat(@@sql_mode, ',STRICT_TRANS_TABLES')")
-                if "MariaDB" in connection.get_server_info():  # type: ignore[no-untyped-call]  # the stub has no annotation
-                    cursor.execute("set session idle_transaction_timeout = %s", [self._idle_s])
-                    return MySqlConnection(connection)
-                cursor.execute("set session wait_timeout = %s", [self._idle_s])
-                return MySqlConnection(connection, ends_when_idle_s=self._idle_s)
         except pymysql.Error as error:
             raise UndecidedError(_told(error)) from error
+        return adopt(connection, self._idle_s * 1000)
+
+
+def adopt(connection: Any, idle_ms: int) -> MySqlConnection:
+    """A connection that somebody has opened, in autocommit, as ours.
+
+    Args:
+        connection: the driver's.
+        idle_ms: after how many milliseconds the server ends a transaction of ours that stands idle, rounded up to whole
+            seconds.
+
+    Raises:
+        UndecidedError: it is broken already.
+    """
+    idle_s = max(1, math.ceil(idle_ms / 1000))
+    try:
+        with connection.cursor() as cursor:
+            # Without it a server may cut a value short to fit its column, and say nothing.
+            cursor.execute("set session sql_mode = concat(@@sql_mode, ',STRICT_TRANS_TABLES')")
+            if "MariaDB" in connection.get_server_info():
+                cursor.execute("set session idle_transaction_timeout = %s", [idle_s])
+                return MySqlConnection(connection)
+            cursor.execute("set session wait_timeout = %s", [idle_s])
+            return MySqlConnection(connection, ends_when_idle_s=idle_s)
+    except pymysql.Error as error:
+        raise UndecidedError(_told(error)) from error
 
 
 def _unreadable(name: str) -> ConfigurationError:

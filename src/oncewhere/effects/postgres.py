@@ -97,10 +97,26 @@ class Postgres(SqlPlace["psycopg.Connection[Any]"]):
         """
         try:
             connection = psycopg.connect(self._conninfo, autocommit=True, application_name="oncewhere")
-            connection.execute(f"set idle_in_transaction_session_timeout = {self._idle_ms}")
         except psycopg.OperationalError as error:
             raise UndecidedError(first_line(error)) from error
-        return PostgresConnection(connection)
+        return adopt(connection, self._idle_ms)
+
+
+def adopt(connection: psycopg.Connection[Any], idle_ms: int) -> PostgresConnection:
+    """A connection that somebody has opened, in autocommit, as ours.
+
+    Args:
+        connection: the driver's.
+        idle_ms: after how many milliseconds the server ends a transaction of ours that stands idle.
+
+    Raises:
+        UndecidedError: it is broken already.
+    """
+    try:
+        connection.execute(f"set idle_in_transaction_session_timeout = {idle_ms}".encode())
+    except psycopg.OperationalError as error:
+        raise UndecidedError(first_line(error)) from error
+    return PostgresConnection(connection)
 
 
 class PostgresConnection(SqlConnection):

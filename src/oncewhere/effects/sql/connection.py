@@ -8,15 +8,17 @@ statement's own fault and stay what they are.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from oncewhere.effects.place import UndecidedError
 from oncewhere.errors import OncewhereError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from oncewhere.effects.sql.dialect import Dialect
 
@@ -182,9 +184,13 @@ class SqlConnection(ABC):
         native: what an effect gets as its first argument.
     """
 
-    dialect: ClassVar[Dialect]
-    errors: ClassVar[tuple[type[Exception], ...]]
+    dialect: Dialect
+    errors: tuple[type[Exception], ...]
     native: Any
+
+    def lent(self) -> AbstractContextManager[Any]:
+        """What one effect gets as its first argument, while it runs."""
+        return nullcontext(self.native)
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """See `Database.execute`."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from oncewhere.effects.honours import check
 from oncewhere.effects.place import Batch, OpenPlace, Place, Start, UndecidedError
@@ -51,7 +51,7 @@ class SqlPlace(Place[C]):
         ConfigurationError: the name is empty, or the policy is none that the system can honour.
     """
 
-    dialect: ClassVar[Dialect]
+    dialect: Dialect
     address: str
 
     def __init__(self, *, name: str, policy: Policy) -> None:

@@ -121,7 +121,8 @@ class SqlWork(Work):
 
     def _together(self, call: Call, values: list[Any]) -> list[Any]:
         connection = self._begun()
-        results: list[Any] = call.effect.function(connection.native, values)
+        with connection.lent() as given:
+            results: list[Any] = call.effect.function(given, values)
         if connection.standing is Standing.GONE:
             raise ended_by_an_effect(self.dialect.title)
         if len(results) != len(values):
@@ -181,7 +182,8 @@ class SqlWork(Work):
         connection = self._begun()
 
         def effect() -> Any:
-            return call.effect.function(connection.native, *args, **kwargs)
+            with connection.lent() as given:
+                return call.effect.function(given, *args, **kwargs)
 
         if self._watches_keys:
             raw = self._attempt(connection, call, effect, args, kwargs)
@@ -211,7 +213,8 @@ class SqlWork(Work):
             if cause is None or cause.fault is not Fault.TAKEN or not self._page.means_done(cause.key):
                 raise
             connection.execute("rollback to savepoint oncewhere_effect")
-            raw = codec.encode(call.effect.read_back(connection.native, *args, **kwargs))
+            with connection.lent() as given:
+                raw = codec.encode(call.effect.read_back(given, *args, **kwargs))
             self._replayed += 1
         else:
             self._executed += 1
