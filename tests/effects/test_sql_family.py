@@ -556,7 +556,7 @@ def test_an_effect_of_many_that_miscounts_is_refused_and_nothing_counts(sqlite: 
 
 
 def test_an_effect_of_many_needs_a_policy_that_commits_many_together_and_a_list(sqlite: Database) -> None:
-    with pytest.raises(ConfigurationError, match="has unique-constraint"):
+    with pytest.raises(ConfigurationError, match="with unique-constraint"):
         effect_many(sqlite.place(UniqueConstraint("k")))
 
     @effect_many(sqlite.place(OffsetLedger()))  # type: ignore[arg-type]  # the mistake that is tested
