@@ -26,6 +26,7 @@ from oncewhere.report import (
     read_run,
     show_difference,
 )
+from oncewhere.report.html.facts import trial_facts
 from oncewhere.report.run_schema import run_schema
 
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "reference" / "run.schema.json"
@@ -130,7 +131,16 @@ def test_show_writes_the_page_and_compares(
     assert capsys.readouterr().out.strip() == str(run / "report.html")
     assert (run / "report.html").exists()
     assert main(["show", "--diff", str(run), str(run)]) == 0
-    assert "Nothing changed: 20 places the same." in capsys.readouterr().out
+    assert "Nothing changed: 20 verdicts are the same." in capsys.readouterr().out
     assert main(["show", str(run), str(run)]) == 2
     assert "show --diff RUN1 RUN2" in capsys.readouterr().err
     assert main(["show", "--diff"]) == 2
+
+
+def test_a_point_that_was_not_reached_is_not_told_as_a_kill(run: Path) -> None:
+    found = read_run(run)
+    version = found.result.versions[0]
+    trial = version.trials[1]
+    assert trial_facts(found, run.name, version, trial)["what"].startswith("Killed after the effect")
+    missed = dataclasses.replace(trial, reached=False)
+    assert trial_facts(found, run.name, version, missed)["what"].startswith("Was to be killed after the effect")

@@ -23,7 +23,9 @@ def show_difference(difference: Difference, console: Console, *, names: tuple[st
     """
     counted = {name: sum(c.direction == name for c in difference.changed) for name in DIRECTION}
     told = ", ".join(f"{number} {name}" for name, number in counted.items() if number)
-    head = f"{told}; {difference.same} the same" if told else f"Nothing changed: {difference.same} places the same"
+    head = (
+        f"{told}; {difference.same} the same" if told else f"Nothing changed: {difference.same} verdicts are the same"
+    )
     console.print(f"{head}.", markup=False)
     console.print(f"  {names[0]}\n→ {names[1]}", markup=False, style="dim", soft_wrap=True)
     if difference.changed:
@@ -32,7 +34,10 @@ def show_difference(difference: Difference, console: Console, *, names: tuple[st
         console.print(f"and {len(difference.changed) - ROWS_SHOWN} more")
     for number, name in ((difference.only_before, names[0]), (difference.only_after, names[1])):
         if number:
-            console.print(f"{number} places of points are in {name} alone.", markup=False, soft_wrap=True)
+            console.print(
+                f"{number} verdicts are in {name} alone: the other run did not come by there.",
+                markup=False,
+            )
 
 
 def _table(difference: Difference) -> Table:

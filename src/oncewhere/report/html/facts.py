@@ -109,9 +109,11 @@ def _what(trial: TrialResult) -> str:
     at = "; then ".join(str(step.point) for step in trial.plan.steps)
     if trial.plan.scenario == CRASH:
         named = trial.point.name.words if trial.point and trial.point.name else ""
-        return f"Killed {named + ': ' if named else ''}at {at}."
+        done = "Killed" if trial.reached else "Was to be killed"
+        return f"{done} {named + ': ' if named else ''}at {at}."
     scenario = SCENARIOS.get(trial.plan.scenario)
     words = scenario.words if scenario else trial.plan.scenario
+    words = words if trial.reached else f"was to be: {words}"
     return f"{words[:1].upper()}{words[1:]}{f' (at {at})' if at else ''}."
 
 
