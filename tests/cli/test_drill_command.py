@@ -77,16 +77,27 @@ def test_the_whole_demonstration_shows_what_it_must(example: Path, cache: Path) 
 
 def the_page_says_the_same(page_file: Path, broken: dict[tuple[str, str, str], str]) -> None:
     """In a real browser: the cells of the matrix, and at each violation the messages and records that show it."""
+    found = json.loads(page_file.with_name("run.json").read_text())
+    affected = [
+        (f"{version['name']} / {trial['crash']}", finding["duplicates"] or finding["missing"])
+        for version in found["versions"]
+        for trial in version["trials"]
+        for finding in trial["findings"]
+        if finding["verdict"] != "once"
+    ]
     with running_chromium() as chromium, chromium.open(page_file) as opened:
         page = opened.page
         cells = page.locator("tr.point td.violated .word").all_inner_texts()
         assert [cell.split()[-1] for cell in cells] == list(broken.values())
-        for row in page.locator("tr.point:has(td.violated)").all():
+        rows = page.locator("tr.point:has(td.violated)").all()
+        for row, (title, records) in zip(rows, affected, strict=True):
+            page.locator("#trial-body").evaluate("body => body.replaceChildren()")
             row.click()
-            page.wait_for_function("document.querySelector('.strip .mark.chosen.not-done') !== null")
+            page.wait_for_selector(".strip .mark.chosen.not-done")
+            assert page.locator("#trial-title").inner_text() == title
             assert page.locator(".strip .crash-label", has_text="SIGKILL").count() == 1
             assert page.locator(".strip .span:not(.open):not(.aborted)").count() > 0
-            assert "20 " in page.locator("#trial-body details summary").first.inner_text()
+            assert f"The records: {records} " in page.locator("#trial-body details summary").first.inner_text()
             page.locator("#trial-body details button").first.click()
             assert page.locator(".strip .mark.joined").count() > 0
         assert opened.complaints == []
