@@ -24,7 +24,12 @@ def oncewhere_stack(
     `oncewhere_stack.bootstrap_servers` and `oncewhere_stack.dsn("postgres")` say where they are; `create_database()`
     makes a database of your own and gives its DSN.
     """
-    from .servers import SessionServers  # noqa: PLC0415  # a run without this fixture must not pay for it
+    try:
+        from .servers import SessionServers  # noqa: PLC0415  # a run without this fixture must not pay for it
+    except ModuleNotFoundError as error:
+        raise pytest.UsageError(
+            f"the fixtures of oncewhere need the package {error.name}: pip install 'oncewhere[pytest]'"
+        ) from None
 
     with SessionServers(
         tmp_path_factory.mktemp("oncewhere"), kafka=request.config.getoption("--oncewhere-kafka")
