@@ -33,6 +33,8 @@ class Kind(StrEnum):
     LEDGER = "ledger"
     KEY = "key"
     CLAIM = "claim"
+    COMPENSATE = "compensate"
+    """See `compensation_model`."""
 
 
 class Claim(IntEnum):
@@ -84,7 +86,11 @@ class Size(NamedTuple):
     crashes: int = 2
     moves: int = 3
     kinds: tuple[Kind, ...] = ()
-    """By place; a ledger where it does not say. With a journal of claims `max_batch` is 1."""
+    """By place; a ledger where it does not say. With a journal of claims or intents `max_batch` is 1."""
+    keyed_undo: bool = False
+    """Whether the downstream does an undo once for its key."""
+    rejects: bool = False
+    """Whether a handler may pass a record without effect and output, and another delivery of it may not."""
 
     def kind(self, place: int) -> Kind:
         """What a place is."""
@@ -105,6 +111,11 @@ class Place(NamedTuple):
     covered_from: int
     effects: tuple[int, ...]
     claims: tuple[int, ...] = ()
+    attempts: tuple[int, ...] = ()
+    fates: tuple[int, ...] = ()
+    undos: tuple[int, ...] = ()
+    owner: int | None = None
+    """The last four: see `compensation_model`."""
 
 
 class Worker(NamedTuple):
@@ -121,6 +132,9 @@ class Worker(NamedTuple):
     phase: int = 0
     silent: bool = False
     """Whether the record in hand gives no output."""
+    attempt: int = 0
+    owed: tuple[tuple[int, int], ...] = ()
+    """Both: see `compensation_model`."""
 
 
 class World(NamedTuple):
@@ -158,7 +172,7 @@ class Model:
         mistakes: what is wrong with the protocol.
     """
 
-    def __init__(self, size: Size, mistakes: frozenset[Mistake] = frozenset()) -> None:
+    def __init__(self, size: Size, mistakes: frozenset[StrEnum] = frozenset()) -> None:
         self.size = size
         self.mistakes = mistakes
         none = (0,) * size.records
@@ -362,9 +376,17 @@ class Model:
         for offset in range(w.committed):
             if any(place.claims and place.claims[offset] == Claim.IN_DOUBT for place in w.places):
                 continue  # a person looks; at most once is all that is promised
-            if w.outputs[offset] != 1 or any(place.effects[offset] != 1 for place in w.places):
+            if not self.complete(w, offset):
                 return "the committed offset passed a record without its output or effect"
         return None
+
+    def complete(self, w: World, offset: int) -> bool:
+        """Whether a record that Kafka calls done has its output and its effects."""
+        return w.outputs[offset] == 1 and all(place.effects[offset] == 1 for place in w.places)
+
+    def canonical(self, w: World) -> World:
+        """The world, without what makes no difference."""
+        return canonical(w)
 
     def explore(self) -> Verdict:
         """Every reachable state; the first violation, or none."""
@@ -377,7 +399,7 @@ class Model:
                 for name, reached in self.actions(w):
                     if reached is None:
                         return Verdict(len(parent), "refused a reachable state", [*trace(parent, w), name])
-                    x = canonical(reached)
+                    x = self.canonical(reached)
                     back.setdefault(x, []).append(w)
                     if x in parent:
                         continue
