@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from oncewhere.effects.function import Function
     from oncewhere.effects.http import Http
     from oncewhere.effects.idempotency import Derive
+    from oncewhere.effects.intents import Attempt
     from oncewhere.effects.mysql import MySql
     from oncewhere.effects.policy import (
         AtLeastOnce,
         AtMostOnce,
+        Compensate,
         DedupeTable,
         IdempotencyKey,
         OffsetLedger,
@@ -73,6 +75,8 @@ _ERRORS = "oncewhere.errors"
 _HOMES = {
     "AtLeastOnce": "oncewhere.effects.policy",
     "AtMostOnce": "oncewhere.effects.policy",
+    "Attempt": "oncewhere.effects.intents",
+    "Compensate": "oncewhere.effects.policy",
     "Derive": "oncewhere.effects.idempotency",
     "Function": "oncewhere.effects.function",
     "Http": "oncewhere.effects.http",
@@ -120,6 +124,8 @@ _HOMES = {
 __all__ = [
     "AtLeastOnce",
     "AtMostOnce",
+    "Attempt",
+    "Compensate",
     "ConfigurationError",
     "DeadLetter",
     "DedupeTable",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
-from typing import TYPE_CHECKING
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from oncewhere import AtMostOnce, Function, OffsetLedger, Sqlite, effect
+from oncewhere import AtMostOnce, Compensate, Function, OffsetLedger, Sqlite, effect
 from oncewhere.cli import main
-from oncewhere.effects.place import Batch, Call, Span
+from oncewhere.effects.place import Batch, Call, Span, Start
 from oncewhere.errors import EffectInDoubt, OutcomeUnknown
 from oncewhere.records import Partition
 
@@ -29,6 +31,19 @@ def punch(key: str) -> None: ...
 @app.consume("payments", dict, identity="id")
 def handle(record, tx):
     tx.run(punch)
+"""
+COMPENSATING = """
+from oncewhere import Compensate, Function, OffsetLedger, Processor, Sqlite, effect
+
+journal = Sqlite("claims.db", name="claims", policy=OffsetLedger())
+app = Processor({"bootstrap.servers": "127.0.0.1:1"}, group_id="g", transactional_id="g-0")
+
+@effect(Function("hotel", policy=Compensate(journal=journal)), undo=lambda *_: None)
+def reserve(key: str, guest: str) -> str: ...
+
+@app.consume("payments", dict)
+def handle(record, tx):
+    tx.run(reserve, "ada")
 """
 PARTITION = Partition("payments", 3, "id-1")
 
@@ -83,7 +98,30 @@ def test_what_was_looked_at_is_not_repeated_for_all_that(folder: Path, capsys: p
     assert leave_in_doubt(folder, 7) == key
 
 
+def test_undos_in_doubt_are_listed_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "doubtful.py").write_text(COMPENSATING)
+    journal = Sqlite(folder / "claims.db", name="claims", policy=OffsetLedger())
+
+    @effect(Function("hotel", policy=Compensate(journal=journal)), undo=lambda *_: None)
+    def reserve(key: str, guest: str) -> str:
+        return key + guest
+
+    opened: Any = reserve.place.open("g")
+    opened.assigned({PARTITION: Start(0, committed=False)})
+    opened.begin(Batch([Span(PARTITION, 7, 8)])).run(Call(reserve, PARTITION, 7, 0, None), ("ada",), {})
+    with closing(sqlite3.connect(folder / "claims.db")) as db, db:
+        db.execute("update oncewhere_intents set state = 'undoing'")
+    opened.assigned({PARTITION: Start(0, committed=False)})
+    assert opened.undo() == (0, 1)
+    opened.close()
+    assert main(["effects", "in-doubt", "doubtful:app"]) == 3
+    listed = capsys.readouterr().out
+    assert "hotel  reserve  payments[3]@7" in listed
+    key = listed.splitlines()[1].split()[0]
+    assert main(["effects", "in-doubt", "doubtful:app", "--reviewed", key]) == 0
+
+
 def test_a_processor_without_the_policy_is_told_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["effects", "in-doubt", "doubtful:safe"]) == 2
-    assert "no place with policy at-most-once" in " ".join(capsys.readouterr().err.split())
+    assert "no place with policy at-most-once or compensate" in " ".join(capsys.readouterr().err.split())
     assert not (folder / "claims.db").exists()

@@ -12,6 +12,7 @@ from oncewhere.effects.honours import HONOURED, TITLES, WHY_NOT, check
 from oncewhere.effects.policy import (
     AtLeastOnce,
     AtMostOnce,
+    Compensate,
     DedupeTable,
     IdempotencyKey,
     OffsetLedger,
@@ -28,6 +29,7 @@ POLICIES: dict[type[Policy], Policy] = {
     IdempotencyKey: IdempotencyKey(),
     Outbox: Outbox("captures", then=IdempotencyKey()),
     AtMostOnce: AtMostOnce(claims=Sqlite("claims.db", name="claims", policy=OffsetLedger())),
+    Compensate: Compensate(journal=Sqlite("claims.db", name="claims", policy=OffsetLedger())),
 }
 PAIRS = list(itertools.product(POLICIES, TITLES))
 

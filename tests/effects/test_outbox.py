@@ -134,7 +134,7 @@ def test_what_does_not_fit_is_refused_where_it_is_declared_or_put_in() -> None:
         (answering, "nobody hears of it"),
         (untyped, "payment has no type"),
         (many, "any number of arguments"),
-        (odd, "cannot be put into an outbox"),
+        (odd, "cannot be written down"),
     ):
         with pytest.raises(ConfigurationError, match=told):
             _ = one.codec

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from oncewhere.effects.policy import AtMostOnce
+from oncewhere.effects.policy import AtMostOnce, Compensate
 from oncewhere.errors import ConfigurationError
 
 from .app import load
 
+if TYPE_CHECKING:
+    from oncewhere.effects.calls import CallJournal
+    from oncewhere.effects.intents import IntentJournal
+    from oncewhere.effects.place import Place
+
+POLICIES = f"{AtMostOnce.name} or {Compensate.name}"
 IN_DOUBT = 3
 """The exit code when calls are in doubt: nobody knows whether they happened."""
 
@@ -26,10 +34,11 @@ def effects() -> None:
 @click.argument("app", metavar="MODULE:APP")
 @click.option("--reviewed", metavar="KEY", help="Take this call off the list: somebody has looked, and seen to it.")
 def in_doubt(app: str, *, reviewed: str | None) -> int:
-    """List the calls of policy at-most-once that may or may not have happened; they are never repeated.
+    """List the calls that may or may not have happened; they are never repeated.
 
-    A call that is `claimed` may be under way right now, or a crash left it so; `in-doubt` are those whose record was
-    passed without output. Exits 3 while there are any.
+    Of policy at-most-once: a call that is `claimed` may be under way right now, or a crash left it so; `in-doubt` are
+    those whose record was passed without output. Of policy compensate: those whose undo may or may not have happened.
+    Exits 3 while there are any.
 
     \b
     oncewhere effects in-doubt settlement:app
@@ -39,10 +48,9 @@ def in_doubt(app: str, *, reviewed: str | None) -> int:
     rows: list[tuple[str, ...]] = []
     found = False
     for place in processor.places().values():
-        if not isinstance(place.policy, AtMostOnce):
+        journal = _journal(place)
+        if journal is None:
             continue
-        policy = place.policy
-        journal = policy.claims.call_journal(policy.table, create=False, place=place.name, group_id="")
         try:
             journal.prepare()
             found = True
@@ -54,7 +62,7 @@ def in_doubt(app: str, *, reviewed: str | None) -> int:
         finally:
             journal.close()
     if not found:
-        raise ConfigurationError(f"{app} has no place with policy at-most-once, so nothing can be in doubt.")
+        raise ConfigurationError(f"{app} has no place with policy {POLICIES}, so nothing can be in doubt.")
     if reviewed is not None:
         raise ConfigurationError(f"No call {reviewed!r} is in doubt.", hint="Give a key as the list shows it.")
     if not rows:
@@ -66,3 +74,14 @@ def in_doubt(app: str, *, reviewed: str | None) -> int:
     for line in lines:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     return IN_DOUBT
+
+
+def _journal(place: Place[Any]) -> CallJournal | IntentJournal | None:
+    """The journal that a place's policy lists doubts in; None where it has none."""
+    policy = place.policy
+    if isinstance(policy, AtMostOnce):
+        return policy.claims.call_journal(policy.table, create=False, place=place.name, group_id="")
+    if isinstance(policy, Compensate):
+        keeps = policy.journal
+        return keeps.intent_journal(policy.table, policy.owners, create=False, place=place.name, group_id="")
+    return None

@@ -25,6 +25,9 @@ How the decision is prepared depends on whether the system has transactions:
 
 A place that has no wire **announces** its **steps** to whoever is to see them (`steps`).
 
+Where Kafka decides, an effect has an **intent**, written before it, and an **undo** for when Kafka did not commit it.
+(`compensating`, `intents`)
+
 Each system is one module, and the only importer of its driver: `postgres`, `mysql`, `sqlite`, `http`, `smtp`, and
 `function` for anything else. Nothing here imports the runtime: the runtime drives a place through the protocols of
 `place`.

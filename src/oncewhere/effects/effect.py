@@ -9,14 +9,15 @@ from functools import cached_property
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from oncewhere.effects.honours import SQL, TITLES
-from oncewhere.effects.place import Place
-from oncewhere.effects.policy import DedupeTable, OffsetLedger, Outbox, UniqueConstraint
+from oncewhere.effects.place import Place, Registers
+from oncewhere.effects.policy import Compensate, DedupeTable, OffsetLedger, Outbox, UniqueConstraint
 from oncewhere.effects.recorded import ResultCodec
 from oncewhere.errors import ConfigurationError
 
 if typing.TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from oncewhere.effects.intents import Attempt
     from oncewhere.effects.outbox import Arguments
 
 C = TypeVar("C")
@@ -35,6 +36,7 @@ class Effect(Generic[P, R]):
         function: the function itself; call it in unit tests with a connection of your own.
         done: what reads back the result of an effect that its own unique key refuses; None where there is nothing to
             read.
+        undone_by: what undoes it; None where its policy undoes nothing.
         many: True where the function takes a list of values and returns a list of results, one for each.
     """
 
@@ -45,12 +47,14 @@ class Effect(Generic[P, R]):
         function: Callable[..., R],
         *,
         done: Callable[..., R] | None = None,
+        undone_by: Callable[..., object] | None = None,
         many: bool = False,
     ) -> None:
         self.name = name
         self.place = place
         self.function = function
         self.done = done
+        self.undone_by = undone_by
         self.many = many
         self.__doc__ = function.__doc__
 
@@ -86,7 +90,7 @@ class Effect(Generic[P, R]):
 
     @cached_property
     def arguments(self) -> Arguments:
-        """Its arguments to and from JSON, for an outbox.
+        """Its arguments to and from JSON: for an outbox, or for an undo that no record asks for.
 
         Raises:
             ConfigurationError: one of them has no type that can be carried.
@@ -94,6 +98,11 @@ class Effect(Generic[P, R]):
         from oncewhere.effects.outbox import Arguments  # noqa: PLC0415 - it is made of effects
 
         return Arguments(self)
+
+    def undo(self, connection: Any, attempt: Attempt[R], arguments: Mapping[str, Any]) -> None:
+        """Undoes it; what it gives is of no use to anybody."""
+        assert self.undone_by is not None  # noqa: S101 - policy `Compensate` demands one
+        self.undone_by(connection, attempt, **arguments)
 
     def read_back(self, connection: Any, *args: Any, **kwargs: Any) -> R | None:
         """What the effect returned when it was done; asked where its unique key refuses it."""
@@ -105,6 +114,7 @@ def effect(
     *,
     name: str | None = None,
     done: Callable[..., Any] | None = None,
+    undo: Callable[..., object] | None = None,
 ) -> Callable[[Callable[Concatenate[C, P], R]], Effect[P, R]]:
     """Declares a function as an effect at a place.
 
@@ -117,12 +127,14 @@ def effect(
         name: the name to record results under; the function's own name by default.
         done: for policy `UniqueConstraint`: takes the same arguments and reads back what the effect returned when it
             was done.
+        undo: for policy `Compensate`: takes the place's connection, an `Attempt` (its key; its result, or None where
+            nobody knows whether it happened) and then the same arguments, and undoes it.
 
     Returns:
         A decorator that gives an `Effect`.
 
     Raises:
-        ConfigurationError: `place` is no place, or its policy has no use for `done`.
+        ConfigurationError: `place` is no place, its policy has no use for `done` or `undo`, or needs an `undo`.
     """
     given: object = place
     if not isinstance(given, Place):
@@ -135,8 +147,19 @@ def effect(
             hint="Leave it out: this policy records results, or asks the effect again.",
         )
 
+    if (undo is not None) is not isinstance(place.policy, Compensate):
+        lacks = "needs @effect(…, undo=…)" if undo is None else "undoes nothing, and was given @effect(…, undo=…)"
+        raise ConfigurationError(
+            f"{place.name!r} has {place.policy.name}, which {lacks}.",
+            hint="Policy compensate goes with an undo: @effect(gateway, undo=release).",
+        )
+
     def declare(function: Callable[Concatenate[C, P], R]) -> Effect[P, R]:
-        return Effect(name or function.__name__, place, function, done=done)
+        made: Effect[P, R] = Effect(name or function.__name__, place, function, done=done, undone_by=undo)
+        if undo is not None and isinstance(given, Registers):
+            given.register(made)
+            _ = made.arguments  # refused when it is declared, not at the first restart
+        return made
 
     return declare
 

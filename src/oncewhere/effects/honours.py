@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from oncewhere.effects.policy import (
     AtLeastOnce,
     AtMostOnce,
+    Compensate,
     DedupeTable,
     IdempotencyKey,
     OffsetLedger,
@@ -44,6 +45,7 @@ HONOURED: Mapping[type[Policy], frozenset[str]] = {
     DedupeTable: frozenset({*SQL, REDIS}),
     UniqueConstraint: frozenset(SQL),
     IdempotencyKey: frozenset(OUTSIDE),
+    Compensate: frozenset(OUTSIDE),
     AtMostOnce: frozenset(OUTSIDE),
     Outbox: frozenset(OUTSIDE),
     AtLeastOnce: frozenset(TITLES),
@@ -81,6 +83,7 @@ _NO_TRANSACTION = "it has no transaction in which an effect and what is known of
 _NO_KEY_OF_ITS_OWN = "no unique key of its own would refuse an effect there, and nobody could read a result back"
 _BETTER = "it has transactions, which hold without anybody's promise: OffsetLedger or DedupeTable"
 _LESS = "a claim in its own commit would lose effects that its transactions can make exactly once"
+_ROLLBACK = "an effect there has nothing to be undone for: what does not commit is rolled back"
 _OLDER = (
     "a failover, or a restart without appendfsync always, brings older data back, and a ledger behind Kafka's position "
     "ends the run for good"
@@ -92,6 +95,8 @@ WHY_NOT: Mapping[tuple[type[Policy], str], str] = {
     (UniqueConstraint, REDIS): "it has no unique keys: a command that finds its key taken changes it",
     (IdempotencyKey, REDIS): "it keeps no keys of requests; one script applies commands and records their event",
     (AtMostOnce, REDIS): "a claim in its own commit would lose effects that one script makes exactly once",
+    **{(Compensate, system): _ROLLBACK for system in SQL},
+    (Compensate, REDIS): "one script applies commands and records their event, so that none has to be undone",
     **{(UniqueConstraint, system): _NO_KEY_OF_ITS_OWN for system in OUTSIDE},
     **{(IdempotencyKey, system): _BETTER for system in SQL},
     **{(AtMostOnce, system): _LESS for system in SQL},

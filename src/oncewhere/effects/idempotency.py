@@ -61,6 +61,16 @@ def nth_key(key: str, nth: int) -> str:
     return key if nth == 0 else _uuid([key, str(nth)])
 
 
+def attempt_key(key: str, attempt: int) -> str:
+    """The key of an attempt of a call that was undone before, from 0: never a key that `nth_key` gives."""
+    return key if attempt == 0 else _uuid([key, "attempt", str(attempt)])
+
+
+def undo_key(key: str) -> str:
+    """The key of what undoes an attempt: the same, whoever undoes it."""
+    return _uuid([key, "undo"])
+
+
 def _uuid(parts: list[str]) -> str:
     digest = hashlib.sha256()
     for part in parts:

@@ -115,7 +115,7 @@ class Arguments:
         except (TypeError, ValueError, msgspec.MsgspecError) as error:
             raise ConfigurationError(
                 f"What effect {self._effect.name!r} is run with does not fit its parameters: {error}.",
-                hint="Give it what its annotations say: it is read back from the outbox by them.",
+                hint="Give it what its annotations say: it is read back by them.",
             ) from error
         return raw
 
@@ -129,7 +129,7 @@ class Arguments:
 
     def _refused(self, why: str) -> ConfigurationError:
         return ConfigurationError(
-            f"The arguments of effect {self._effect.name!r} cannot be put into an outbox: {why}.",
+            f"The arguments of effect {self._effect.name!r} cannot be written down: {why}.",
             hint="Annotate each parameter with a msgspec Struct, a dataclass or a builtin type.",
         )
 

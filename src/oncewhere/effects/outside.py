@@ -8,6 +8,7 @@ when the batch is decided; and a call that a redelivered record makes again is f
     IdempotencyKey     look for answer  repeated with the same key      answer kept when the batch is decided
     AtMostOnce         claim            repeated if surely not done     settle at once; unknown: in doubt
     AtLeastOnce        nothing          repeated                        nothing
+    Compensate         see `compensating`
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from oncewhere.effects.calls import Entry, KeepsCalls, State
 from oncewhere.effects.honours import check
 from oncewhere.effects.idempotency import Derive, key_of
+from oncewhere.effects.intents import KeepsIntents
 from oncewhere.effects.outbox import OpenOutbox, performed_by
 from oncewhere.effects.place import Batch, Call, OpenPlace, Place, Start, Tally, UndecidedError, Work
-from oncewhere.effects.policy import AtMostOnce, IdempotencyKey, Outbox, Policy
+from oncewhere.effects.policy import AtMostOnce, Compensate, IdempotencyKey, Outbox, Policy
 from oncewhere.effects.repetition import Limits, Outcome, pause_s
 from oncewhere.errors import ConfigurationError, EffectInDoubt, NotDone, OutcomeUnknown, UnreachableError
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from oncewhere.effects.calls import CallJournal
+    from oncewhere.effects.effect import Effect
     from oncewhere.records import Partition
 
 C = TypeVar("C")
@@ -87,6 +90,11 @@ class OutsidePlace(Place[C]):
                 f"The policy of place {name!r} is to keep its calls in {journal!r}, which is no SQL place.",
                 hint="Give it a Postgres(…), MySql(…) or Sqlite(…).",
             )
+        if isinstance(policy, Compensate) and not isinstance(policy.journal, KeepsIntents):
+            raise ConfigurationError(
+                f"The policy of place {name!r} is to keep its intents in {policy.journal!r}, which is no SQL place.",
+                hint="Give it a Postgres(…), MySql(…) or Sqlite(…).",
+            )
         self._name = name
         self._policy = policy
         self._system = system
@@ -94,6 +102,7 @@ class OutsidePlace(Place[C]):
         if concurrency < 1:
             raise ConfigurationError(f"Place {name!r} makes at least one call at a time.")
         self.concurrency = concurrency
+        self.effects: dict[str, Effect[Any, Any]] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._name!r}, {self._policy.name}>"
@@ -117,6 +126,10 @@ class OutsidePlace(Place[C]):
     def idle_limit_s(self) -> None:
         """Nothing stays open there."""
         return
+
+    def register(self, effect: Effect[Any, Any]) -> None:
+        """Takes note of an effect that was declared here: it may have to be undone when no record asks for it."""
+        self.effects[effect.name] = effect
 
     def means(self) -> Means:
         """What effects are done with; connects to nothing yet."""
@@ -147,6 +160,10 @@ class OutsidePlace(Place[C]):
         policy = self._policy
         if isinstance(policy, Outbox):
             return OpenOutbox(policy, group_id)
+        if isinstance(policy, Compensate):
+            from oncewhere.effects.compensating import open_compensating  # noqa: PLC0415  # which derives from here
+
+            return open_compensating(self, policy, group_id)
         journal = None
         if isinstance(policy, AtMostOnce | IdempotencyKey) and (keeps := _journal_of(policy)) is not None:
             journal = keeps.call_journal(policy.table, create=policy.create, place=self._name, group_id=group_id)

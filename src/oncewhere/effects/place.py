@@ -168,6 +168,30 @@ class OpenPlace(Protocol):
 
 
 @runtime_checkable
+class OwesUndo(Protocol):
+    """An open place that undoes what Kafka did not commit.
+
+    After `assigned`, and before `begin`, the runtime proves that the group still counts us as the owner of those
+    partitions (a Kafka transaction that moves nothing commits), and then calls `undo`.
+    """
+
+    def undo(self) -> tuple[int, int]:
+        """Undoes what `assigned` found to be owed; gives how many were undone, and how many undos are in doubt.
+
+        Raises:
+            UndecidedError: it does not get as far; what is left is owed after the next `assigned`.
+        """
+
+
+@runtime_checkable
+class Registers(Protocol):
+    """A place that must know its effects, since it may have to undo one that no record asks for."""
+
+    def register(self, effect: Effect[Any, Any]) -> None:
+        """Takes note of an effect that was declared here."""
+
+
+@runtime_checkable
 class Place(Protocol[C_co]):
     """A system outside Kafka, declared; `C_co` is what an effect gets there as its first argument."""
 

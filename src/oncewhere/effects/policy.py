@@ -13,6 +13,7 @@ from oncewhere.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from oncewhere.effects.calls import KeepsCalls
+    from oncewhere.effects.intents import KeepsIntents
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,3 +257,37 @@ class Outbox(Policy):
     def needs_identity(self) -> bool:
         """Where the policy of performing does: a call's id is made of it."""
         return self.then.needs_identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compensate(Policy):
+    """Done with an intent in a journal; undone where the Kafka transaction of its record did not commit.
+
+    For effects that cannot be recognised a second time, and can be taken back: a reservation, an authorisation. Kafka's
+    commit decides. What it has not passed is undone after a restart (and after every rewind), before any record is
+    handled; a redelivered record does it again, as another attempt with a key of its own.
+
+    An effect of this policy has an undo: `@effect(gateway, undo=release)`. It is given the attempt's key, what it
+    returned (None where nobody knows whether it happened), and the effect's own arguments. Undoing what never happened
+    must be no error, and what comes after its undo must be refused: cancel by key, and remember the cancelled key.
+
+    Args:
+        journal: a place whose database keeps the intents (`Postgres`, `MySql` or `Sqlite`, whatever its own policy).
+        keyed_undo: True where the downstream does an undo once for its key, so that one that a crash interrupted may be
+            repeated; False leaves such a one in doubt, for a person (`oncewhere effects in-doubt`).
+        table: name of the table of intents there, `name` or `schema.name`.
+        owners: name of the table that has a row for each partition.
+        create: True creates both at the start where they are missing.
+    """
+
+    name: ClassVar[str] = "compensate"
+    guarantee: ClassVar[str] = (
+        "The effect's intent is written before it; an intent whose Kafka transaction did not commit is undone, once, "
+        "after restart, and an undo that a crash interrupted is repeated under its key, or listed for a person."
+    )
+
+    journal: KeepsIntents
+    keyed_undo: bool = False
+    table: str = "oncewhere_intents"
+    owners: str = "oncewhere_owners"
+    create: bool = True

@@ -407,7 +407,9 @@ class Engine:
 
     def _stand(self, starts: Mapping[Partition, Start]) -> bool:
         """Asks each place what it has done of these partitions; True when all partitions were rewound for it."""
-        starts, rewound = agree(self._session, self._places, self._uses, starts, stopping=self._stopping)
+        starts, rewound = agree(
+            self._session, self._places, self._uses, starts, stopping=self._stopping, emit=self._emit
+        )
         self._starts.update((partition, start.offset) for partition, start in starts.items())
         if rewound:
             self._leftover = []

@@ -81,6 +81,21 @@ class CallInDoubt(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Compensated(Event):
+    """A place undid effects whose Kafka transaction had not committed.
+
+    Attributes:
+        place: the place's name.
+        undone: how many were undone.
+        in_doubt: of how many the undo may have happened or not; each is listed for a person.
+    """
+
+    place: str
+    undone: int
+    in_doubt: int
+
+
+@dataclass(frozen=True, slots=True)
 class TransactionBegun(Event):
     """Kafka's transaction of a batch was begun; every place has decided before."""
 
@@ -178,6 +193,7 @@ _LEVELS: Mapping[type[Event], int] = {
     Replayed: logging.INFO,
     DuplicateSuppressed: logging.INFO,
     CallInDoubt: logging.WARNING,
+    Compensated: logging.WARNING,
     TransactionBegun: logging.DEBUG,
     TransactionCommitted: logging.DEBUG,
     TransactionAborted: logging.WARNING,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent
 SQL = ("postgresql", "mysql", "sqlite")
-OUTSIDE = {"gateway": "http", "mail": "smtp", "machine": "callable"}
+OUTSIDE = {"gateway": "http", "mail": "smtp", "machine": "callable", "hotel": "callable"}
 """What each place outside of databases is."""
 OUTPUT = "pairs-out"
 SQL_POLICIES = ("offset-ledger", "dedupe-table", "unique-constraint")
@@ -82,7 +82,11 @@ ROWS: tuple[Row, ...] = (
     one("at-most-once", "mail", f"{MAIL}.before", f"{MAIL}.delivered", mail=NEVER),
     one("at-most-once", "machine", NOWHERE, machine=NEVER),
     one("at-least-once", "postgresql", postgresql=TWICE),
-    *(one("at-least-once", place, NOWHERE, **{place: TWICE}) for place in ("mysql", "sqlite", *OUTSIDE)),
+    *(
+        one("at-least-once", place, NOWHERE, **{place: TWICE})
+        for place in ("mysql", "sqlite", "gateway", "mail", "machine")
+    ),
+    one("compensate", "hotel", GAP, "hotel.write.1.3.replied"),
     # Between any two of several places; each decides in the order of their names.
     Row(
         policies={"postgresql": "offset-ledger", "sqlite": "dedupe-table"},
@@ -131,6 +135,13 @@ def _version(row: Row) -> Version:
 
 def _effect(row: Row, place: str) -> Effect:
     policy = row.policies[place]
+    if place == "hotel":
+        return Effect(
+            system="postgresql",
+            policy=policy,
+            schema="reservation.sql",
+            observe="select event_id, count(*) from reservation where event_id is not null group by event_id",
+        )
     if place not in SQL:
         mail = place == "mail"
         return Effect(

@@ -15,10 +15,13 @@ from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import psycopg
 
 from oncewhere import (
     AtLeastOnce,
     AtMostOnce,
+    Attempt,
+    Compensate,
     DedupeTable,
     EffectInDoubt,
     Function,
@@ -63,6 +66,11 @@ def claims() -> Any:
     return Sqlite(address("claims"), name="claims", policy=OffsetLedger(), steps=address("claims_steps"))
 
 
+def hotel() -> Any:
+    """The downstream's own database; the journal of what is reserved there may as well be in it."""
+    return Postgres(address("hotel"), name="journal", policy=OffsetLedger())
+
+
 POLICIES: dict[str, Callable[[str], Policy]] = {
     "offset-ledger": lambda _: OffsetLedger(),
     "dedupe-table": lambda _: DedupeTable("processed_event"),
@@ -70,6 +78,7 @@ POLICIES: dict[str, Callable[[str], Policy]] = {
     "idempotency-key": lambda _: IdempotencyKey(),
     "recorded-answers": lambda _: IdempotencyKey(answers=claims()),
     "at-most-once": lambda _: AtMostOnce(claims=claims()),
+    "compensate": lambda _: Compensate(journal=hotel(), keyed_undo=True),
     "at-least-once": lambda _: AtLeastOnce(acknowledged="a control: what happens twice must be seen"),
 }
 PLACES: dict[str, Callable[[Policy], Any]] = {
@@ -81,6 +90,7 @@ PLACES: dict[str, Callable[[Policy], Any]] = {
     "gateway": lambda policy: Http(address("gateway"), name="gateway", policy=policy),
     "mail": lambda policy: Smtp(address("mail"), name="mail", policy=policy, domain="bank.example"),
     "machine": lambda policy: Function("machine", policy=policy),
+    "hotel": lambda policy: Function("hotel", policy=policy),
 }
 
 
@@ -129,12 +139,32 @@ def call(key: str, event_id: str) -> str:
         raise OutcomeUnknown(str(error)) from error
 
 
-EFFECTS: dict[str, Callable[..., str]] = {"gateway": charge, "mail": notify, "machine": call}
+RESERVE = "insert into reservation (reference, event_id) values (%s, %s)"
+# Cancelled by its reference, whether it is there or not; a cancelled reference is taken, so nobody reserves under it.
+CANCEL = f"{RESERVE} on conflict (reference) do update set event_id = null"
+
+
+def reserve(key: str, event_id: str) -> str:
+    """What a service with a database of its own would do: not in our transaction, and visible at once."""
+    with psycopg.connect(address("hotel"), autocommit=True) as connection:
+        connection.execute(RESERVE, (key, event_id))
+    return key
+
+
+def cancel(_key: str, attempt: Attempt[str], event_id: str) -> None:
+    del event_id
+    with psycopg.connect(address("hotel"), autocommit=True) as connection:
+        connection.execute(CANCEL, (attempt.key, None))
+
+
+EFFECTS: dict[str, Callable[..., str]] = {"gateway": charge, "mail": notify, "machine": call, "hotel": reserve}
 
 
 def declared(place: str, policy: str) -> Effect[..., str]:
     done = read_back if policy == "unique-constraint" else None
-    return effect(PLACES[place](POLICIES[policy](place)), name=f"at_{place}", done=done)(EFFECTS.get(place, insert))
+    undo = cancel if policy == "compensate" else None
+    made = effect(PLACES[place](POLICIES[policy](place)), name=f"at_{place}", done=done, undo=undo)
+    return made(EFFECTS.get(place, insert))
 
 
 def main(pairs: list[str]) -> None:

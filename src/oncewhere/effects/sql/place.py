@@ -17,6 +17,7 @@ from oncewhere.effects.sql.connection import (
     SqlConnection,
 )
 from oncewhere.effects.sql.dedupe_table import DedupeKeeper
+from oncewhere.effects.sql.intent_journal import SqlIntentJournal
 from oncewhere.effects.sql.ledger_table import LedgerKeeper
 from oncewhere.effects.sql.transaction import alone
 from oncewhere.effects.sql.unique import UniqueKeeper
@@ -83,6 +84,10 @@ class SqlPlace(Place[C]):
     def call_journal(self, table: str, *, create: bool, place: str, group_id: str) -> SqlCallJournal:
         """A journal of another place's calls, in this database; see `KeepsCalls`."""
         return SqlCallJournal(self, table, create=create, place=place, group_id=group_id)
+
+    def intent_journal(self, table: str, owners: str, *, create: bool, place: str, group_id: str) -> SqlIntentJournal:
+        """A journal of another place's intents, in this database; see `KeepsIntents`."""
+        return SqlIntentJournal(self, table, owners, create=create, place=place, group_id=group_id)
 
     @abstractmethod
     def connect(self) -> SqlConnection:

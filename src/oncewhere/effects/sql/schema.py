@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from oncewhere.effects.sql.call_journal import CALLS
 from oncewhere.effects.sql.dedupe_table import RECORDED
+from oncewhere.effects.sql.intent_journal import INTENTS, OWNERS
 from oncewhere.effects.sql.ledger_table import LEDGER
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ TABLES: Mapping[str, Purpose] = {
         CALLS,
         "AtMostOnce, IdempotencyKey(answers=…)",
         "One row per call outside a transaction: a claim, or its answer. Never purge what is not settled.",
+    ),
+    "oncewhere_intents": Purpose(
+        INTENTS, "Compensate", "One row per call whose Kafka transaction has not committed, or whose undo is in doubt."
+    ),
+    "oncewhere_owners": Purpose(
+        OWNERS, "Compensate", "One row per group and partition: who may write intents, and how far it was committed."
     ),
 }
 """By the name that a policy gives them unless told otherwise."""
