@@ -21,7 +21,7 @@ app = Processor(
     group_id="settlement",
     transactional_id=f"settlement-{os.environ.get('INSTANCE', '0')}",
     max_batch_records=20,
-    commit_interval_ms=250,  # only full batches, so that each run of the drill is like the others
+    commit_interval_ms=500,  # only full batches, so that each run of the drill is like the others
 )
 settle = effect(bank)(settlement.settle)
 

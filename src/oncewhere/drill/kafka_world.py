@@ -214,6 +214,7 @@ class KafkaWorld:
                 **self._common,
                 "enable.idempotence": True,
                 "linger.ms": 1,
+                "retry.backoff.ms": 5,  # a new partition refuses for a moment, and the default waits 100 ms
             }
         )
 
