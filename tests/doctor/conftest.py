@@ -5,4 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # tests are no package: `late_write` and `facts_of` are found here
+# Tests are no package: `late_write` and `facts_of` are found here, and `systems` beside the tests of effects.
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "effects")]

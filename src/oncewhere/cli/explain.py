@@ -12,6 +12,7 @@ from oncewhere.explain.catalogue import CATALOGUE, find, near
 from oncewhere.explain.entry import Entry, Topic
 
 WIDTH = 100
+WHY = {Topic.KAFKA: "What oncewhere does about it", Topic.ERROR: "Why it is raised"}
 
 
 @click.command(short_help="Say what a verdict, rule, observation or error means.")
@@ -49,7 +50,11 @@ def _show(entry: Entry, console: Console) -> None:
     head.append(f"  {entry.topic}", style="dim")
     console.print(head)
     width = min(console.width, WIDTH)
-    for title, words in (("", entry.what), ("Why it is bad", entry.why), ("What to do", entry.remedy)):
+    for title, words in (
+        ("", entry.what),
+        (WHY.get(entry.topic, "Why it is bad"), entry.why),
+        ("What to do", entry.remedy),
+    ):
         if words:
             console.print()
             if title:

@@ -63,12 +63,14 @@ CATALOGS: Final[Mapping[str, Catalog]] = {
     ),
     "sqlite": Catalog(
         settle=("pragma query_only = 1",),
+        # `cross join` keeps the order: SQLite asks the second function before the first otherwise, and finds nothing.
         keys="with t(name, place) as (select %s, %s) "
-        "select i.name, c.name, 0 from t, pragma_index_list(t.name, t.place) i, pragma_index_info(i.name, t.place) c "
+        "select i.name, c.name, 0 from t cross join pragma_index_list(t.name, t.place) i "
+        "cross join pragma_index_info(i.name, t.place) c "
         'where i."unique" = 1 and i.partial = 0 '
-        "union all select '', p.name, 0 from t, pragma_table_info(t.name, t.place) p where p.pk > 0",
+        "union all select '', p.name, 0 from t cross join pragma_table_info(t.name, t.place) p where p.pk > 0",
         rows="",
-        seconds="strftime('%s', min({column}))",
+        seconds="(julianday(min({column})) - 2440587.5) * 86400",  # 1970-01-01
     ),
 }
 """By the dialect's name."""

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from oncewhere.cluster import (
     BrokerNode,
     ClusterSurvey,
+    Offset,
     ProducerState,
     Refused,
     TopicDescription,
@@ -35,6 +36,7 @@ CONSUMERS: Final = ("consumer", "")  # protocol types of groups that commit offs
 
 _OPEN: Final = frozenset({"Ongoing", "PrepareCommit", "PrepareAbort"})
 _ANY_ID: Final = "*"
+_SHOW: Final = frozenset({"DESCRIBE", "WRITE", "ALL"})  # each lets us describe a transactional.id
 
 _T = TypeVar("_T")
 
@@ -176,7 +178,7 @@ async def _complete(survey: ClusterSurvey, principal: Fact[str]) -> Fact[bool]:
         return True if acls.error == "SECURITY_DISABLED" else Unread(acls.error)
     if isinstance(principal, Unread):
         return principal
-    ours = [one for one in acls if one.principal in {principal, "User:*"} and one.operation in {"DESCRIBE", "ALL"}]
+    ours = [one for one in acls if one.principal in {principal, "User:*"} and one.operation in _SHOW]
     return bool(ours) and all(one.allows for one in ours)
 
 
@@ -206,15 +208,15 @@ def _open_in(producers: Mapping[TopicPartition, tuple[ProducerState, ...] | Refu
 
 
 async def _group(survey: ClusterSurvey, name: str, topics: Iterable[str]) -> GroupFacts:
-    committed = await survey.all_committed(name)
-    wanted = set(topics)
-    return GroupFacts(
-        name=name,
-        description=_read(await survey.group(name)),
-        committed=_read(committed)
-        if isinstance(committed, Refused)
-        else {place: offset for place, offset in committed.items() if place[0] in wanted},
-    )
+    committed = await _committed(survey, name, topics)
+    return GroupFacts(name=name, description=_read(await survey.group(name)), committed=committed)
+
+
+async def _committed(survey: ClusterSurvey, group: str, topics: Iterable[str]) -> Fact[Mapping[TopicPartition, Offset]]:
+    committed, wanted = await survey.all_committed(group), set(topics)
+    if isinstance(committed, Refused):
+        return _read(committed)
+    return {place: offset for place, offset in committed.items() if place[0] in wanted}
 
 
 async def _readers(survey: ClusterSurvey, subject: Subject) -> Fact[tuple[GroupFacts, ...]]:
@@ -228,9 +230,10 @@ async def _readers(survey: ClusterSurvey, subject: Subject) -> Fact[tuple[GroupF
     for one in listed:
         if one.protocol_type not in CONSUMERS or one.group == subject.group:
             continue
-        facts = await _group(survey, one.group, subject.outputs)
-        if isinstance(facts.committed, Unread) or facts.committed:
-            found.append(facts)
+        committed = await _committed(survey, one.group, subject.outputs)
+        if isinstance(committed, Unread) or committed:
+            described = _read(await survey.group(one.group))
+            found.append(GroupFacts(name=one.group, description=described, committed=committed))
     return tuple(found)
 
 

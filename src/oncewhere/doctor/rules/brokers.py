@@ -104,8 +104,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         for rule in RULES:
             yield rule.unknown("the brokers", facts.brokers)
         return
-    said_ms = facts.subject.transaction_timeout_ms
-    wanted_ms = DEFAULT_TRANSACTION_TIMEOUT_MS if said_ms is None else said_ms
+    wanted_ms = facts.subject.transaction_timeout_ms
     alone = len(facts.brokers) == 1
     for broker in facts.brokers:
         yield from _version(broker)
@@ -153,17 +152,17 @@ def _log(broker: BrokerFacts, rule: Rule, name: str, *, alone: bool) -> Finding:
     return rule.fault(about, f"{name}={value}: the loss of one broker loses what was decided")
 
 
-def _setting(broker: BrokerFacts, rule: Rule, name: str, judge: Judge, wanted_ms: int) -> Finding:
+def _setting(broker: BrokerFacts, rule: Rule, name: str, judge: Judge, wanted_ms: int | None) -> Finding:
     about = _about(broker)
     if isinstance(broker.settings, Unread):
         return rule.unknown(about, broker.settings)
     return judge(rule, about, broker.settings.get(name), wanted_ms)
 
 
-Judge = Callable[[Rule, str, str | None, int], Finding]
+Judge = Callable[[Rule, str, str | None, int | None], Finding]
 
 
-def _verification(rule: Rule, about: str, value: str | None, wanted_ms: int) -> Finding:
+def _verification(rule: Rule, about: str, value: str | None, wanted_ms: int | None) -> Finding:
     del wanted_ms
     if value is None:
         return rule.warning(about, "has no transaction.partition.verification.enable: it is older than Kafka 3.6")
@@ -174,15 +173,17 @@ def _verification(rule: Rule, about: str, value: str | None, wanted_ms: int) -> 
     return rule.good(about, "verifies transactional writes with the coordinator")
 
 
-def _timeout(rule: Rule, about: str, value: str | None, wanted_ms: int) -> Finding:
+def _timeout(rule: Rule, about: str, value: str | None, wanted_ms: int | None) -> Finding:
     if value is None:
         return rule.unknown(about, "does not tell transaction.max.timeout.ms")
+    if wanted_ms is None:
+        return rule.good(about, f"allows {span(int(value))}; what the processor asks for is not known here")
     if wanted_ms > int(value):
         return rule.fault(about, f"transaction.max.timeout.ms={value}, and the producer asks for {wanted_ms}")
     return rule.good(about, f"allows {span(int(value))}; asked for: {span(wanted_ms)}")
 
 
-def _id_expiration(rule: Rule, about: str, value: str | None, wanted_ms: int) -> Finding:
+def _id_expiration(rule: Rule, about: str, value: str | None, wanted_ms: int | None) -> Finding:
     del wanted_ms
     if value is None:
         return rule.unknown(about, "does not tell transactional.id.expiration.ms")
@@ -191,17 +192,17 @@ def _id_expiration(rule: Rule, about: str, value: str | None, wanted_ms: int) ->
     return rule.good(about, f"remembers an idle transactional.id for {span(int(value))}")
 
 
-def _producer_expiration(rule: Rule, about: str, value: str | None, wanted_ms: int) -> Finding:
+def _producer_expiration(rule: Rule, about: str, value: str | None, wanted_ms: int | None) -> Finding:
     if value is None:
         return rule.warning(about, "has no producer.id.expiration.ms: it is older than Kafka 3.4")
-    if int(value) <= wanted_ms:
+    if int(value) <= (DEFAULT_TRANSACTION_TIMEOUT_MS if wanted_ms is None else wanted_ms):
         return rule.fault(about, f"forgets a producer after {span(int(value))}, within one transaction")
     if int(value) < PRODUCER_EXPIRATION_MIN_MS:
         return rule.warning(about, f"forgets a producer after {span(int(value))} without a write")
     return rule.good(about, f"remembers a producer for {span(int(value))}")
 
 
-def _offsets_retention(rule: Rule, about: str, value: str | None, wanted_ms: int) -> Finding:
+def _offsets_retention(rule: Rule, about: str, value: str | None, wanted_ms: int | None) -> Finding:
     del wanted_ms
     if value is None:
         return rule.unknown(about, "does not tell offsets.retention.minutes")

@@ -231,8 +231,10 @@ SQLITE = Dialect(
     catalog=Catalog(
         address=lambda table: [split(table)[1], split(table)[0] or "main"],
         columns="select name, lower(type) from pragma_table_info(%s, %s)",
+        # `cross join` keeps the order: SQLite asks the second function before the first otherwise, and finds nothing.
         unique="with t(name, place) as (select %s, %s) "
-        "select c.name from t, pragma_index_list(t.name, t.place) i, pragma_index_info(i.name, t.place) c "
+        "select c.name from t cross join pragma_index_list(t.name, t.place) i "
+        "cross join pragma_index_info(i.name, t.place) c "
         'where i."unique" = 1 and i.partial = 0 '
         "group by i.name having count(*) = 1 "
         "union select p.name from t, pragma_table_info(t.name, t.place) p where p.pk = 1 "

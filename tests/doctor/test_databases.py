@@ -1,0 +1,110 @@
+"""A policy's tables as the doctor reads them, in every SQL system; nothing there is changed."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from systems import SYSTEMS, new_database
+from systems import Database as SqlDatabase
+
+from oncewhere.doctor.fact import Unread
+from oncewhere.doctor.places import Purpose
+from oncewhere.doctor.readers.databases import Database, database_of, read_database
+from oncewhere.effects.policy import DedupeTable, OffsetLedger
+from oncewhere.effects.postgres import Postgres
+from oncewhere.effects.sql.schema import script
+from oncewhere.effects.sqlite import Sqlite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from oncewhere.doctor.places import PlaceFacts, TableFacts
+
+
+@pytest.fixture(params=SYSTEMS)
+def db(request: pytest.FixtureRequest, tmp_path: Path) -> SqlDatabase:
+    return new_database(request, request.param, tmp_path)
+
+
+def look(db: SqlDatabase, policy: Any) -> PlaceFacts:
+    database = database_of(db.place(policy))
+    assert isinstance(database, Database)
+    return read_database(database, group="settlement")
+
+
+def table(facts: PlaceFacts, purpose: Purpose) -> TableFacts:
+    (found,) = (one for one in facts.tables if one.expected.purpose is purpose)
+    return found
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("constraint", "keys"),
+    [
+        ("primary key (event_id)", {("event_id",)}),
+        ("unique (event_id)", {("event_id",)}),
+        ("primary key (event_id, processed_at)", {("event_id", "processed_at")}),
+        ("check (1 = 1)", set()),
+    ],
+)
+def test_a_dedupe_tables_keys_rows_and_age_are_read(
+    db: SqlDatabase, constraint: str, keys: set[tuple[str, ...]]
+) -> None:
+    db.run(
+        "create table processed_event (event_id varchar(64) not null, "
+        f"processed_at timestamp not null default current_timestamp, {constraint})"
+    )
+    db.run("insert into processed_event (event_id) values ('e1')")
+    facts = look(db, DedupeTable("processed_event"))
+    assert facts.reached is True
+    found = table(facts, Purpose.DEDUPE)
+    assert not isinstance(found.keys, Unread)
+    assert set(found.keys) == keys
+    assert found.rows == 1
+    assert isinstance(found.oldest_ms, int)
+    assert abs(found.oldest_ms / 1000 - time.time()) < 600
+    assert table(facts, Purpose.RECORDED).columns == {}  # and it was not made
+    assert db.run("select count(*) from processed_event") == [(1,)]
+
+
+@pytest.mark.servers
+def test_a_ledgers_rows_of_the_group_are_read(db: SqlDatabase) -> None:
+    for statement in script(db.dialect).split(";\n"):
+        if statement.strip():
+            db.run(statement)
+    partition = db.dialect.quoted("partition")
+    for group in ("settlement", "another"):
+        db.run(
+            f"insert into oncewhere_ledger (group_id, topic_id, {partition}, topic, next_offset, covered_from, "
+            "results) values (%s, 'id', 3, 'authorized', 7, 5, '')",
+            group,
+        )
+    facts = look(db, OffsetLedger())
+    assert not isinstance(facts.ledger, Unread)
+    assert facts.ledger is not None
+    (row,) = facts.ledger
+    assert (row.topic, row.partition, row.next_offset, row.covered_from) == ("authorized", 3, 7, 5)
+    ledger = table(facts, Purpose.LEDGER)
+    assert not isinstance(ledger.columns, Unread)
+    assert ledger.columns.items() >= ledger.expected.columns.items()
+    assert not isinstance(ledger.keys, Unread)
+    assert ("group_id", "topic_id", "partition") in ledger.keys
+
+
+@pytest.mark.servers
+def test_a_database_that_does_not_answer_is_unread_without_its_password() -> None:
+    place = Postgres("postgresql://me:planted-s3cret@127.0.0.1:1/bank", name="bank", policy=OffsetLedger())
+    database = database_of(place)
+    assert database is not None
+    facts = read_database(database, group="settlement")
+    assert isinstance(facts.reached, Unread)
+    assert "planted-s3cret" not in repr(facts)
+
+
+def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    database = database_of(Sqlite(tmp_path / "bank.db", name="bank", policy=OffsetLedger()))
+    assert database is not None
+    assert isinstance(read_database(database, group=None).reached, Unread)
+    assert list(tmp_path.iterdir()) == []
