@@ -87,6 +87,9 @@ ROWS: tuple[Row, ...] = (
         for place in ("mysql", "sqlite", "gateway", "mail", "machine")
     ),
     one("compensate", "hotel", GAP, "hotel.write.1.3.replied"),
+    # Drilled in the tests by `test_drilled`.
+    one("dedupe-table", "redis", NOWHERE),
+    one("at-least-once", "redis", NOWHERE, redis=TWICE),
     # Between any two of several places; each decides in the order of their names.
     Row(
         policies={"postgresql": "offset-ledger", "sqlite": "dedupe-table"},
@@ -142,6 +145,8 @@ def _effect(row: Row, place: str) -> Effect:
             schema="reservation.sql",
             observe="select event_id, count(*) from reservation where event_id is not null group by event_id",
         )
+    if place == "redis":
+        return Effect(system="redis", policy=policy, observe="hgetall done")
     if place not in SQL:
         mail = place == "mail"
         return Effect(

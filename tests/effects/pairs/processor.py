@@ -33,6 +33,7 @@ from oncewhere import (
     Postgres,
     Processor,
     Record,
+    Redis,
     Smtp,
     Sqlite,
     Transaction,
@@ -87,6 +88,9 @@ PLACES: dict[str, Callable[[Policy], Any]] = {
     "sqlite": lambda policy: Sqlite(
         address("sqlite"), name="sqlite", policy=policy, steps=os.environ.get("SQLITE_STEPS")
     ),
+    "redis": lambda policy: Redis(
+        address("redis"), name="redis", policy=policy, acknowledged_loss="the drill kills no Redis"
+    ),
     "gateway": lambda policy: Http(address("gateway"), name="gateway", policy=policy),
     "mail": lambda policy: Smtp(address("mail"), name="mail", policy=policy, domain="bank.example"),
     "machine": lambda policy: Function("machine", policy=policy),
@@ -110,6 +114,11 @@ def insert(connection: Any, event_id: str) -> str:
 
 def read_back(connection: Any, event_id: str) -> str:
     return str(on(connection, "select receipt from done where event_id = %s", event_id)[0][0])
+
+
+def count(commands: Any, event_id: str) -> str:
+    commands.hincrby("done", event_id, 1)
+    return uuid.uuid4().hex
 
 
 def charge(http: Any, event_id: str) -> str:
@@ -157,7 +166,13 @@ def cancel(_key: str, attempt: Attempt[str], event_id: str) -> None:
         connection.execute(CANCEL, (attempt.key, None))
 
 
-EFFECTS: dict[str, Callable[..., str]] = {"gateway": charge, "mail": notify, "machine": call, "hotel": reserve}
+EFFECTS: dict[str, Callable[..., str]] = {
+    "redis": count,
+    "gateway": charge,
+    "mail": notify,
+    "machine": call,
+    "hotel": reserve,
+}
 
 
 def declared(place: str, policy: str) -> Effect[..., str]:
