@@ -143,3 +143,19 @@ def test_a_part_that_another_run_does_not_have_is_not_invented() -> None:
     assert point_again(chosen.roles[point.id], point, other.sightings) is None
     assert point_again(chosen.roles[point.id], point, wire.sightings) == point
     assert point_again(chosen.roles[point.id], point, ()) is None
+
+
+def test_writes_that_overlap_the_commit_before_are_found_on_its_other_side() -> None:
+    early, late = Wire(), Wire()
+    for number in range(3):
+        early.commit_interval()
+        late.commit_interval()
+        if number == 0:  # behind the first commit, and so in the middle interval
+            early.request("audit", "write")
+        if number == 1:
+            late.request("audit", "write")
+    chosen = plan_itinerary(early.sightings, PointSet.BOUNDARIES, has_effects=True)
+    (point,) = [p for p in chosen.points if p.id == "audit.write.2.1.before"]
+    found = point_again(chosen.roles[point.id], point, late.sightings)
+    assert found is not None
+    assert found.id == "audit.write.3.1.before"

@@ -88,15 +88,22 @@ class Cast:
         return address.interval not in self._spans
 
     def find(self, role: Role) -> Address | None:
-        """The request that plays a part in this run; None where none does."""
+        """The request that plays a part in this run; None where none does.
+
+        Where two connections overlap, an effect's writes may come just before the commit of one interval in one run
+        and just behind it in the next: so the interval nearest to the one that is meant counts, of those that have it.
+        """
         interval = self._whole.get(role.span)
         if interval is None:
             interval = next((number for number, shape in self._shapes.items() if shape == role.shape), None)
-        if interval is None:
+        having = [number for number in self._shapes if (role.place, role.kind) in self._shapes[number]]
+        if interval is None or not having:
             return None
-        total = self._totals.get((interval, role.place, role.kind), 0)
-        nth = next((nth for nth, turn in _turns(total).items() if turn is role.turn), 1)
-        return Address(role.place, role.kind, interval, nth) if total else None
+        meant = interval
+        nearest = min(having, key=lambda number: abs(number - meant))
+        turns = _turns(self._totals[nearest, role.place, role.kind])
+        nth = next((nth for nth, turn in turns.items() if turn is role.turn), 1)
+        return Address(role.place, role.kind, nearest, nth)
 
     def _chosen(self) -> Mapping[int, Span]:
         spans: dict[int, Span] = {}
