@@ -39,8 +39,8 @@ DRILL_PACKAGES = {
 
 
 COMMANDS = (
-    *("check", "completion", "config", "doctor", "drill", "effects", "explain", "init", "replay", "run", "schema"),
-    *("show", "stack"),
+    *("check", "completion", "config", "doctor", "document", "drill", "effects", "explain", "init", "replay", "run"),
+    *("schema", "show", "stack"),
 )
 
 

@@ -77,7 +77,8 @@ def complete(
         **({} if declared.instance_variable is None else {declared.instance_variable: "{instance}"}),
         **environment,
     }
-    return {**tables, "processor": told, "effects": effects}
+    claims = {"app": name, **(tables.get("document") or {})}
+    return {**tables, "processor": told, "effects": effects, "document": claims}
 
 
 def read(name: str, folder: Path, environment: Mapping[str, str]) -> Declaration:

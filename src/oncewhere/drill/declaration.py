@@ -21,6 +21,7 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.runtime.loading import names_an_app
 
 from . import application
+from .claims import Claims, EffectClaims
 from .effect import Effect, EffectChange
 from .points import NamedCrash
 from .verdict import Verdict
@@ -97,12 +98,14 @@ class VersionChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
         about: one line for a reader.
         command: replaces the processor's command.
         effects: replaces parts of effects, by name.
+        document: replaces parts of what is claimed.
         expect: per named crash, per place, the verdict that this version demonstrates; all others are `once`.
     """
 
     about: str = ""
     command: list[str] | None = None
     effects: dict[str, EffectChange] = {}
+    document: Claims = Claims()
     expect: dict[NamedCrash, dict[str, Verdict]] = {}
 
 
@@ -112,6 +115,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     effects: dict[str, Effect] = {}
     versions: dict[str, VersionChange] = {}
     options: dict[str, dict[str, Any]] = {}  # of the command line; nothing of a drill
+    document: Claims = Claims()
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +127,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     effects: dict[str, Effect]
     settings: Settings
     expect: dict[NamedCrash, dict[str, Verdict]]
+    claims: Claims = Claims()
 
     @property
     def scales(self) -> bool:
@@ -267,15 +272,23 @@ def _check(parsed: _File, file: Path) -> None:
                 f"{file}: an effect cannot be named {name!r}.",
                 hint="Letters, digits, - and _: the name is a placeholder, and the first part of a crash point's id.",
             )
+    _check_claims(parsed.document, parsed, file, "document.effects")
     for name, change in parsed.versions.items():
         for effect in change.effects:
             if effect not in parsed.effects:
                 raise _unknown_name(file, f"versions.{name}.effects", effect, parsed.effects)
+        _check_claims(change.document, parsed, file, f"versions.{name}.document.effects")
         places = dict.fromkeys([*parsed.processor.output, *parsed.effects])
         for crash, verdicts in change.expect.items():
             for place in verdicts:
                 if place not in places:
                     raise _unknown_name(file, f"versions.{name}.expect.{crash}", place, places)
+
+
+def _check_claims(claims: Claims, parsed: _File, file: Path, where: str) -> None:
+    for effect in claims.effects:
+        if effect not in parsed.effects:
+            raise _unknown_name(file, where, effect, parsed.effects)
 
 
 def _apply(parsed: _File, name: str, change: VersionChange) -> Version:
@@ -291,6 +304,7 @@ def _apply(parsed: _File, name: str, change: VersionChange) -> Version:
         effects=effects,
         settings=parsed.drill,
         expect=change.expect,
+        claims=parsed.document.changed(change.document),
     )
 
 
@@ -327,9 +341,17 @@ def _known_fields(table: str) -> tuple[str, ...]:
         "processor": Processor,
         "drill": Settings,
         "effects": Effect,
-        "versions": EffectChange if "effects" in rest else VersionChange,
+        "document": Claims,
+        "document.effects": EffectClaims,
+        "versions": _of_version(rest),
     }
     return kinds.get(head, _File).__struct_encode_fields__
+
+
+def _of_version(rest: str) -> type[msgspec.Struct]:
+    if ".document" in rest:
+        return EffectClaims if "effects" in rest else Claims
+    return EffectChange if "effects" in rest else VersionChange
 
 
 def _nearest(name: str, known: Mapping[str, object]) -> str | None:

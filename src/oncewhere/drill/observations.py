@@ -15,7 +15,9 @@ from oncewhere.wire.message import Direction
 from oncewhere.wire.opacity import KIND as OPAQUE
 
 from .effect import Effect
+from .footprints import apart, tables_read, transactions
 from .history import Event, Wire
+from .repeated_keys import repeated_keys
 
 EXAMPLES_SHOWN = 5
 READ_ONLY = "read-only"
@@ -37,6 +39,8 @@ class Kind(StrEnum):
     NEVER_USED = "never-used"
     NO_IDEMPOTENCY_KEY = "no-idempotency-key"
     CHANGING_IDEMPOTENCY_KEY = "changing-idempotency-key"
+    RANDOM_IDEMPOTENCY_KEY = "random-idempotency-key"
+    DEDUPE_ROW_APART = "dedupe-row-apart"
     UNREAD = "unread"
 
 
@@ -69,6 +73,7 @@ class Declared:
         group: the consumer group.
         effects: by name.
         databases: by effect, the name of the trial's database, where it has one.
+        dedupe_tables: by effect, the table whose unique key is to prevent the duplicate, where one is declared.
     """
 
     input_topic: str
@@ -76,6 +81,7 @@ class Declared:
     group: str
     effects: Mapping[str, Effect]
     databases: Mapping[str, str] = field(default_factory=dict)
+    dedupe_tables: Mapping[str, str] = field(default_factory=dict)
 
 
 def observe(events: Iterable[Event], declared: Declared) -> tuple[Observation, ...]:
@@ -291,6 +297,37 @@ def _idempotency_keys(requests: Requests, declared: Declared) -> Iterator[Observ
             )
 
 
+def _random_keys(requests: Requests, declared: Declared) -> Iterator[Observation]:
+    for place, effect in declared.effects.items():
+        found = repeated_keys([list(_at(requests, place))]) if effect.policy == KEY_POLICY else None
+        if found is not None and found.random and not found.changed:
+            yield Observation(
+                kind=Kind.RANDOM_IDEMPOTENCY_KEY,
+                place=place,
+                sentence=f"every Idempotency-Key to {place} looks drawn at random (UUIDs of version 4): unless it "
+                f"is kept "
+                "with the event, a redelivered event gets another one. A drill shows which: after-effect",
+                count=found.events,
+            )
+
+
+def _dedupe_row_apart(requests: Requests, declared: Declared) -> Iterator[Observation]:
+    for place, table in declared.dedupe_tables.items():
+        found = transactions(list(_at(requests, place)))
+        effect = declared.effects[place]
+        tables = apart(found, table, tables_read(effect.observe, effect.system))
+        if tables:
+            yield Observation(
+                kind=Kind.DEDUPE_ROW_APART,
+                place=place,
+                sentence=f"{table} and {_listed(tables)} were never written in one database transaction: a crash "
+                f"between "
+                "the two commits doubles or loses the effect",
+                count=len(found),
+                examples=_examples(tables),
+            )
+
+
 def _unread(requests: Requests, _: Declared) -> Iterator[Observation]:
     reasons: dict[str, dict[str, int]] = {}
     for request in requests:
@@ -320,6 +357,8 @@ _KINDS: tuple[Callable[[Requests, Declared], Iterator[Observation]], ...] = (
     _writes_though_read_only,
     _never_used,
     _idempotency_keys,
+    _random_keys,
+    _dedupe_row_apart,
     _unread,
 )
 

@@ -179,6 +179,7 @@ class Trial:
             group=processor.group,
             effects=self._version.effects,
             databases={name: database for name, database in places.items() if database},
+            dedupe_tables={n: e.dedupe_table for n, e in self._version.claims.effects.items() if e.dedupe_table},
         )
 
     def _write_inputs(self, inputs: Sequence[Input], generation: int) -> None:

@@ -5,8 +5,9 @@ A policy says what, never how: the place that accepts it brings the statements. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, fields
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from oncewhere.effects.idempotency import Derive
 from oncewhere.errors import ConfigurationError
@@ -31,6 +32,11 @@ class Policy:
     def needs_identity(self) -> bool:
         """True when the policy tells events apart by their business identity, so that `consume` must name one."""
         return False
+
+    def details(self) -> dict[str, str]:
+        """What the policy was given, by the names of its arguments and in words, for the document."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: _in_words(value) for name, value in given.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,3 +297,15 @@ class Compensate(Policy):
     table: str = "oncewhere_intents"
     owners: str = "oncewhere_owners"
     create: bool = True
+
+
+def _in_words(value: Any) -> str:
+    """An argument of a policy: of another place its name, of several names all."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, tuple):
+        return ", ".join(map(_in_words, value))
+    name = getattr(value, "name", None)
+    return name if isinstance(name, str) else str(value)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +15,16 @@ class TopicDeclaration:
         value_type: what its values decode to, by name.
         identity: the field or function that gives the business identity; None where none is named.
         handler: the handler's name.
+        on_error: what becomes of a record that cannot be processed: `stop`, `skip`, or `dead-letter`.
+        dead_letters: the topic that it goes to; None where it goes nowhere.
     """
 
     name: str
     value_type: str
     identity: str | None
     handler: str
+    on_error: str = "stop"
+    dead_letters: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class EffectDeclaration:
         policy: the policy's name: `offset-ledger`, `dedupe-table`.
         guarantee: what the policy guarantees, in one sentence.
         identity: what tells events apart there; None where the policy goes by position.
+        details: what else the policy was given, by its own names and in words: `table`, `column`, `acknowledged`.
+        idle_limit_s: after how many seconds the system ends a transaction that stands still; None where it does not.
     """
 
     name: str
@@ -43,6 +50,8 @@ class EffectDeclaration:
     policy: str
     guarantee: str
     identity: str | None
+    details: Mapping[str, str] = field(default_factory=dict)
+    idle_limit_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,9 @@ class Declaration:
         effects: what it does outside Kafka.
         outputs: the topics that it produces to, as far as its code names them.
         instance_variable: the environment variable that tells the identity of an instance; None where it has one name.
+        identity_rule: where the transactional identity comes from, in one sentence.
+        stable: False where it is another one at each start.
+        settings: librdkafka's settings that the guarantee hangs on, by name.
     """
 
     group_id: str
@@ -66,3 +78,6 @@ class Declaration:
     effects: tuple[EffectDeclaration, ...]
     outputs: tuple[str, ...] = ()
     instance_variable: str | None = None
+    identity_rule: str = ""
+    stable: bool = True
+    settings: Mapping[str, str] = field(default_factory=dict)

@@ -113,6 +113,16 @@ def resolve(identity: TransactionalId, *, group_id: str, environment: Mapping[st
 def looks_random(identity: str) -> bool:
     """True for a name that looks as if another start had another one: with a UUID in it, or a Deployment's pod name."""
     return _UUID.search(identity) is not None or _looks_like_pod(identity)
+def rule(identity: TransactionalId) -> str:
+    """Where an identity comes from, in one sentence for the document."""
+    if isinstance(identity, StableOrdinal):
+        return (
+            f"It is {identity.prefix}- and the ordinal at the end of the environment variable {identity.variable}, "
+            "which the platform gives to each instance, and gives again after a restart."
+        )
+    if isinstance(identity, RandomIdentity):
+        return f"It is random, and another one at each start. Why that was accepted: {identity.acknowledged}"
+    return "It is a name that the code is given, and the same after a restart as long as it is given the same."
 
 
 def _looks_like_pod(identity: str) -> bool:

@@ -14,7 +14,7 @@ from oncewhere.runtime.batch import Limits
 from oncewhere.runtime.declaration import Declaration, EffectDeclaration, TopicDeclaration
 from oncewhere.runtime.discovery import outputs_of
 from oncewhere.runtime.engine import Engine
-from oncewhere.runtime.identity import StableOrdinal, TransactionalId, resolve
+from oncewhere.runtime.identity import RandomIdentity, StableOrdinal, TransactionalId, resolve, rule
 from oncewhere.runtime.kafka.serialization import decode_with, encode_with
 from oncewhere.runtime.kafka.session import TransactSession
 from oncewhere.runtime.lifecycle import Lifecycle
@@ -266,7 +266,7 @@ class Processor:
         topics, effects = [], []
         outputs: dict[str, None] = dict.fromkeys(self._encoders)
         for sub in self._subscriptions.values():
-            topics.append(TopicDeclaration(sub.topic, _name(sub.value_type), sub.identity_name, _name(sub.handler)))
+            topics.append(_topic(sub))
             outputs |= dict.fromkeys(outputs_of(sub.handler))
             for effect in sub.effects():
                 place, policy = effect.place, effect.place.policy
@@ -281,6 +281,8 @@ class Processor:
                         policy=policy.name,
                         guarantee=guarantee(policy, place.system),
                         identity=sub.identity_name if policy.needs_identity else None,
+                        details=policy.details(),
+                        idle_limit_s=place.idle_limit_s,
                     ),
                 )
         return Declaration(
@@ -291,6 +293,9 @@ class Processor:
             effects=tuple(effects),
             outputs=tuple(outputs),
             instance_variable=self._identity.variable if isinstance(self._identity, StableOrdinal) else None,
+            identity_rule=rule(self._identity),
+            stable=not isinstance(self._identity, RandomIdentity),
+            settings=self._settings.claimed(commit_interval_s=self._commit_interval_s),
         )
 
     @property
@@ -422,6 +427,18 @@ def _both(one: events.Listener, other: events.Listener) -> events.Listener:
         other(event)
 
     return emit
+
+
+def _topic(sub: Subscription) -> TopicDeclaration:
+    on_error = sub.on_error
+    return TopicDeclaration(
+        sub.topic,
+        _name(sub.value_type),
+        sub.identity_name,
+        _name(sub.handler),
+        on_error=on_error.action,
+        dead_letters=on_error.topic if isinstance(on_error, DeadLetter) else None,
+    )
 
 
 def _name(thing: Any) -> str:

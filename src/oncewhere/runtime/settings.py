@@ -101,6 +101,13 @@ ALIASES: Mapping[str, str] = {
     "max.partition.fetch.bytes": "fetch.message.max.bytes",
 }
 
+CLAIMED = (
+    "acks", "auto.offset.reset", "enable.auto.commit", "enable.idempotence", "group.instance.id", "group.protocol",
+    "isolation.level",
+    "max.poll.interval.ms", "session.timeout.ms", "socket.timeout.ms", "transaction.timeout.ms",
+)  # fmt: skip
+"""What the document tells of the settings."""
+
 CONSUMER_ONLY = frozenset({
     *FIXED_FOR_CONSUMER, *DEFAULTS_FOR_CONSUMER,
     "group.instance.id", "group.protocol", "group.remote.assignor", "group.protocol.type",
@@ -141,6 +148,17 @@ class Complete:
     reset: str
     max_output_bytes: int
     max_poll_interval_s: float
+
+    def claimed(self, *, commit_interval_s: float) -> dict[str, str]:
+        """What the guarantee hangs on, by librdkafka's names, and never an address or a secret: for the document.
+
+        Args:
+            commit_interval_s: how long after one commit the next one follows; ours, so without a name of librdkafka's.
+        """
+        found = {"max.poll.interval.ms": f"{self.max_poll_interval_s * 1000:.0f}"}
+        for side in (self.consumer, self.producer):
+            found |= {name: _text(side[name]) for name in CLAIMED if name in side}
+        return {"commit_interval_ms": f"{commit_interval_s * 1000:.0f}", **dict(sorted(found.items()))}
 
 
 def complete(user: Settings, *, group_id: str, transactional_id: str, commit_interval_ms: float = 100.0) -> Complete:

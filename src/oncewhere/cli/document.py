@@ -1,0 +1,250 @@
+"""`oncewhere document`: a declaration or a processor, and the newest run, come in; the production document goes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from oncewhere.document import (
+    Drilled,
+    Facts,
+    Observed,
+    as_html,
+    as_json,
+    as_markdown,
+    compose,
+    decode,
+    differences,
+    encode,
+)
+from oncewhere.document.claim import claims, sentence
+from oncewhere.document.statement import Standing
+from oncewhere.drill import Declaration, load
+from oncewhere.drill.declaration import FILE_NAME
+from oncewhere.errors import ConfigurationError, InconclusiveError
+from oncewhere.runtime.loading import names_an_app
+
+from .facts import code_of, declared_of, runs_of, with_runs
+
+MARKDOWN = "EXACTLY-ONCE{}.md"
+EVIDENCE = "exactly-once{}.json"
+VIOLATED, INCONCLUSIVE = 1, 3
+E = TypeVar("E", Observed, Drilled)
+FORMS = {"markdown": as_markdown, "html": as_html, "json": as_json}
+STYLES = {Standing.HOLDS: ("✓", "green"), Standing.BROKEN: ("✗", "bold red"), Standing.UNKNOWN: ("?", "yellow")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a document is about, and where it stands.
+
+    Attributes:
+        name: the version; or `MODULE:APP`.
+        declaration: None for a processor without a declaration file.
+        markdown: the document.
+        evidence: the facts beside it.
+    """
+
+    name: str
+    declaration: Declaration | None
+    markdown: Path
+    evidence: Path
+
+
+@click.command(short_help="Write the production document of a processor, or check it.")
+@click.argument("subject", metavar="PATH|MODULE:APP", default=".")
+@click.argument("version", required=False)
+@click.option(
+    "--run",
+    "runs",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FOLDER",
+    help="Take the evidence from this run; may be given several times. The newest runs in .oncewhere otherwise.",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write it there; - prints it.")
+@click.option("--format", "form", type=click.Choice(list(FORMS)), default="markdown", show_default=True)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 where the committed document no longer agrees.")
+@click.option(
+    "--max-age",
+    type=click.FloatRange(0, min_open=True),
+    metavar="DAYS",
+    help="With --check: how old the drill behind the document may be.",
+)
+def document(  # one parameter for each option
+    subject: str,
+    version: str | None,
+    *,
+    runs: tuple[Path, ...],
+    output: Path | None,
+    form: str,
+    check: bool,
+    max_age: float | None,
+) -> int:
+    """Write down what may be claimed of a processor, and how each sentence is known.
+
+    PATH is a folder with an oncewhere.toml (any language); MODULE:APP is a Processor of the library, in this folder.
+    EXACTLY-ONCE.md is written beside the declaration, and exactly-once.json with the facts it is made of: commit both.
+    Where a declaration has several versions, name one; the files then carry its name.
+
+    --check compares the committed document with the code, the configuration and the newest run, and needs no server.
+    Exit codes: 0 they agree, 1 they do not, 3 it cannot be said (no drill stands behind the document).
+
+    \b
+    oncewhere document .                                  # after: oncewhere drill .
+    oncewhere document examples/payments offset-ledger
+    oncewhere document settlement:app --format html -o settlement.html
+    oncewhere document . --run ~/Downloads/2026-11-25T18-25-25Z-payments
+    oncewhere document . --check --max-age 90             # in CI
+    """  # noqa: D301  # click keeps the lines below \b as they are
+    if max_age is not None and not check:
+        raise ConfigurationError("--max-age is a limit for --check.", hint="Write: --check --max-age DAYS")
+    console = Console(highlight=False)
+    if check:
+        found = [_checked(one, runs, max_age, console) for one in _committed(subject, version, output)]
+        return VIOLATED if VIOLATED in found else max(found)
+    one = _one(subject, version, output)
+    facts = _facts(one, runs)
+    written = compose(facts)
+    text = FORMS[form](written)
+    if output is not None and str(output) == "-":
+        click.echo(text, nl=False)
+        return 0
+    path = output or one.markdown.with_suffix({"markdown": ".md", "html": ".html", "json": ".json"}[form])
+    _write(path, text)
+    if form == "markdown":
+        _write(one.evidence, encode(facts, text).decode())
+    _show(facts, console)
+    console.print(f"Written: {path}" + (f" and {one.evidence.name}" if form == "markdown" else ""), soft_wrap=True)
+    return 0
+
+
+def _one(subject: str, version: str | None, output: Path | None) -> Subject:
+    """The one subject that the arguments mean.
+
+    Raises:
+        ConfigurationError: they mean several.
+    """
+    found = _subjects(subject, version, output)
+    if len(found) > 1:
+        names = ", ".join(one.name for one in found)
+        raise ConfigurationError("The declaration has several versions.", hint=f"Name one of {names}.")
+    return found[0]
+
+
+def _subjects(subject: str, version: str | None, output: Path | None) -> list[Subject]:
+    """Everything that the arguments may mean."""
+    if names_an_app(subject) and not Path(FILE_NAME).is_file():
+        folder = output.parent if output is not None and str(output) != "-" else Path()
+        return [_subject(subject, None, folder, "", output)]
+    declaration = load(Path(subject))
+    if version is not None and version not in declaration.versions:
+        raise ConfigurationError(
+            f"There is no version {version!r} in the declaration.", hint=f"It has {', '.join(declaration.versions)}."
+        )
+    several = len(declaration.versions) > 1
+    return [
+        _subject(
+            name,
+            declaration,
+            Path(subject) if Path(subject).is_dir() else Path(subject).parent,
+            f".{name}" if several else "",
+            output,
+        )
+        for name in declaration.versions
+        if version in {None, name}
+    ]
+
+
+def _subject(name: str, declaration: Declaration | None, folder: Path, mark: str, output: Path | None) -> Subject:
+    markdown = folder / MARKDOWN.format(mark)
+    evidence = folder / EVIDENCE.format(mark)
+    if output is not None and str(output) != "-":
+        markdown, evidence = output, output.with_name(f"{output.stem}.json")
+    return Subject(name=name, declaration=declaration, markdown=markdown, evidence=evidence)
+
+
+def _committed(subject: str, version: str | None, output: Path | None) -> list[Subject]:
+    """The subjects whose document is there.
+
+    Raises:
+        ConfigurationError: none is.
+    """
+    found = _subjects(subject, version, output)
+    there = [one for one in found if one.markdown.is_file()]
+    if not there:
+        raise ConfigurationError(
+            f"There is no document to check: {found[0].markdown} does not exist.",
+            hint="Write it: oncewhere document, and commit both files.",
+        )
+    return there
+
+
+def _facts(one: Subject, runs: tuple[Path, ...]) -> Facts:
+    if one.declaration is None:
+        declared = code_of(one.name, Path())
+    else:
+        declared = declared_of(one.declaration, one.declaration.versions[one.name])
+    evidence = runs_of(one.declaration, one.name, runs)
+    return with_runs(declared, evidence, one.name)
+
+
+def _checked(one: Subject, runs: tuple[Path, ...], max_age: float | None, console: Console) -> int:
+    try:
+        committed = decode(one.evidence.read_bytes(), str(one.evidence))
+    except OSError:
+        raise InconclusiveError(
+            f"The facts of {one.markdown} are missing: {one.evidence} does not exist.",
+            hint="Write both again: oncewhere document; commit both.",
+        ) from None
+    fresh = _facts(one, runs)
+    now = Facts(
+        declared=fresh.declared,
+        observed=_newer(fresh.observed, committed.facts.observed, always=bool(runs)),
+        drilled=_newer(fresh.drilled, committed.facts.drilled, always=bool(runs)),
+    )
+    text = one.markdown.read_text(encoding="utf-8")
+    found = differences(committed, text, now, today=datetime.now(UTC), max_age_days=max_age)
+    if not found:
+        console.print(
+            Text.assemble(("✓ ", "green"), f"{one.markdown} agrees: {sentence(now)}".replace("`", "")), soft_wrap=True
+        )
+        return 0
+    only_open = all(difference.open for difference in found)
+    said = "cannot be said to agree" if only_open else "no longer agrees"
+    console.print(
+        Text.assemble(("? ", "yellow") if only_open else ("✗ ", "bold red"), f"{one.markdown} {said}:"), soft_wrap=True
+    )
+    for difference in found:
+        mark = ("  ? ", "yellow") if difference.open else ("  ✗ ", "red")
+        console.print(Text.assemble(mark, difference.sentence.replace("`", "")), soft_wrap=True)
+    console.print("Mend what is wrong, drill again, and write it anew: oncewhere document", markup=False)
+    return INCONCLUSIVE if only_open else VIOLATED
+
+
+def _newer(fresh: E | None, committed: E | None, *, always: bool) -> E | None:
+    """The newer evidence of the two, by the names of their runs; a run that was named counts in any case."""
+    if fresh is None or committed is None:
+        return fresh or committed
+    return fresh if always or fresh.run >= committed.run else committed
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _show(facts: Facts, console: Console) -> None:
+    for claim in claims(facts):
+        mark, style = STYLES[claim.standing]
+        why = f": {claim.why}" if claim.why else ""
+        told = f"{claim.words} {claim.where}{why}".replace("`", "")
+        console.print(Text.assemble((f"{mark} ", style), told), soft_wrap=True)

@@ -1,0 +1,135 @@
+"""A declaration, a processor's code and run folders come in; the facts of a document go out. Nothing is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from oncewhere.document import (
+    Declared,
+    Drilled,
+    Facts,
+    Observed,
+    drilled,
+    from_code,
+    from_declaration,
+    merged,
+    observed,
+)
+from oncewhere.drill import Declaration, Version, VersionResult, application, read
+from oncewhere.drill.declaration import FILE_NAME, INSTANCE
+from oncewhere.drill.observations import together
+from oncewhere.drill.worlds.schema_file import read_schema
+from oncewhere.errors import ConfigurationError
+from oncewhere.report import Run, read_run
+
+from .drill import seen_from_here
+from .places import project_folder
+
+HISTORY = "wire.jsonl"
+REPLAY = "-replay"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What runs are at hand, of one version.
+
+    Attributes:
+        runs: with their folder's name and path, the newest first.
+    """
+
+    runs: tuple[tuple[str, Path, Run], ...]
+
+
+def declared_of(declaration: Declaration, version: Version) -> Declared:
+    """What the declaration says, and the code where the declaration names it.
+
+    Raises:
+        ConfigurationError: a schema cannot be read, or the code cannot be asked.
+    """
+    schemas = {
+        name: read_schema(name, effect, declaration.folder) for name, effect in version.effects.items() if effect.schema
+    }
+    said = from_declaration(version, FILE_NAME, schemas)
+    app = version.claims.app
+    return said if app is None else merged(said, code_of(app, declaration.folder, version.processor.environment))
+
+
+def code_of(app: str, folder: Path, environment: Mapping[str, str] | None = None) -> Declared:
+    """What a processor that is written with the library says of itself; it is imported in a process of its own.
+
+    Args:
+        app: `MODULE:APP`.
+        folder: where the module is.
+        environment: variables that it needs; the addresses in them lead nowhere, and `{instance}` is 0.
+
+    Raises:
+        ConfigurationError: there is none, or its module cannot be imported.
+    """
+    variables = {name: text.replace(f"{{{INSTANCE}}}", "0") for name, text in (environment or {}).items()}
+    return from_code(app, application.read(app, folder, variables))
+
+
+def with_runs(declared: Declared, evidence: Evidence, version: str) -> Facts:
+    """The facts: what is declared, the newest run that saw the wire, and the newest that crashed something."""
+    seen: Observed | None = None
+    proved: Drilled | None = None
+    for name, folder, run in evidence.runs:
+        result = next(found for found in run.result.versions if found.version.name == version)
+        seen = seen or _observed(name, folder, result)
+        if proved is None and result.crashes:
+            control = next((v for v in run.result.versions if v.version.name == run.result.control), None)
+            proved = drilled(result, run=name, made_with=run.made_with, control=control)
+    return Facts(declared=declared, observed=seen, drilled=proved)
+
+
+def runs_of(declaration: Declaration | None, version: str, named: Sequence[Path]) -> Evidence:
+    """The runs that tell of a version.
+
+    Args:
+        declaration: what was drilled; None where only named runs count.
+        version: its name.
+        named: folders of runs; where there are none, those in `.oncewhere` that drilled this declaration.
+
+    Raises:
+        ConfigurationError: a named folder is no run, or tells nothing of the version.
+    """
+    found: list[tuple[str, Path, Run]] = []
+    for folder in named:
+        run = read_run(folder)
+        if version not in {result.version.name for result in run.result.versions}:
+            raise ConfigurationError(
+                f"The run {folder} tells nothing of {version}.",
+                hint=f"It is of {', '.join(result.version.name for result in run.result.versions)}.",
+            )
+        found.append((folder.resolve().name, folder, run))
+    if not named and declaration is not None:
+        found = list(_standing_runs(seen_from_here(declaration), version))
+    return Evidence(runs=tuple(sorted(found, key=lambda run: run[0], reverse=True)))
+
+
+def _standing_runs(path: str, version: str) -> Iterator[tuple[str, Path, Run]]:
+    for folder in sorted((project_folder() / "runs").glob("*Z-*"), reverse=True):
+        if folder.name.endswith(REPLAY) or not folder.is_dir():
+            continue
+        try:
+            run = read_run(folder)
+        except ConfigurationError:
+            continue  # interrupted, or of another version of oncewhere
+        if run.path == path and version in {result.version.name for result in run.result.versions}:
+            yield folder.name, folder, run
+
+
+def _observed(name: str, folder: Path, result: VersionResult) -> Observed | None:
+    histories = [path for trial in result.trials if (path := folder / trial.folder / HISTORY).is_file()]
+    if not histories:
+        return None
+    try:
+        trials = [list(read(path)) for path in histories]
+    except (msgspec.MsgspecError, OSError) as error:
+        raise ConfigurationError(f"A history in {folder} cannot be read: {error}.") from None
+    undeclared = together(trial.observations for trial in result.trials)
+    return observed(name, trials, undeclared, result.version.effects)

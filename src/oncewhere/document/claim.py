@@ -1,0 +1,192 @@
+"""Facts come in; for each place what may be claimed of it goes out, and from all of them the sentence.
+
+"Exactly once" is said of a place only where a drill has found it once at every crash that it visited, nothing that was
+seen on the wire contradicts what the guarantee needs, and the drill was of what is declared today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from oncewhere.drill import Verdict
+from oncewhere.drill.footprints import apart
+
+from .declared import DeclaredEffect
+from .drilled import PlaceDrilled
+from .facts import Facts
+from .promises import WORDS
+from .statement import Basis, Standing, listed
+from .unique_keys import is_unique
+
+KAFKA = "Kafka"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What may be claimed of one place.
+
+    Attributes:
+        place: `Kafka`, or an effect's name.
+        where: the place within a sentence.
+        words: what may be claimed: `exactly once`, `NOT exactly once`, `not proved to be exactly once`.
+        standing: whether the promise holds.
+        basis: how that is known.
+        why: what is behind it, in a sentence without its full stop; empty where there is nothing to say.
+    """
+
+    place: str
+    where: str
+    words: str
+    standing: Standing
+    basis: Basis
+    why: str = ""
+
+
+def claims(facts: Facts) -> tuple[Claim, ...]:
+    """What may be claimed of Kafka, and then of each effect's place."""
+    return (_of_kafka(facts), *(_of_effect(facts, effect) for effect in facts.declared.effects))
+
+
+def sentence(facts: Facts) -> str:
+    """The answer to "exactly once where?"; what holds comes first, then what does not, then what nobody knows."""
+    found = claims(facts)
+    parts = []
+    for words in dict.fromkeys(claim.words for claim in found if claim.standing is Standing.HOLDS):
+        same = [claim.where for claim in found if claim.words == words and claim.standing is Standing.HOLDS]
+        parts.append(f"{words} {', and '.join(same)}")
+    for standing in (Standing.BROKEN, Standing.UNKNOWN):
+        parts += [f"{c.words} {c.where}: {c.why}" for c in found if c.standing is standing]
+    text = "; ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def stale(facts: Facts) -> list[str]:
+    """What was declared otherwise when it was drilled; such a drill proves nothing of what is declared today."""
+    declared, drilled = facts.declared, facts.drilled
+    if drilled is None:
+        return []
+    found = []
+    if drilled.group != declared.group:
+        found.append(f"the group was `{drilled.group}`")
+    topics = [*declared.inputs, *declared.outputs]
+    if declared.outputs and set(drilled.topics) != set(topics):
+        found.append(f"the topics were {listed(drilled.topics)}")
+    for effect in declared.effects:
+        if effect.name not in drilled.policies:
+            found.append(f"there was no effect in `{effect.name}`")
+        elif drilled.policies[effect.name] != effect.policy:
+            found.append(f"the policy of `{effect.name}` was {drilled.policies[effect.name]}")
+    return found
+
+
+def broken_in_kafka(facts: Facts) -> Iterator[str]:
+    """What was seen on the wire that Kafka's guarantee does not survive."""
+    observed = facts.observed
+    if observed is None:
+        return
+    if observed.offsets_in_the_transaction is False:
+        yield "consumed positions were committed by OffsetCommit, outside of any transaction"
+    if observed.offsets_with_generation is False:
+        yield "positions were sent to the transaction without the member's generation, so that no zombie is fenced"
+    for topic in facts.outputs:
+        if observed.records_outside.get(topic):
+            yield f"records of `{topic}` were produced outside of any transaction"
+    dirty = {topic for fetch in observed.fetches if fetch.isolation_level != "read_committed" for topic in fetch.topics}
+    for topic in sorted(dirty & set(facts.declared.inputs)):
+        yield f"`{topic}` was read with `isolation.level=read_uncommitted`, records of aborted transactions included"
+
+
+def broken_at(facts: Facts, effect: DeclaredEffect) -> Iterator[tuple[str, Basis]]:
+    """What was seen or is declared at an effect's place that its policy does not survive, and how it is known."""
+    seen = None if facts.observed is None else facts.observed.places.get(effect.name)
+    if effect.dedupe_table and effect.dedupe_column:
+        key = (
+            f"no unique key of `{effect.dedupe_table}` is on `{effect.dedupe_column}` alone, so nothing refuses "
+            "a second row"
+        )
+        if effect.keys is not None and is_unique(effect.keys, effect.dedupe_table, effect.dedupe_column) is False:
+            yield key, Basis.DECLARED
+        if seen and is_unique(seen.unique_keys, effect.dedupe_table, effect.dedupe_column) is False:
+            yield key, Basis.OBSERVED
+    for undeclared in facts.observed.undeclared if facts.observed else ():
+        if undeclared.place == effect.name and undeclared.kind in {
+            "dedupe-row-apart", "changing-idempotency-key", "no-idempotency-key"
+        }:  # fmt: skip
+            yield undeclared.sentence, Basis.OBSERVED
+            return
+    if seen and effect.dedupe_table:
+        tables = apart([footprint.tables for footprint in seen.footprints], effect.dedupe_table)
+        if tables:
+            yield f"`{effect.dedupe_table}` and {listed(tables)} never commit in one transaction", Basis.OBSERVED
+
+
+def _of_kafka(facts: Facts) -> Claim:
+    declared = facts.declared
+    outputs = f" to {listed(facts.outputs)}" if facts.outputs else ""
+    where = f"in Kafka from {listed(declared.inputs)}{outputs}"
+    if broken := list(broken_in_kafka(facts)):
+        return _claim(KAFKA, where, "NOT exactly once", Standing.BROKEN, Basis.OBSERVED, "; ".join(broken))
+    drilled = facts.drilled
+    found = [place for topic in facts.outputs if drilled and (place := drilled.at(topic))]
+    if violated := [place for place in found if place.violated]:
+        return _claim(KAFKA, where, "NOT exactly once", Standing.BROKEN, Basis.DRILLED, _violations(violated))
+    if reason := _unproved(facts, found, len(facts.outputs)):
+        return _claim(KAFKA, where, "not proved to be exactly once", Standing.UNKNOWN, Basis.NONE, reason)
+    return _claim(KAFKA, where, "exactly once", Standing.HOLDS, Basis.DRILLED)
+
+
+def _of_effect(facts: Facts, effect: DeclaredEffect) -> Claim:
+    where = f"in {effect.name} by {effect.policy}"
+    if effect.policy in {"none", "undeclared"}:
+        where = f"in {effect.name}, where no policy is declared"
+    found = facts.drilled.at(effect.name) if facts.drilled else None
+    promise = effect.promise or "exactly-once"
+    told = WORDS["exactly-once" if promise == "nothing" else promise]
+    broken = list(broken_at(facts, effect))
+    if promise == "exactly-once" and broken:
+        return _claim(effect.name, where, f"NOT {told}", Standing.BROKEN, broken[0][1], "; ".join(b for b, _ in broken))
+    if found is not None and not stale(facts) and found.violated and not _allowed(promise, found):
+        return _claim(effect.name, where, f"NOT {told}", Standing.BROKEN, Basis.DRILLED, _violations([found]))
+    if reason := _unproved(facts, [] if found is None else [found], 1, allowed=_allows_open(promise)):
+        return _claim(effect.name, where, f"not proved to be {told}", Standing.UNKNOWN, Basis.NONE, reason)
+    if effect.promise in {None, "nothing"}:
+        told = "once at every crash that was visited, though nobody has stated a promise,"
+    return _claim(effect.name, where, told, Standing.HOLDS, Basis.DRILLED)
+
+
+def _allowed(promise: str, found: PlaceDrilled) -> bool:
+    """True where what was found is what the promise allows: duplicates of at-least-once, losses of at-most-once."""
+    allowed = {
+        "at-least-once": {Verdict.DUPLICATE, Verdict.ZOMBIE_WRITE, Verdict.REORDERED},
+        "at-most-once": {Verdict.LOST, Verdict.TORN},
+    }.get(promise, set())
+    seen = {Verdict(verdict) for verdict in (*found.counts, found.verdict)}
+    return all(not verdict.violated or verdict in allowed for verdict in seen)
+
+
+def _allows_open(promise: str) -> bool:
+    return promise == "at-most-once"
+
+
+def _unproved(facts: Facts, found: list[PlaceDrilled], wanted: int, *, allowed: bool = False) -> str:
+    """Why nothing is proved; empty where something is."""
+    drilled = facts.drilled
+    if drilled is None or not drilled.crashed:
+        return "no drill has crashed it yet"
+    if others := stale(facts):
+        return f"what was drilled is not what is declared now ({'; '.join(others)})"
+    if len(found) < wanted or not found:
+        return "the drill did not look there"
+    doubtful = [place for place in found if Verdict(place.verdict).open]
+    if doubtful and not allowed:
+        return _violations(doubtful)
+    return ""
+
+
+def _violations(places: list[PlaceDrilled]) -> str:
+    return "; ".join(text for place in places for text in place.violations[:1])
+
+
+def _claim(place: str, where: str, words: str, standing: Standing, basis: Basis, why: str = "") -> Claim:
+    return Claim(place=place, where=where, words=words, standing=standing, basis=basis, why=why)

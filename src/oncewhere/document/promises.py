@@ -1,0 +1,34 @@
+"""A policy's name comes in; what it promises, and its guarantee in one sentence, goes out. One table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from oncewhere.drill.claims import Promise
+from oncewhere.effects.honours import HONOURED
+
+GUARANTEES: Final[Mapping[str, str]] = {policy.name: policy.guarantee for policy in HONOURED}
+"""By the policy's name, what the library guarantees; a policy of the same name in another language means the same."""
+
+_OTHERS: Final[Mapping[str, Promise]] = {
+    "at-most-once": "at-most-once",
+    "at-least-once": "at-least-once",
+    "none": "nothing",
+    "undeclared": "nothing",
+    "read-only": "nothing",
+}
+
+WORDS: Final[Mapping[Promise, str]] = {
+    "exactly-once": "exactly once",
+    "at-most-once": "at most once",
+    "at-least-once": "at least once",
+    "nothing": "no promise",
+}
+
+
+def promise_of(policy: str) -> Promise | None:
+    """What a policy of that name promises; None for one in somebody's own words."""
+    if policy in _OTHERS:
+        return _OTHERS[policy]
+    return "exactly-once" if policy in GUARANTEES else None

@@ -1,0 +1,87 @@
+"""Text that people will read comes in; the same text without the secrets in it goes out.
+
+Two ways, since neither is enough. What is known to be a secret (a password out of a DSN, a value of `sasl.password`) is
+replaced wherever it stands (`Secrets`). What looks like one is replaced by its form (`masked`): the password of a URL,
+the value behind a name that means a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote, unquote
+
+MASK: Final = "***"
+MIN_SECRET_CHARACTERS: Final = 4
+"""A shorter secret would be found in every other word; a masked text that says nothing helps nobody."""
+
+_NAMES: Final = (
+    r"[\w.\-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|api[_\-.]?key|apikey|credentials?|private[_\-.]?key"
+    r"|ssl\.key\.pem|sasl\.jaas\.config)"
+)
+_USERINFO: Final = re.compile(
+    r"(?P<scheme>\b[a-z][a-z0-9+.\-]*://)(?P<user>[^\s/@:\"']*):(?P<secret>[^\s/@\"']+)@", re.IGNORECASE
+)
+_ASSIGNED: Final = re.compile(
+    rf"(?P<name>\b{_NAMES}[\"']?\s*[=:]\s*)(?P<secret>\"[^\"]*\"|'[^']*'|[^\s,;&\"')}}\]]+)", re.IGNORECASE
+)
+_IS_SECRET: Final = re.compile(rf"(?:{_NAMES})$", re.IGNORECASE)
+
+
+def is_secret_name(name: str) -> bool:
+    """True for a setting or variable whose name says that its value is a secret: `sasl.password`, `API_KEY`."""
+    return _IS_SECRET.match(name) is not None
+
+
+def masked(text: str) -> str:
+    """The text without what looks like a secret in it."""
+    text = _USERINFO.sub(lambda found: f"{found['scheme']}{found['user']}:{MASK}@", text)
+    return _ASSIGNED.sub(lambda found: f"{found['name']}{MASK}", text)
+
+
+def secrets_in(texts: Iterable[str]) -> set[str]:
+    """The passwords that stand in URLs and DSNs, as they are written and as they are meant."""
+    found: set[str] = set()
+    for text in texts:
+        for match in (*_USERINFO.finditer(text), *_ASSIGNED.finditer(text)):
+            found.add(match["secret"].strip("\"'"))
+    return found
+
+
+class Secrets:
+    """What must not be read by anybody, and the means to take it out of texts and files.
+
+    Args:
+        texts: DSNs and URLs; their passwords are secret.
+        settings: names and values; the values of secret names are secret.
+    """
+
+    def __init__(self, texts: Iterable[str] = (), settings: Mapping[str, str] | None = None) -> None:
+        values = secrets_in(texts) | {value for name, value in (settings or {}).items() if is_secret_name(name)}
+        spellings = {form for value in values for form in (value, unquote(value), quote(unquote(value), safe=""))}
+        self._values = sorted(
+            (v for v in spellings if len(v) >= MIN_SECRET_CHARACTERS and v != MASK), key=len, reverse=True
+        )
+
+    def __repr__(self) -> str:
+        return f"<Secrets {len(self._values)}>"
+
+    def taken_out(self, text: str) -> str:
+        """The text without any of them, and without what looks like one."""
+        for value in self._values:
+            text = text.replace(value, MASK)
+        return masked(text)
+
+    def take_out_of(self, path: Path) -> None:
+        """Rewrites a file that holds one of them; leaves every other file alone, and one that is gone."""
+        try:
+            before = path.read_bytes()
+        except OSError:
+            return
+        after = before
+        for value in self._values:
+            after = after.replace(value.encode(), MASK.encode())
+        if after != before:
+            path.write_bytes(after)
