@@ -18,7 +18,7 @@ MIN_SECRET_CHARACTERS: Final = 4
 """A shorter secret would be found in every other word; a masked text that says nothing helps nobody."""
 
 _NAMES: Final = (
-    r"[\w.\-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|api[_\-.]?key|apikey|credentials?|private[_\-.]?key"
+    r"[\w.\-]*(?:passw(?:or)?d|passphrase|pwd|secret|secret[_\-.]access[_\-.]key|token|api[_\-.]?key|apikey|credentials?|private[_\-.]?key"
     r"|ssl\.key\.pem|sasl\.jaas\.config)"
 )
 _USERINFO: Final = re.compile(
@@ -30,9 +30,12 @@ _ASSIGNED: Final = re.compile(
 _IS_SECRET: Final = re.compile(rf"(?:{_NAMES})$", re.IGNORECASE)
 
 
+_WORKING_FOLDERS: Final = frozenset({"PWD", "OLDPWD"})
+
+
 def is_secret_name(name: str) -> bool:
     """True for a setting or variable whose name says that its value is a secret: `sasl.password`, `API_KEY`."""
-    return _IS_SECRET.match(name) is not None
+    return _IS_SECRET.match(name) is not None and name not in _WORKING_FOLDERS
 
 
 def masked(text: str) -> str:

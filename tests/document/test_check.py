@@ -28,15 +28,15 @@ def test_a_document_of_the_same_facts_agrees(ledger, dedupe, naive):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"group": "other"}, "the group was “settlement”, and is “other”."),
+        ({"group": "other"}, "the group: was “settlement”, is now “other”."),
         (
             {"transactional_id": "pay-{instance}"},
-            "transactional.id was “settlement-{instance}”, and is “pay-{instance}”.",
+            "transactional.id: was “settlement-{instance}”, is now “pay-{instance}”.",
         ),
-        ({"replay_horizon": None}, "the replay horizon was “7 days”, and is not stated."),
-        ({"outputs": ["payment-settled", "audit"]}, "the outputs was payment-settled, and is payment-settled, audit."),
+        ({"replay_horizon": None}, "the replay horizon: was “7 days”, is now not stated."),
+        ({"outputs": ["payment-settled", "audit"]}, "the outputs: was payment-settled, is now payment-settled, audit."),
         ({"readers": [Reader(name="x")]}, "x  unknown"),
-        ({"settings": {}}, "transaction.timeout.ms was “60000”, and is not stated."),
+        ({"settings": {}}, "transaction.timeout.ms: was “12000”, is now not stated."),
         ({"contradictions": ["The group is `a` here, and `b` there."]}, "The group is `a` here, and `b` there."),
     ],
 )
@@ -47,9 +47,9 @@ def test_what_is_declared_otherwise_is_named(ledger, changed, change, sentence):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"policy": "at-least-once"}, "policy of bank was “offset-ledger”, and is “at-least-once”."),
-        ({"retention": "2 days"}, "retention of bank was not stated, and is “2 days”."),
-        ({"keys": {"settlement": []}}, "unique keys in the schema of bank was"),
+        ({"policy": "at-least-once"}, "policy of bank: was “offset-ledger”, is now “at-least-once”."),
+        ({"retention": "2 days"}, "retention of bank: was not stated, is now “2 days”."),
+        ({"keys": {"settlement": []}}, "unique keys in the schema of bank: was"),
     ],
 )
 def test_an_effect_that_is_declared_otherwise_is_named(ledger, with_effect, change, sentence):
@@ -69,12 +69,12 @@ def test_an_effect_that_was_added_or_is_gone_is_named(ledger, changed):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"same_after_restart": False}, "transactional.id after a restart was yes, and is no"),
-        ({"transactional_ids": ["other-0"]}, "transactional.id on the wire was settlement-0, and is other-0"),
-        ({"offsets": {"OffsetCommit": 2}}, "positions are committed in the transaction was yes, and is no"),
-        ({"api_versions": {"EndTxn": [5]}}, "versions of the transactional APIs was"),
-        ({"clients": ["librdkafka 3"]}, "the client was confluent-kafka-python"),
-        ({"transaction_timeout_ms": [900_000]}, "transaction.timeout.ms on the wire was 60000, and is 900000"),
+        ({"same_after_restart": False}, "transactional.id after a restart: was yes, is now no"),
+        ({"transactional_ids": ["other-0"]}, "transactional.id on the wire: was settlement-0, is now other-0"),
+        ({"offsets": {"OffsetCommit": 2}}, "positions are committed in the transaction: was yes, is now no"),
+        ({"api_versions": {"EndTxn": [5]}}, "versions of the transactional APIs: was"),
+        ({"clients": ["librdkafka 3"]}, "the client: was confluent-kafka-python"),
+        ({"transaction_timeout_ms": [900_000]}, "transaction.timeout.ms on the wire: was 12000, is now 900000"),
         (
             {
                 "fetches": [

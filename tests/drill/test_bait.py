@@ -39,6 +39,8 @@ BANK = """
     system = "postgresql"
     schema = "schema.sql"
     observe = "select event_id, count(*) from done group by event_id"
+    [document.effects.bank]
+    dedupe_table = "processed"
 """
 COMPARED = """
     [effects.bank]
@@ -115,7 +117,12 @@ GROUPS: dict[Places, dict[str, Planted]] = {
         "no_protection": Planted(IN_THE_GAP, {"bank": DUPLICATE}),
         "output_skipped": Planted(IN_THE_GAP, {"bait-out": LOST}),
         "kafka_before_database": Planted("kafka.EndTxn.2.1.replied", {"bank": LOST}),
-        "effect_before_dedupe_row": Planted("bank.commit.2.2.before", {"bank": DUPLICATE}, "bank.commit.2.1.before"),
+        "effect_before_dedupe_row": Planted(
+            "bank.commit.2.2.before",
+            {"bank": DUPLICATE},
+            "bank.commit.2.1.before",
+            observed=frozenset({Kind.DEDUPE_ROW_APART}),
+        ),
         "commit_before_processing": Planted(
             "kafka.OffsetCommit.2.1.replied",
             {"bait-out": LOST, "bank": LOST},
@@ -131,7 +138,9 @@ GROUPS: dict[Places, dict[str, Planted]] = {
         "offsets_outside_the_transaction": Planted(
             "kafka.OffsetCommit.2.1.before", {"bait-out": DUPLICATE}, IN_THE_GAP, observed=OFFSETS
         ),
-        "reader_of_aborted_records": Planted(IN_THE_GAP, {"bank": DUPLICATE}),
+        "reader_of_aborted_records": Planted(
+            IN_THE_GAP, {"bank": DUPLICATE}, observed=frozenset({Kind.READS_UNCOMMITTED})
+        ),
         "random_transactional_id": Planted(
             IN_THE_GAP,
             {"bait-out": Verdict.ZOMBIE_WRITE},

@@ -136,6 +136,29 @@ def test_a_place_that_is_only_to_be_read_and_is_written_is_observed() -> None:
     assert observe(unwritten, declared(effects=effects)) == ()
 
 
+def test_a_dedupe_row_that_never_commits_with_its_effect_is_observed() -> None:
+    apart = [
+        sent("write", "bank", targets=["public.done"]), sent("commit", "bank"),
+        sent("commit", "bank", targets=["processed"]),
+    ]  # fmt: skip
+    together = [sent("write", "bank", targets=["done"]), sent("commit", "bank", targets=["processed"])]
+    effects = EFFECTS | {"bank": Effect(system="postgresql", observe="select event_id, count(*) from done group by 1")}
+    said = declared(effects=effects, dedupe_tables={"bank": "processed"})
+    (seen,) = observe([*SOUND, *apart], said)
+    assert (seen.kind, seen.place, seen.examples) == (Kind.DEDUPE_ROW_APART, "bank", ("done",))
+    assert observe([*SOUND, *together], said) == ()
+
+
+def test_keys_that_look_drawn_at_random_are_observed_before_anything_is_redelivered() -> None:
+    drawn = [
+        sent("POST", "gateway", identity=f"e{n}", idempotency_key=f"0b9f5a53-5a46-4d6a-9a04-2b1c8f0d7a1{n}")
+        for n in range(3)
+    ]
+    sound = [event for event in SOUND if not event.link.startswith("gateway")]
+    (seen,) = observe([*sound, *drawn], declared())
+    assert (seen.kind, seen.place, seen.count) == (Kind.RANDOM_IDEMPOTENCY_KEY, "gateway", 3)
+
+
 def test_an_effect_that_never_was_is_observed() -> None:
     (seen,) = observe([event for event in SOUND if not event.link.startswith("gateway")], declared())
     assert (seen.kind, seen.place, seen.count) == (Kind.NEVER_USED, "gateway", 0)

@@ -15,9 +15,10 @@ import pymysql
 import pytest
 import redis
 
+from oncewhere.document.unique_keys import unique_keys
 from oncewhere.drill.effect import Effect
 from oncewhere.drill.history import Wire as Event
-from oncewhere.drill.worlds import Wanted, World, open_world
+from oncewhere.drill.worlds import Keyed, Wanted, World, open_world
 from oncewhere.drill.worlds.sent_identity import CommandIdentity, RequestIdentity
 from oncewhere.drill.worlds.wire_view import seen_on_the_wire
 from oncewhere.errors import ConfigurationError
@@ -98,6 +99,29 @@ def test_every_part_of_a_postgresql_address_can_be_named(schema: Path, postgres:
     assert found["place.port"] == "7"
     assert found["place.user"] == "postgres"
     assert found["place"].endswith(f"@127.0.0.1:7/{found['place.database']}")
+
+
+@pytest.mark.servers
+def test_databases_say_what_their_schema_was_read_to_say(
+    tmp_path: Path, postgres: PostgresServer, mariadb: MariadbServer
+) -> None:
+    text = """
+        create table keyed (event_id varchar(20) primary key, a int, b int, unique (b, a));
+        create table bare (event_id varchar(20));
+        create table indexed (event_id varchar(20), other int);
+        create unique index one on indexed (event_id);
+        create index two on indexed (other);
+    """
+    (tmp_path / "schema.sql").write_text(text)
+    expected = {"keyed": [["a", "b"], ["event_id"]], "bare": [], "indexed": [["event_id"]]}
+    for system, dsn in {"postgresql": postgres.dsn(), "mysql": mariadb.dsn()}.items():
+        world = make({"system": system, "schema": "schema.sql", "observe": OBSERVE}, tmp_path, dsn)
+        assert isinstance(world, Keyed)
+        world.reset()
+        assert world.unique_keys() == expected, system
+        read = unique_keys(text, system)
+        assert {table: sorted(keys) for table, keys in read.items()} == expected, system
+        world.remove()
 
 
 @pytest.mark.servers

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from oncewhere.errors import ConfigurationError, OncewhereError
+from oncewhere.masking import masked
 
 from .project_file import options_file
 
@@ -39,8 +40,8 @@ DRILL_PACKAGES = {
 
 
 COMMANDS = (
-    *("check", "completion", "config", "doctor", "document", "drill", "effects", "explain", "init", "replay", "run"),
-    *("schema", "show", "stack"),
+    *("check", "completion", "config", "doctor", "document", "drill", "effects", "explain", "init", "observe", "replay"),
+    *("run", "schema", "show", "stack"),
 )
 
 
@@ -125,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
         error.show()
         return USAGE
     except Exception:  # noqa: BLE001  # the last line of defence: a bug of ours is said to be one
-        traceback.print_exc()
+        sys.stderr.write(masked(traceback.format_exc()))
         Console(stderr=True).print("This is a bug in oncewhere; please report it with the lines above.")
         return INTERNAL
     return answer if isinstance(answer, int) else 0
@@ -139,13 +140,13 @@ def _terminated(_number: int, _frame: types.FrameType | None) -> None:
 def _explain(error: OncewhereError) -> None:
     console = Console(stderr=True, highlight=False)
     head = Text("oncewhere: ", style="bold red")
-    head.append(error.message, style="default")
+    head.append(masked(error.message), style="default")
     console.print(head, soft_wrap=True)
     if error.hint:
-        console.print(f"  {error.hint}", markup=False, soft_wrap=True)
+        console.print(f"  {masked(error.hint)}", markup=False, soft_wrap=True)
     if error.detail:
         for line in error.detail.splitlines()[-DETAIL_LINES:]:
-            console.print(f"  | {line}", markup=False, soft_wrap=True)
+            console.print(f"  | {masked(line)}", markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

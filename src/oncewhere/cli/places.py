@@ -14,6 +14,11 @@ def project_folder() -> Path:
     return Path.cwd() / PROJECT_FOLDER
 
 
+def short(path: Path) -> str:
+    """A path below the current folder, from there; any other as it is."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
 def cache_folder() -> Path:
     """What is fetched once for a user: ONCEWHERE_CACHE, else the platform's cache folder."""
     if asked := os.environ.get("ONCEWHERE_CACHE"):

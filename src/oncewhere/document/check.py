@@ -250,7 +250,10 @@ def _edited(committed: Committed, text: str) -> Iterator[Difference]:
 
 
 def _changed(subject: str, before: Any, now: Any, where: str = "") -> Difference:
-    return Difference(subject=subject, sentence=f"{subject} was {_shown(before)}, and is {_shown(now)}{where}.")
+    return Difference(
+        subject=subject,
+        sentence=f"{subject}: was {_shown(before)}, is now {_shown(now)}{where}.",
+    )
 
 
 def _shown(value: Any) -> str:

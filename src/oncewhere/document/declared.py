@@ -121,7 +121,7 @@ def from_declaration(version: Version, file: str, schemas: Mapping[str, str]) ->
         file: the file's name.
         schemas: by effect, the text of its schema, where it has one.
     """
-    claims, processor = version.claims, version.processor
+    claims, processor = version.claims.without_secrets(), version.processor
     return Declared(
         name=version.name,
         sources=[file],

@@ -242,17 +242,27 @@ def _numbers(requests: Sequence[Wire], kind: str, field: str, *, only: str | Non
 
 
 def _fetches(trials: Sequence[Sequence[Wire]]) -> Iterator[Fetched]:
-    """A Fetch names its client and no group; the groups are those that the same client named in the same life."""
+    """A Fetch names its client and no group; the groups are those that the same client named in the same life.
+
+    Where one client id reads with several levels, these are several consumers, and which is whose group is not known.
+    """
     topics: dict[tuple[str, tuple[str, ...], str], set[str]] = {}
     for requests in trials:
         groups: dict[tuple[int, str], set[str]] = {}
         for request in requests:
             if request.system == "kafka" and (group := _group(request)) is not None:
                 groups.setdefault((request.life, str(request.fields.get("client_id"))), set()).add(group)
+        levels: dict[str, set[object]] = {}
+        for request in requests:
+            if request.kind == "Fetch":
+                levels.setdefault(str(request.fields.get("client_id")), set()).add(
+                    request.fields.get("isolation_level")
+                )
+        mixed = {client for client, found in levels.items() if len(found) > 1}
         for request in requests:
             if request.kind == "Fetch" and not request.fields.get("partial"):
                 client = str(request.fields.get("client_id"))
-                known = tuple(sorted(groups.get((request.life, client), ())))
+                known = () if client in mixed else tuple(sorted(groups.get((request.life, client), ())))
                 level = str(request.fields.get("isolation_level"))
                 topics.setdefault((client, known, level), set()).update(map(str, request.fields.get("topics") or ()))
     for (client, known, level), names in sorted(topics.items()):

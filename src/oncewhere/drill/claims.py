@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from oncewhere.masking import MASK, is_secret_name
+
 Promise = Literal["exactly-once", "at-most-once", "at-least-once", "nothing"]
 
 
@@ -78,6 +80,11 @@ class Claims(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     readers: list[Reader] = []
     outside: list[str] = []
     effects: dict[str, EffectClaims] = {}
+
+    def without_secrets(self) -> Claims:
+        """These claims, without the values of settings whose names mean a secret."""
+        kept = {name: MASK if is_secret_name(name) else value for name, value in self.settings.items()}
+        return msgspec.structs.replace(self, settings=kept)
 
     def changed(self, change: Claims) -> Claims:
         """These claims, with all that `change` says instead; tables are merged by name."""

@@ -112,6 +112,29 @@ class Drill:
         found = await self._each(self._clean)
         return {v.name: clean[1] for v, clean in zip(self._versions, found, strict=True) if clean[1].points}
 
+    async def observe(self) -> DrillResult:
+        """Runs each version cleanly and crashes nothing; what was seen is told, and kept, like a drill's results.
+
+        Raises:
+            ConfigurationError: as `run`.
+            InconclusiveError: a version does not finish its input.
+        """
+        found = await self._each(self._seen)
+        result = DrillResult(
+            versions=tuple(found),
+            demonstration=False,
+            folder=str(self._folder),
+            duration_s=round(time.monotonic() - self._began_s, 3),
+        )
+        self._tell(DrillEnded(result=result))
+        return result
+
+    async def _seen(self, version: Version) -> VersionResult:
+        trial, _ = await self._trial(version, CLEAN, CLEAN.label)
+        result = VersionResult(version=version, trials=(trial,))
+        self._tell(VersionJudged(result=result))
+        return result
+
     async def _each(self, work: Callable[[Version], Coroutine[Any, Any, _T]]) -> list[_T]:
         """Does it for every version at once, and leaves nothing on the servers, however it ends."""
         limit = self._choice.inputs_limit

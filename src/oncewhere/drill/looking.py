@@ -8,10 +8,11 @@ from pathlib import Path
 
 from .checks import InputSeen, PlaceSeen
 from .declaration import Version
-from .history import read
+from .history import History, read
 from .identity import Identity
 from .inputs import Input
 from .lane import Lane
+from .worlds import Keyed
 
 
 async def look(version: Version, lane: Lane, history: Path) -> list[PlaceSeen]:
@@ -22,6 +23,13 @@ async def look(version: Version, lane: Lane, history: Path) -> list[PlaceSeen]:
         await asyncio.to_thread(lane.kafka.outputs, topic, identity, compare) for topic in lane.kafka.output_topics
     ]
     return [*topics, *[await asyncio.to_thread(world.seen, read(history)) for world in lane.worlds]]
+
+
+async def write_unique_keys(lane: Lane, history: History) -> None:
+    """Writes down which unique keys the tables of each database have: what a duplicate would be refused by."""
+    for world in lane.worlds:
+        if isinstance(world, Keyed):
+            history.happened("unique-keys", place=world.name, tables=await asyncio.to_thread(world.unique_keys))
 
 
 def compared_field(version: Version) -> Identity | None:

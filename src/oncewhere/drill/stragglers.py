@@ -29,9 +29,8 @@ def kill_marked(mark: str) -> int:
         mark: the life's, which no other has.
     """
     killed: set[int] = set()
-    wanted = f"{MARK}={mark}".encode()
     for _ in range(ROUNDS_LIMIT):
-        found = [pid for pid in _others() if _bears(pid, wanted)]
+        found = marked(mark)
         if not found:
             break
         for pid in found:
@@ -40,6 +39,12 @@ def kill_marked(mark: str) -> int:
                 os.kill(pid, signal.SIGKILL)
         time.sleep(PAUSE_S)
     return len(killed)
+
+
+def marked(mark: str) -> list[int]:
+    """The processes that bear a mark."""
+    wanted = f"{MARK}={mark}".encode()
+    return [pid for pid in _others() if _bears(pid, wanted)]
 
 
 def _others() -> list[int]:

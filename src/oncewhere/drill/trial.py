@@ -24,13 +24,14 @@ from oncewhere.proxy import Crossing
 from .aftermath import Aftermath
 from .checks import Finding, ProgressSeen
 from .declaration import Version
+from .elsewhere import Elsewhere
 from .history import History, read
 from .inputs import Input
 from .itinerary import Sighting
 from .judging import findings
 from .lane import Lane
 from .lives import Lives
-from .looking import compared_places, identities, look, written
+from .looking import compared_places, identities, look, write_unique_keys, written
 from .observations import Declared, Kind, observe
 from .phases import Phases
 from .result import TrialResult
@@ -111,10 +112,14 @@ class Trial:
                 self._write_inputs(publication.later, 1)
             write_ended(self._history, progress, lives.crashes, reached=trap.complete)
             write_found(self._history, await look(self._version, self._lane, self._history.path))
+            if self._plan.is_clean:
+                await write_unique_keys(self._lane, self._history)
             judged = await asyncio.to_thread(self._judged)
             self._history.happened("judged", verdicts={f.place: f.verdict for f in judged})
         finally:
             self._history.close()
+            if self._victim is not None:
+                await asyncio.to_thread(self._hide_secrets, self._victim)
         self.sightings, self.recovery = trap.sightings, trap.recovery
         self.transaction_timeout_s = trap.transaction_timeout_s
         return TrialResult(
@@ -146,9 +151,13 @@ class Trial:
                 course=self._scenario.course,
                 later=later,
             )
+            elsewhere = Elsewhere(victim.mark, crossing, self._history)
+            looking = asyncio.create_task(elsewhere.look()) if self._plan.is_clean else None
             try:
                 progress = await lives.run()
             finally:
+                if looking is not None:
+                    looking.cancel()
                 victim.bury()
             if self._plan.is_clean and not progress.complete:
                 raise InconclusiveError(
@@ -202,6 +211,10 @@ class Trial:
             compared=compared_places(self._version),
             aborted=tuple(identities(self._version, publication.aborted)),
         )
+
+    def _hide_secrets(self, victim: Victim) -> None:
+        victim.hide_secrets()
+        victim.secrets.take_out_of(self._history.path)
 
     def _act(self, step: Step) -> None:
         assert self._victim is not None  # noqa: S101  # no message without a victim

@@ -8,12 +8,20 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from oncewhere.masking import Secrets
 from oncewhere.processes import Child, spawn
 
 from .declaration import INSTANCE, Version, fill, standing_values
 from .stragglers import MARK, kill_marked
 
 LOG_TAIL_CHARACTERS = 4_000
+_OF_PASSWORDS = ".password"
+"""Ends the placeholder of a place's password."""
+
+
+def passwords_of(addresses: Mapping[str, str]) -> dict[str, str]:
+    """Of the placeholders, those that are passwords."""
+    return {name: value for name, value in addresses.items() if name.endswith(_OF_PASSWORDS)}
 
 
 class Victim:
@@ -29,13 +37,18 @@ class Victim:
     def __init__(self, version: Version, folder: Path, addresses: Mapping[str, str], logs: Path) -> None:
         self._processor = version.processor
         self._values = {**standing_values(), **addresses}
+        self.secrets = Secrets(
+            texts=[*addresses.values(), *self._processor.environment.values(), *self._processor.command],
+            settings={**os.environ, **self._processor.environment, **passwords_of(addresses)},
+        )
+        """What must not be read in anything that is kept of it."""
         self._argv(0), self._environment(0)  # what cannot be filled in is told before anything starts
         self._folder = folder
         self._logs = logs
         self._child: Child | None = None
         self._others: list[Child] = []
         self._stopped = False
-        self._mark = uuid.uuid4().hex
+        self.mark = uuid.uuid4().hex
         self.life = 0
         self.stragglers = 0
         """Processes that had left the group, and were killed one by one."""
@@ -79,7 +92,7 @@ class Victim:
             other.kill_group()
         self._others.clear()
         code = None if self._child is None else self._child.kill_group()
-        self.stragglers += kill_marked(self._mark)
+        self.stragglers += kill_marked(self.mark)
         return code
 
     def exited(self) -> int | None:
@@ -92,7 +105,7 @@ class Victim:
         self.life += 1
         return spawn(
             self._argv(instance),
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment(instance), MARK: self._mark},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **self._environment(instance), MARK: self.mark},
             cwd=self._folder,
             stdout=self.log,
             stderr=self.log,
@@ -117,6 +130,12 @@ class Victim:
     def last_words(self) -> str:
         """The end of the current life's output."""
         try:
-            return self.log.read_text(encoding="utf-8", errors="replace")[-LOG_TAIL_CHARACTERS:].strip()
+            text = self.log.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
+        return self.secrets.taken_out(text)[-LOG_TAIL_CHARACTERS:].strip()
+
+    def hide_secrets(self) -> None:
+        """Takes the secrets that it was given out of what it has said; it is dead and buried."""
+        for log in self._logs.glob("life-*.log"):
+            self.secrets.take_out_of(log)

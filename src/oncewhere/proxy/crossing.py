@@ -131,6 +131,11 @@ class Crossing:
         """
         return LOOPBACK, self._listen(name, host, port, link, tls).port
 
+    @property
+    def ports(self) -> frozenset[int]:
+        """The ports on loopback that it listens at."""
+        return frozenset(listener.port for listener in self._listeners.values())
+
     def _listen(self, place: str, host: str, port: int, link: Callable[[], Link], tls: Tls | None = None) -> Listener:
         key = (place, host, port)
         if key not in self._listeners:

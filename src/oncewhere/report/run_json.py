@@ -13,6 +13,7 @@ import msgspec
 
 from oncewhere.drill import DrillResult, TrialResult, Version, VersionResult
 from oncewhere.errors import ConfigurationError
+from oncewhere.masking import masked
 
 from .sentence import sentence
 
@@ -95,14 +96,22 @@ def _version(result: VersionResult) -> dict[str, Any]:
         "verdict": result.verdict,
         "as_demonstrated": not result.surprises,
         "coverage": None if result.coverage is None else msgspec.to_builtins(result.coverage),
-        "declaration": msgspec.to_builtins(_without_environment(result.version)),
+        "declaration": msgspec.to_builtins(_without_secrets(result.version)),
         "trials": [_trial(t) for t in result.trials],
     }
 
 
-def _without_environment(version: Version) -> Version:
-    """A folder that travels carries no variables: one of them may be a password."""
-    return msgspec.structs.replace(version, processor=msgspec.structs.replace(version.processor, environment={}))
+def _without_secrets(version: Version) -> Version:
+    """A folder that travels carries no variables, and no password in a command: another machine needs neither."""
+    processor, inputs = version.processor, version.settings.inputs
+    command = [masked(part) for part in processor.command]
+    told = masked(inputs) if isinstance(inputs, str) else [masked(part) for part in inputs]
+    return msgspec.structs.replace(
+        version,
+        processor=msgspec.structs.replace(processor, environment={}, command=command),
+        settings=msgspec.structs.replace(version.settings, inputs=told),
+        claims=version.claims.without_secrets(),
+    )
 
 
 def _trial(trial: TrialResult) -> dict[str, Any]:

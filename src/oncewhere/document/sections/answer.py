@@ -39,7 +39,7 @@ def answer(facts: Facts) -> Section:
                 "processor touches lies outside of that step, and is protected by a policy of its own or not at all. "
                 "So the guarantee is stated for each place by itself:"
             ),
-            Table(("place", "what may be claimed", "", "why"), tuple(rows)),
+            Table(("place", "what may be claimed", "stands", "why"), tuple(rows)),
             *disagreements,
         ),
     )

@@ -8,6 +8,6 @@
 """
 
 from oncewhere.drill.worlds.opening import Wanted, open_world
-from oncewhere.drill.worlds.world import Address, Forgetful, Server, World
+from oncewhere.drill.worlds.world import Address, Forgetful, Keyed, Server, World
 
-__all__ = ["Address", "Forgetful", "Server", "Wanted", "World", "open_world"]
+__all__ = ["Address", "Forgetful", "Keyed", "Server", "Wanted", "World", "open_world"]

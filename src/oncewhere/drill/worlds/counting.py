@@ -51,3 +51,17 @@ def seen_in_identities(name: str, system: str, identities: Iterable[str | None])
     unidentified = counts.pop(None, 0)
     known = {identity: count for identity, count in counts.items() if identity is not None}
     return PlaceSeen(place=name, system=system, counts=known, unidentified=unidentified)
+
+
+def gathered_keys(rows: Iterable[tuple[object, object]]) -> dict[str, list[list[str]]]:
+    """By table, its unique keys, from a catalogue's rows.
+
+    Args:
+        rows: a table and the columns of one key of it, in order; None where it has none.
+    """
+    found: dict[str, list[list[str]]] = {}
+    for table, columns in rows:
+        keys = found.setdefault(str(table).lower(), [])
+        if isinstance(columns, list | tuple):
+            keys.append(sorted(str(column).lower() for column in columns))
+    return found

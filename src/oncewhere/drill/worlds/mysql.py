@@ -21,7 +21,7 @@ from oncewhere.proxy.mysql_tls import connect_mysql
 from oncewhere.proxy.tls import Tls
 from oncewhere.wire.mysql import MysqlLink
 
-from .counting import seen_in_rows
+from .counting import gathered_keys, seen_in_rows
 from .schema_file import read_schema
 from .server_url import parse
 from .world import Address, Server
@@ -33,6 +33,15 @@ MODES: Final[Mapping[str, bool]] = MappingProxyType(
 )
 """MySQL's `ssl-mode` as its connection strings have it, and whether it demands encryption."""
 _UNSAFE = re.compile(r"[^a-z0-9_]")
+
+
+_UNIQUE_KEYS = """
+    select t.table_name, group_concat(s.column_name order by s.column_name)
+    from information_schema.tables t
+    left join information_schema.statistics s
+      on s.table_schema = t.table_schema and s.table_name = t.table_name and s.non_unique = 0 and s.sub_part is null
+    where t.table_schema = %s group by t.table_name, s.index_name order by 1, 2
+"""
 
 
 class MysqlWorld:
@@ -102,6 +111,13 @@ class MysqlWorld:
             return None
         with self._connected(self._database) as connection, self._refusing("purge"), connection.cursor() as cursor:
             return int(cursor.execute(self._effect.purge))
+
+    def unique_keys(self) -> Mapping[str, list[list[str]]]:
+        """What the catalogue says; see `Keyed`."""
+        with self._connected(self._database) as connection, connection.cursor() as cursor:
+            cursor.execute(_UNIQUE_KEYS, (self._database,))
+            rows = cursor.fetchall()
+        return gathered_keys((table, columns and columns.split(",")) for table, columns in rows)
 
     @contextlib.contextmanager
     def _connected(self, database: str | None = None) -> Iterator[pymysql.Connection[Any]]:

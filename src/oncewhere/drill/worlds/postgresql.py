@@ -21,12 +21,20 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.proxy.tls import POSTGRES, Tls
 from oncewhere.wire.postgres import PostgresLink
 
-from .counting import seen_in_rows
+from .counting import gathered_keys, seen_in_rows
 from .schema_file import read_schema
 from .world import Address, Server
 
 CONNECT_LIMIT_S = 5
 DEFAULT_PORT = 5432
+_UNIQUE_KEYS = """
+    select t.relname::text, array_agg(a.attname::text order by a.attname) filter (where a.attname is not null)
+    from pg_class t
+    join pg_namespace n on n.oid = t.relnamespace and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+    left join pg_index i on i.indrelid = t.oid and i.indisunique and i.indpred is null and i.indexprs is null
+    left join pg_attribute a on a.attrelid = t.oid and a.attnum = any(i.indkey::int2[])
+    where t.relkind in ('r', 'p') group by t.oid, t.relname, i.indexrelid order by 1, 2
+"""
 _UNSAFE = re.compile(r"[^a-z0-9_]")
 
 
@@ -121,6 +129,12 @@ class PostgresqlWorld:
                 return connection.execute(self._effect.purge).rowcount
             except psycopg.Error as error:
                 raise ConfigurationError(f"effects.{self.name}.purge was refused: {_one_line(error)}.") from None
+
+    def unique_keys(self) -> Mapping[str, list[list[str]]]:
+        """What the catalogue says; see `Keyed`."""
+        with self._connect(self._database) as connection:
+            rows = connection.execute(_UNIQUE_KEYS).fetchall()
+        return gathered_keys((row[0], row[1]) for row in rows)
 
     def _load_schema(self) -> None:
         if not self._schema:

@@ -105,6 +105,18 @@ class World(Protocol):
 
 
 @runtime_checkable
+class Keyed(Protocol):
+    """A world whose database can be asked which unique keys its tables have."""
+
+    def unique_keys(self) -> Mapping[str, list[list[str]]]:
+        """By table, the columns of each unique key that refuses every duplicate; blocking.
+
+        Raises:
+            ConfigurationError: the database does not answer.
+        """
+
+
+@runtime_checkable
 class Forgetful(Protocol):
     """A world whose place can be made to forget what its policy lets it forget (`purge`)."""
 

@@ -1,0 +1,70 @@
+"""No secret is read in what people read; and what is none is left as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from oncewhere.masking import Secrets, is_secret_name, masked
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("postgresql://me:hunter2@db:5432/bank", "postgresql://me:***@db:5432/bank"),
+        ("postgresql+psycopg://me:p%40ss@db/bank?x=1", "postgresql+psycopg://me:***@db/bank?x=1"),
+        ("redis://:hunter2@cache", "redis://:***@cache"),
+        ("host=db password=hunter2 dbname=bank", "host=db password=*** dbname=bank"),
+        ("sasl.password=hunter2, sasl.username=me", "sasl.password=***, sasl.username=me"),
+        ("{'PGPASSWORD': 'hunter2', 'HOME': '/root'}", "{'PGPASSWORD': ***, 'HOME': '/root'}"),
+        ('{"api_key": "hunter 2"}', '{"api_key": ***}'),
+        ("--api-token=hunter2 --port=5", "--api-token=*** --port=5"),
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(text: str, expected: str) -> None:
+    assert masked(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://localhost/bank",
+        "http://127.0.0.1:8080/path",
+        "the password was refused",
+        "payment-settled[3] at offset 7: no such key",
+        "PWD=/work",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert masked(text).replace("***", "/work") == text
+
+
+def test_a_known_secret_is_found_in_every_spelling(tmp_path: Path) -> None:
+    secrets = Secrets(
+        ["mysql://me:p%40ss%2Fword@db/bank", "host=db password='in quotes'"],
+        {"sasl.password": "hunter2", "acks": "all1"},
+    )
+    said = "p@ss/word p%40ss%2Fword hunter2 all1 in quotes"
+    assert secrets.taken_out(said) == "*** *** *** all1 ***"
+    log = tmp_path / "life-1.log"
+    log.write_text(said)
+    secrets.take_out_of(log)
+    assert log.read_text() == "*** *** *** all1 ***"
+    secrets.take_out_of(tmp_path / "none.log")
+    assert repr(secrets) == f"<Secrets {len(secrets._values)}>"
+
+
+def test_a_word_too_short_to_be_one_is_left_alone() -> None:
+    assert Secrets(["postgresql://me:a@db"]).taken_out("a bank") == "a bank"
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("sasl.password", True), ("PGPASSWORD", True), ("ssl.key.password", True), ("API_KEY", True),
+        ("AWS_SECRET_ACCESS_KEY", True), ("PWD", False), ("acks", False), ("sasl.username", False),
+    ],
+)  # fmt: skip
+def test_which_names_mean_a_secret(name: str, secret: bool) -> None:
+    assert is_secret_name(name) is secret
