@@ -49,7 +49,10 @@ def test_what_is_declared_otherwise_is_named(ledger, changed, change, sentence):
     [
         ({"policy": "at-least-once"}, "policy of bank: was “offset-ledger”, is now “at-least-once”."),
         ({"retention": "2 days"}, "retention of bank: was not stated, is now “2 days”."),
-        ({"keys": {"settlement": []}}, "unique keys in the schema of bank: was"),
+        (
+            {"keys": {"settlement": []}},
+            "unique keys in the schema of bank: was account: (account_id); settlement: none, is now settlement: none.",
+        ),
     ],
 )
 def test_an_effect_that_is_declared_otherwise_is_named(ledger, with_effect, change, sentence):

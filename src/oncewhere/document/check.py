@@ -257,26 +257,18 @@ def _changed(subject: str, before: Any, now: Any, where: str = "") -> Difference
 
 
 def _shown(value: Any) -> str:
-    match value:
-        case None | "" | [] | {}:
-            return "not stated"
-        case bool():
-            return "yes" if value else "no"
-        case dict():
-            return "; ".join(f"{name}: {_plain(part)}" for name, part in sorted(value.items()))
-        case list():
-            return _plain(value)
-        case _:
-            return f"“{value}”"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value in ("", [], {}):
+        return "not stated"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_plain(part)}" for name, part in sorted(value.items()))
+    return _plain(value) if isinstance(value, list) else f"“{value}”"
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        parts = [_plain(part) for part in value]
-        return (
-            ", ".join(
-                f"({part})" if isinstance(one, list | tuple) else part for one, part in zip(value, parts, strict=True)
-            )
-            or "none"
-        )
-    return str(value)
+    """A list, and lists in it, as a person writes them."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return str(value)
+    parts = [f"({_plain(part)})" if isinstance(part, list | tuple) else str(part) for part in value]
+    return ", ".join(parts) or "none"
