@@ -36,6 +36,13 @@ def planted(postgres: PostgresServer) -> Iterator[str]:
         server.execute("drop role planted")
 
 
+@pytest.fixture
+def somebody() -> Iterator[socket.socket]:
+    """A server that no declaration names."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
 def edit(file: Path, *changes: tuple[str, str]) -> None:
     text = file.read_text()
     for before, after in changes:
@@ -45,9 +52,8 @@ def edit(file: Path, *changes: tuple[str, str]) -> None:
 
 
 def test_what_it_does_otherwise_than_declared_is_told_and_no_secret_is_kept(
-    example: Path, cache: Path, kafka: KafkaServer, planted: str
+    example: Path, cache: Path, kafka: KafkaServer, planted: str, somebody: socket.socket
 ) -> None:
-    somebody = socket.create_server(("127.0.0.1", 0))
     elsewhere = somebody.getsockname()
     calls = f"import socket; undeclared = socket.create_connection({elsewhere})"
     edit(
@@ -85,7 +91,6 @@ def test_what_it_does_otherwise_than_declared_is_told_and_no_secret_is_kept(
     assert "✗ NOT exactly once in Kafka" in written.stdout, written.stderr
     checked = run(example, cache, "document", "payments", "plain", "--check")
     assert checked.returncode == 1
-    somebody.close()
     refused = run(
         example,
         cache,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from pathlib import Path
 
 import click
@@ -15,10 +14,10 @@ from rich.text import Text
 from oncewhere.document import Facts
 from oncewhere.document.comparison import comparisons, sentences
 from oncewhere.document.statement import Standing
-from oncewhere.drill import Choice, Drill, DrillEvent, load
+from oncewhere.drill import Choice, Drill, load
 from oncewhere.drill.observations import Kind
 from oncewhere.errors import ConfigurationError
-from oncewhere.report import DrillProgress, RunFolder
+from oncewhere.report import RunFolder
 
 from .drill import seen_from_here
 from .facts import declared_of, runs_of, with_runs
@@ -77,14 +76,11 @@ def observe(path: Path, version: str | None, *, wishes: Wishes) -> int:
     folder = RunFolder(
         project_folder(), f"{declaration.folder.name}-observed", declaration=seen_from_here(declaration), replay=True
     )
-    progress = DrillProgress(Console(stderr=True, highlight=False))
-
-    def tell(event: DrillEvent) -> None:
-        progress(event)
-        folder(event)
-
     given = named_dsns(wishes.dsns, [one])
-    with running_servers([one], 1, wishes, given) as servers, contextlib.closing(progress):
+    with running_servers([one], 1, wishes, given) as servers:
+        Console(stderr=True, highlight=False).print(
+            f"observing {one.name}: one run, and nothing is crashed", markup=False
+        )
         asyncio.run(
             Drill(
                 declaration,
@@ -94,7 +90,7 @@ def observe(path: Path, version: str | None, *, wishes: Wishes) -> int:
                 folder=folder.path,
                 recreate_topics=wishes.recreate_topics,
                 demonstration=False,
-                listener=tell,
+                listener=folder,
             ).observe()
         )
     facts = with_runs(declared_of(declaration, one), runs_of(declaration, one.name, [folder.path]), one.name)

@@ -255,7 +255,7 @@ def _coded(place: str, effects: list[EffectDeclaration]) -> DeclaredEffect:
         name=place,
         system=first.system,
         policy=first.policy,
-        promise=promise_of(first.policy),
+        promise=promise_of(details.get("then", first.policy)),
         guarantee=first.guarantee,
         key=_key(first, details),
         dedupe_table=details.get("table") if by_table else None,
