@@ -18,7 +18,7 @@ import msgspec
 
 from oncewhere import errors
 from oncewhere.cli.entry import cli
-from oncewhere.drill import declaration
+from oncewhere.drill import claims, declaration
 from oncewhere.drill.effect import Effect
 from oncewhere.effects.honours import HONOURED, TITLES, WHY_NOT
 from oncewhere.effects.policy import Policy
@@ -87,6 +87,9 @@ def configuration() -> str:
         ("effects.NAME", Effect),
         ("drill", declaration.Settings),
         ("versions.NAME", declaration.VersionChange),
+        ("document", claims.Claims),
+        ("[document.readers]", claims.Reader),
+        ("document.effects.NAME", claims.EffectClaims),
     ):
         parts += [f"## `[{table}]`", ""]
         if kind is None:
@@ -130,6 +133,8 @@ def _keys(kind: type[msgspec.Struct]) -> Iterator[str]:
 
 
 def _default(value: object) -> str:
+    if isinstance(value, msgspec.Struct):
+        return ""
     return "" if value is None or value is msgspec.NODEFAULT or value == "" else f"`{_toml(value)}`"
 
 
@@ -148,6 +153,8 @@ def _type(hint: Any) -> str:
         return ", ".join(f"`{one}`" for one in inner)
     if origin is list:
         return f"list of {_type(inner[0])}"
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return "table"
     return "table" if origin is dict else str(getattr(hint, "__name__", hint)).lower()
 
 

@@ -40,7 +40,19 @@ DRILL_PACKAGES = {
 
 
 COMMANDS = (
-    *("check", "completion", "config", "doctor", "document", "drill", "effects", "explain", "init", "observe", "replay"),
+    *(
+        "check",
+        "completion",
+        "config",
+        "doctor",
+        "document",
+        "drill",
+        "effects",
+        "explain",
+        "init",
+        "observe",
+        "replay",
+    ),
     *("run", "schema", "show", "stack"),
 )
 

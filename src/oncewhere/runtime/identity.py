@@ -113,6 +113,8 @@ def resolve(identity: TransactionalId, *, group_id: str, environment: Mapping[st
 def looks_random(identity: str) -> bool:
     """True for a name that looks as if another start had another one: with a UUID in it, or a Deployment's pod name."""
     return _UUID.search(identity) is not None or _looks_like_pod(identity)
+
+
 def rule(identity: TransactionalId) -> str:
     """Where an identity comes from, in one sentence for the document."""
     if isinstance(identity, StableOrdinal):
