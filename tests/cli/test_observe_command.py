@@ -126,5 +126,5 @@ def test_a_command_may_be_given_instead_of_the_declared_one(
     assert done.returncode == 0, done.stdout + done.stderr
     told = " ".join(done.stdout.split())
     assert "✓ What was seen is what is declared." in told
-    assert "in the transaction, with the member's generation" in told
-    assert "account+oncewhere_ledger+settlement" in told
+    assert "✓ consumed positions in the transaction in the transaction, with" in told
+    assert "account + oncewhere_ledger" in told

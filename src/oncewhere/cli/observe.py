@@ -98,7 +98,7 @@ def observe(path: Path, version: str | None, *, wishes: Wishes) -> int:
 
 
 def _show(facts: Facts, folder: str, console: Console) -> int:
-    table = Table(show_edge=False, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
     for column in ("", "", "declared", "seen"):
         table.add_column(column, overflow="fold")
     rows = comparisons(facts)

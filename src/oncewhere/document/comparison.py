@@ -129,7 +129,7 @@ def _effects(facts: Facts, observed: Observed) -> Iterator[Comparison]:
         seen = observed.places.get(effect.name)
         if seen is None:
             continue
-        tables = "; ".join("+".join(footprint.tables) for footprint in seen.footprints if footprint.tables)
+        tables = "; ".join(" + ".join(footprint.tables) for footprint in seen.footprints if footprint.tables)
         wrote = tables or ("written" if seen.writes else "")
         broken = [text for text, _ in broken_at(facts, effect)]
         told = f"{effect.system}, {effect.policy}"

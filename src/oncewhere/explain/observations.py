@@ -83,6 +83,11 @@ TEXTS: Final[Mapping[str, Advice]] = {
         "effect (lost).",
         remedy="Write both in one database transaction.",
     ),
+    "undeclared-connection": Advice(
+        what="The processor was connected to an address that is neither Kafka's nor a declared effect's.",
+        why="What it does there is neither seen nor judged: it may be an effect that happens twice after a crash.",
+        remedy="Declare it as an effect, with its policy; or see that it only reads, and say so in document.outside.",
+    ),
     "unread": Advice(
         what="A connection could not be read to its end.",
         why="No crash is placed behind that, and what happened there is not seen.",
