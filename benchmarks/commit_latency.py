@@ -158,7 +158,7 @@ def main() -> None:
     specs = [parse(text) for text in options.specs]
     with session("commit-latency", options.folder) as here:
         here.rounds(
-            specs, options.rounds, lambda spec, _: MEASURES[spec.text](here, spec, options.count), warm_up=False
+            specs, options.rounds, lambda spec, _: MEASURES[spec.text](here, spec, options.count), warm_up=True
         )
         parts = [table(here.rows, COLUMNS)]
         if "oncewhere" in options.specs:

@@ -109,7 +109,7 @@ def main() -> None:
     specs = parsed(options.specs)
     with session("latency", options.folder) as here:
         here.rounds(
-            specs, options.rounds, lambda spec, _: run(here, spec, options.rate, options.seconds), warm_up=False
+            specs, options.rounds, lambda spec, _: run(here, spec, options.rate, options.seconds), warm_up=True
         )
         texts = {spec.text for spec in specs}
         parts = [table(here.rows, COLUMNS, BASE if BASE in texts else None)]
