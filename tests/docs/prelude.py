@@ -6,6 +6,7 @@ import os  # noqa: F401  # pages use it
 from dataclasses import dataclass
 
 import psycopg  # noqa: F401  # pages use it
+from sqlalchemy import create_engine  # noqa: F401
 
 from oncewhere import *  # noqa: F403
 from oncewhere import Processor
