@@ -157,9 +157,7 @@ def main() -> None:
         parser.error(f"there is no {unknown.pop()}; there are {', '.join(MEASURES)}")
     specs = [parse(text) for text in options.specs]
     with session("commit-latency", options.folder) as here:
-        here.rounds(
-            specs, options.rounds, lambda spec, _: MEASURES[spec.text](here, spec, options.count), warm_up=True
-        )
+        here.rounds(specs, options.rounds, lambda spec, _: MEASURES[spec.text](here, spec, options.count), warm_up=True)
         parts = [table(here.rows, COLUMNS)]
         if "oncewhere" in options.specs:
             parts.append(verdicts(here.rows, TARGETS))

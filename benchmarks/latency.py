@@ -108,9 +108,7 @@ def main() -> None:
     options = parser.parse_args()
     specs = parsed(options.specs)
     with session("latency", options.folder) as here:
-        here.rounds(
-            specs, options.rounds, lambda spec, _: run(here, spec, options.rate, options.seconds), warm_up=True
-        )
+        here.rounds(specs, options.rounds, lambda spec, _: run(here, spec, options.rate, options.seconds), warm_up=True)
         texts = {spec.text for spec in specs}
         parts = [table(here.rows, COLUMNS, BASE if BASE in texts else None)]
         if asked := [target for target in TARGETS if target.spec in texts]:

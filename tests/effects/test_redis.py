@@ -15,8 +15,8 @@ from oncewhere.effects.effect import effect_many
 from oncewhere.effects.honours import guarantee
 from oncewhere.effects.place import Batch, Call, Span, UndecidedError
 from oncewhere.effects.redis import Commands
-from oncewhere.effects.redis_checks import check_server
-from oncewhere.effects.redis_script import SCRIPT
+from oncewhere.effects.redis.checks import check_server
+from oncewhere.effects.redis.script import SCRIPT
 from oncewhere.errors import UnreachableError
 from oncewhere.records import Partition
 from oncewhere.stack import ValkeyServer, ports

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _MODULES: Mapping[str, str] = {
-    "httpx2": "oncewhere.effects.http_httpx2",
-    "httpx": "oncewhere.effects.http_httpx",
+    "httpx2": "oncewhere.effects.http.by_httpx2",
+    "httpx": "oncewhere.effects.http.by_httpx",
 }
 """By the library's name, our module that imports it; where nothing else is said, the first that is installed."""
 

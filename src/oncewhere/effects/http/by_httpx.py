@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from oncewhere.effects.http_library import Library
+from oncewhere.effects.http.library import Library
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from oncewhere.effects.dedupe import Events, Known, identity_of
 from oncewhere.effects.place import Batch, Call, OpenPlace, Start, Tally, UndecidedError, Work
 from oncewhere.effects.policy import DedupeTable
-from oncewhere.effects.redis_script import Answer, Deed, Torn, Words, digest_of, read, record_of
+from oncewhere.effects.redis.script import Answer, Deed, Torn, Words, digest_of, read, record_of
 from oncewhere.errors import DuplicateEvent, OncewhereError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from oncewhere.addresses import address_of
-from oncewhere.effects.http_library import Answer, installed, library_of
+from oncewhere.effects.http.library import Answer, installed, library_of
 from oncewhere.effects.idempotency import nth_key
 from oncewhere.effects.outside import Means, OutsidePlace, Terms
 from oncewhere.effects.repetition import Limits

@@ -29,9 +29,9 @@ from oncewhere.addresses import address_of
 from oncewhere.effects.honours import check
 from oncewhere.effects.place import Place, UndecidedError
 from oncewhere.effects.policy import DedupeTable, Policy
-from oncewhere.effects.redis_checks import check_command, check_server
-from oncewhere.effects.redis_script import MAX_WORDS, SCRIPT, Answer, Deed, Words, answer_of, arguments
-from oncewhere.effects.redis_work import OpenRedis, Server
+from oncewhere.effects.redis.checks import check_command, check_server
+from oncewhere.effects.redis.script import MAX_WORDS, SCRIPT, Answer, Deed, Words, answer_of, arguments
+from oncewhere.effects.redis.work import OpenRedis, Server
 from oncewhere.errors import ConfigurationError, OncewhereError, UnreachableError
 
 if TYPE_CHECKING:
