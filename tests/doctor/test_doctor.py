@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -20,8 +21,6 @@ from late_write import LIMIT_S, abort, committed_once, describe, leave_hanging, 
 from oncewhere.cli import main
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from oncewhere.stack import KafkaServer, PostgresServer
 
 DYING = """
@@ -34,6 +33,7 @@ producer.produce(sys.argv[2], b"never committed", partition=0)
 producer.flush(30)
 os.kill(os.getpid(), 9)
 """
+EXAMPLES = Path(__file__).parents[2] / "examples"
 DECLARATION = """
 [processor]
 command  = ["true"]
@@ -159,6 +159,16 @@ def test_a_hanging_transaction_is_found_and_named_and_a_marker_ends_it(
     assert (code, found["hanging-transaction"][0]["mark"]) == (0, "good")
 
 
+def seen(folder: Path, group: str, world: World) -> Path:
+    """The evidence of a reader of the output, as `oncewhere document` leaves it."""
+    committed = json.loads((EXAMPLES / "java" / "exactly-once.recorded.json").read_text())
+    (fetched,) = committed["facts"]["observed"]["fetches"]
+    fetched |= {"groups": [group], "topics": [world.output]}
+    file = folder / "exactly-once.json"
+    file.write_text(json.dumps(committed))
+    return file
+
+
 @pytest.mark.servers
 def test_an_lso_that_a_dead_producer_with_a_random_id_holds_is_found_and_so_is_a_reader_that_does_not_care(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -179,6 +189,8 @@ def test_an_lso_that_a_dead_producer_with_a_random_id_holds_is_found_and_so_is_a
     assert [finding["about"] for finding in found["random-transactional-id"]] == [dead]
     readers = {finding["about"]: finding["mark"] for finding in found["reader-isolation"]}
     assert readers == {f"group {careless}": "fault", f"group {careful}": "unknown"}
+    code, found = diagnosed(capsys, str(tmp_path), "-b", world.address, "--reader", str(seen(tmp_path, careful, world)))
+    assert {finding["about"]: finding["mark"] for finding in found["reader-isolation"]}[f"group {careful}"] == "good"
     assert {finding["mark"] for finding in found["hanging-transaction"]} == {"good"}
 
 

@@ -271,6 +271,15 @@ def test_a_reader_beyond_the_last_stable_offset_reads_uncommitted() -> None:
     assert "has committed 5 in settled[0], beyond the last stable offset 4" in finding.reason
 
 
+@pytest.mark.parametrize(("level", "mark"), [("read_committed", Mark.GOOD), ("read_uncommitted", Mark.FAULT)])
+def test_a_readers_isolation_level_is_what_it_was_seen_to_ask_for(level: str, mark: Mark) -> None:
+    given = replace(with_open({"settlement-0": ongoing()}), readers=(reader(4),))
+    seen = replace(given.subject, isolation={given.readers[0].name: level})
+    finding = only("reader-isolation", replace(given, subject=seen))
+    assert finding.mark is mark
+    assert level in finding.reason
+
+
 def test_a_readers_isolation_level_is_unknown_where_nothing_shows_it() -> None:
     given = replace(with_open({"settlement-0": ongoing()}), readers=(reader(4),))
     assert only("reader-isolation", given).mark is Mark.UNKNOWN

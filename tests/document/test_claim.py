@@ -8,7 +8,8 @@ import pytest
 from oncewhere.document.claim import claims, sentence
 from oncewhere.document.drilled import PlaceDrilled
 from oncewhere.document.observed import Fetched, Seen, SeenAt
-from oncewhere.document.statement import Basis, Standing
+from oncewhere.document.sections.runbook import runbook
+from oncewhere.document.statement import Basis, Heading, Standing
 from oncewhere.drill.footprints import Footprint
 
 
@@ -65,10 +66,23 @@ def test_a_drill_of_another_policy_proves_nothing_of_this_one(ledger, with_effec
         ("at-most-once", "in-doubt", {"in-doubt": 1}, Standing.HOLDS),
         ("at-most-once", "lost", {"lost": 1}, Standing.HOLDS),
         ("at-most-once", "duplicate", {"duplicate": 1}, Standing.BROKEN),
+        ("once-in-the-end", "duplicate", {"duplicate": 1}, Standing.BROKEN),
+        ("once-in-the-end", "once", {"once": 3}, Standing.HOLDS),
     ],
 )
 def test_what_was_found_is_measured_by_what_is_promised(ledger, with_effect, promise, verdict, counts, expected):
     assert standing(at_bank(with_effect(ledger, promise=promise), verdict, **counts))[0] is expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "entry"),
+    [("at-most-once", "A call is in doubt"), ("compensate", "An undo is in doubt"), ("offset-ledger", None)],
+)
+def test_the_runbook_has_what_a_policy_may_leave_in_doubt(ledger, with_effect, policy, entry):
+    blocks = runbook(with_effect(ledger, policy=policy)).blocks
+    doubts = [block.text for block in blocks if isinstance(block, Heading) and "in doubt" in block.text]
+    assert doubts == ([entry] if entry else [])
+    assert any("No call can be in doubt" in str(block) for block in blocks) is (entry is None)
 
 
 def test_a_place_without_a_promise_is_only_said_to_have_been_once(ledger, with_effect):

@@ -18,6 +18,7 @@ from oncewhere.doctor.finding import Finding, Mark, exit_code
 from oncewhere.doctor.known_faults import LIBRARIES
 from oncewhere.doctor.readers.subjects import Patient, of_cluster, of_declaration, of_processor
 from oncewhere.doctor.rule import Area
+from oncewhere.document import decode
 from oncewhere.drill import load as load_declaration
 from oncewhere.errors import ConfigurationError
 from oncewhere.report.diagnosis import as_json, lines_of, show_diagnosis, summary
@@ -69,6 +70,15 @@ TRANSACTIONS = "transactions"
     help=f"A client library that the processor uses: {', '.join(LIBRARIES)}.",
 )
 @click.option(
+    "--reader",
+    "readers",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    multiple=True,
+    help="The exactly-once.json of a reader of the output (oncewhere observe and document make it): what it asked for "
+    "on the wire.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json"]),
@@ -97,6 +107,7 @@ def doctor(  # noqa: PLR0913  # one parameter for each option
     outputs: tuple[str, ...],
     client_settings: Path | None,
     clients: tuple[str, ...],
+    readers: tuple[Path, ...],
     form: str,
     watch: bool,
     every_s: float,
@@ -110,7 +121,7 @@ def doctor(  # noqa: PLR0913  # one parameter for each option
     Exit codes: 0 good, 1 a fault, 2 usage, 3 something could not be read.
 
     \b
-    oncewhere doctor settlement:app --output payment-settled
+    oncewhere doctor settlement:app
     oncewhere doctor . -b localhost:9092 --dsn bank=postgresql://me@localhost/bank
     oncewhere doctor . -b broker:9093 -X security.protocol=sasl_ssl -F credentials.properties --format json
     oncewhere doctor . -b localhost:9092 --client franz-go=1.21.3 --client-settings consumer.properties
@@ -126,7 +137,7 @@ def doctor(  # noqa: PLR0913  # one parameter for each option
         raise ConfigurationError("No Kafka is named.", hint="Name it: -b HOST:PORT")
     if target == TRANSACTIONS:
         return _transactions(with_outputs(patient, outputs), servers, settings, form, every_s if watch else None)
-    patient = _with_clients(patient, clients, client_settings)
+    patient = _with_clients(patient, clients, client_settings).read_by(_isolation(readers, patient.subject.outputs))
     facts = asyncio.run(read_facts(patient, servers, settings))
     findings = diagnose(facts)
     _print(findings, patient.subject.unseen, form)
@@ -166,6 +177,19 @@ def _with_clients(patient: Patient, clients: Sequence[str], settings: Path | Non
     if patient.subject.group is not None and not named:
         unseen.append("its client library; name it: --client LIBRARY=VERSION")
     return patient.told(clients=tuple(named), settings=known, unseen=tuple(unseen))
+
+
+def _isolation(files: Sequence[Path], outputs: Sequence[str]) -> Mapping[str, str]:
+    """By group, what the readers of the outputs asked for; who ever asked for read_uncommitted is known by that."""
+    found: dict[str, str] = {}
+    for file in files:
+        observed = decode(file.read_bytes(), str(file)).facts.observed
+        for fetched in observed.fetches if observed else ():
+            if not set(fetched.topics).isdisjoint(outputs):
+                for group in fetched.groups:
+                    if found.get(group) != "read_uncommitted":
+                        found[group] = fetched.isolation_level
+    return found
 
 
 def _transactions(patient: Patient, servers: str, settings: Mapping[str, str], form: str, every_s: float | None) -> int:

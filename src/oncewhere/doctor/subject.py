@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,7 @@ class Subject:
         outputs: the topics that it produces to.
         transactional_ids: its identities, where they are known.
         transaction_timeout_ms: what its producer asks for, where that is known.
+        isolation: by a reader's group, the isolation.level that it asked for where it was observed on the wire.
         unseen: what was not looked at, and why: sentences.
     """
 
@@ -25,4 +27,5 @@ class Subject:
     outputs: tuple[str, ...] = ()
     transactional_ids: tuple[str, ...] = ()
     transaction_timeout_ms: int | None = None
+    isolation: Mapping[str, str] = field(default_factory=dict)
     unseen: tuple[str, ...] = ()

@@ -144,7 +144,7 @@ def _of_effect(facts: Facts, effect: DeclaredEffect) -> Claim:
     promise = effect.promise or "exactly-once"
     told = WORDS["exactly-once" if promise == "nothing" else promise]
     broken = list(broken_at(facts, effect))
-    if promise == "exactly-once" and broken:
+    if promise in {"exactly-once", "once-in-the-end"} and broken:
         return _claim(effect.name, where, f"NOT {told}", Standing.BROKEN, broken[0][1], "; ".join(b for b, _ in broken))
     if found is not None and not stale(facts) and found.violated and not _allowed(promise, found):
         return _claim(effect.name, where, f"NOT {told}", Standing.BROKEN, Basis.DRILLED, _violations([found]))

@@ -12,6 +12,7 @@ GUARANTEES: Final[Mapping[str, str]] = {policy.name: policy.guarantee for policy
 """By the policy's name, what the library guarantees; a policy of the same name in another language means the same."""
 
 _OTHERS: Final[Mapping[str, Promise]] = {
+    "compensate": "once-in-the-end",
     "at-most-once": "at-most-once",
     "at-least-once": "at-least-once",
     "none": "nothing",
@@ -21,6 +22,7 @@ _OTHERS: Final[Mapping[str, Promise]] = {
 
 WORDS: Final[Mapping[Promise, str]] = {
     "exactly-once": "exactly once",
+    "once-in-the-end": "once in the end, what is done besides being undone,",
     "at-most-once": "at most once",
     "at-least-once": "at least once",
     "nothing": "no promise",

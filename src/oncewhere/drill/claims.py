@@ -13,7 +13,7 @@ import msgspec
 
 from oncewhere.masking import MASK, is_secret_name
 
-Promise = Literal["exactly-once", "at-most-once", "at-least-once", "nothing"]
+Promise = Literal["exactly-once", "once-in-the-end", "at-most-once", "at-least-once", "nothing"]
 
 
 class Reader(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

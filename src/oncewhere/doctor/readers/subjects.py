@@ -53,6 +53,10 @@ class Patient:
         """The same, with what the user said of its clients."""
         return replace(self, clients=clients, settings=settings, subject=replace(self.subject, unseen=unseen))
 
+    def read_by(self, isolation: Mapping[str, str]) -> Patient:
+        """The same, with what the readers of its output were seen to ask for, by group."""
+        return replace(self, subject=replace(self.subject, isolation=isolation))
+
 
 def of_processor(processor: Processor, *, name: str, outputs: Iterable[str]) -> Patient:
     """A processor that is written with the library.
@@ -60,12 +64,12 @@ def of_processor(processor: Processor, *, name: str, outputs: Iterable[str]) -> 
     Args:
         processor: the object itself.
         name: what it is called on the command line.
-        outputs: the topics that it produces to: its code says so, its declaration does not.
+        outputs: topics that it produces to, beside those that its code names.
     """
     declared = processor.declaration()
     settings = processor.settings
-    given = tuple(outputs)
-    unseen = [] if given else [f"{name} does not declare its output topics; name them: --output TOPIC"]
+    given = tuple(dict.fromkeys((*declared.outputs, *outputs)))
+    unseen = [] if given else [f"the code of {name} names no output topics; name them: --output TOPIC"]
     databases = []
     for place in processor.places().values():
         database = database_of(place)

@@ -38,7 +38,7 @@ READERS = Rule(
     "do not tell what a group asks for; but one that has committed an offset beyond the last stable offset has read "
     "past it.",
     remedy="Set isolation.level=read_committed in the reader, always in words. What a reader asks for is seen on the "
-    "wire: oncewhere observe -- COMMAND.",
+    "wire: oncewhere observe, then oncewhere document, in the reader's folder; then --reader its exactly-once.json.",
 )
 
 RULES: Final = (POSITION, LAG, READERS)
@@ -157,6 +157,11 @@ def _reader(facts: Facts, reader: GroupFacts) -> Finding:
             )
     behind = _behind(facts, facts.subject.outputs, reader.committed)
     lag = "lag unknown" if isinstance(behind, Unread) else f"{behind} offsets behind"
+    match facts.subject.isolation.get(reader.name):
+        case "read_committed":
+            return READERS.good(about, f"{lag}; it asked for read_committed where it was observed on the wire")
+        case "read_uncommitted":
+            return READERS.fault(about, f"{lag}; it asked for read_uncommitted where it was observed on the wire")
     return READERS.unknown(about, f"{lag}; brokers do not tell its isolation.level, and nothing shows it now")
 
 

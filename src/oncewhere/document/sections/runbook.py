@@ -11,6 +11,7 @@ from oncewhere.document.statement import Block, Code, Heading, Section, Text
 
 LEDGER = "offset-ledger"
 IN_DOUBT = "at-most-once"
+UNDONE = "compensate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,18 @@ ENTRIES = (
         commands="oncewhere effects in-doubt APP\noncewhere effects in-doubt APP --reviewed KEY",
     ),
     Entry(
+        title="An undo is in doubt",
+        arises=_has(UNDONE),
+        means="The process died while it took back something that Kafka had not committed, and the other side does not "
+        "know an undo again by its key. It may be undone or not. Nothing else waits for it.",
+        act=(
+            "List what is in doubt, and ask the other side about each.",
+            "If it still stands there, take it back by hand: its record was processed again, as another attempt.",
+            "Take it off the list.",
+        ),
+        commands="oncewhere effects in-doubt APP\noncewhere effects in-doubt APP --reviewed KEY",
+    ),
+    Entry(
         title="The ledger refuses",
         arises=lambda declared: _library(declared) and _has(LEDGER)(declared),
         means="What the database has recorded and Kafka's committed position contradict each other "
@@ -173,7 +186,7 @@ def runbook(facts: Facts) -> Section:
         blocks += [Heading(entry.title), Text(entry.means), Text(steps)]
         if entry.commands:
             blocks.append(Code(_filled(entry.commands, names)))
-    if not any(effect.policy == IN_DOUBT for effect in declared.effects):
+    if not any(effect.policy in {IN_DOUBT, UNDONE} for effect in declared.effects):
         blocks.append(Text("No call can be in doubt here: no effect has a policy that leaves one so."))
     return Section("Runbook", tuple(blocks))
 
