@@ -380,6 +380,19 @@ def test_a_dedupe_table_that_forgot_what_the_topic_still_holds_is_a_warning() ->
     assert only("replay-horizon", facts(places=(place(oldest_ms=None),), first_records=kept)).mark is Mark.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("retention_ms", "mark"),
+    [("604800000", Mark.GOOD), ("2592000001", Mark.WARNING), ("-1", Mark.WARNING), (None, Mark.UNKNOWN)],
+)
+def test_a_declared_retention_is_held_against_that_of_the_input(retention_ms: str | None, mark: Mark) -> None:
+    expected = replace(_dedupe(), kept_s=30 * 86_400)
+    given = facts(places=(place(expected=expected),), first_records={})
+    settings = NOT_READ if retention_ms is None else {"retention.ms": retention_ms}
+    topics = {**given.topics, "authorized": replace(given.topics["authorized"], settings=settings)}  # type: ignore[type-var]
+    found = of_rule("replay-horizon", replace(given, topics=topics))
+    assert sorted(f.mark for f in found) == sorted([mark, Mark.GOOD])
+
+
 def test_a_table_that_grows_for_ever_is_a_warning() -> None:
     assert only("table-growth", facts(places=(place(rows=20_000_000),))).mark is Mark.WARNING
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from oncewhere.document.durations import seconds
 from oncewhere.document.unique_keys import is_unique, unique_keys
+from oncewhere.drill.durations import seconds
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ class Expected:
         made_at_start: True where a processor makes it at its first start.
         assumed: True where its name is only our guess.
         stamp: the column that says when a row was written; empty where it is not known.
+        kept_s: how long a row is kept at least, in seconds, as declared; None where nobody has said it.
     """
 
     purpose: Purpose
@@ -41,6 +42,7 @@ class Expected:
     made_at_start: bool = False
     assumed: bool = False
     stamp: str = ""
+    kept_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,16 +71,19 @@ def database_of(place: object) -> Database | None:
         case DedupeTable() if isinstance(place, SqlPlace):
             recorded = _ours(Purpose.RECORDED, RECORDED, policy.recorded, place.dialect, made=policy.create)
             return Database(
-                name=name, policy=policy.name, place=place, tables=(dedupe(policy.table, policy.column), recorded)
+                name=name,
+                policy=policy.name,
+                place=place,
+                tables=(dedupe(policy.table, policy.column, policy.retention_s), recorded),
             )
         case _ if isinstance(place, SqlPlace):
             return Database(name=name, policy=place.policy.name, place=place, tables=())
     return None
 
 
-def dedupe(table: str, column: str) -> Expected:
+def dedupe(table: str, column: str, kept_s: float | None = None) -> Expected:
     """A dedupe table of the user's."""
-    return Expected(purpose=Purpose.DEDUPE, name=table, columns={column: ""}, key=(column,))
+    return Expected(purpose=Purpose.DEDUPE, name=table, columns={column: ""}, key=(column,), kept_s=kept_s)
 
 
 def ledger(table: str, dialect: Dialect) -> Expected:

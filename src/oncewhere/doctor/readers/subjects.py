@@ -13,6 +13,7 @@ from oncewhere.doctor.facts import ClientFacts
 from oncewhere.doctor.places import Expected
 from oncewhere.doctor.subject import Subject
 from oncewhere.drill import Version
+from oncewhere.drill.durations import seconds
 from oncewhere.drill.effect import SQL_SYSTEMS, Effect
 from oncewhere.effects.policy import AtLeastOnce
 from oncewhere.effects.sql.dialect import DIALECTS
@@ -111,7 +112,8 @@ def of_declaration(version: Version, dsns: Mapping[str, str], *, outputs: Iterab
         elif name not in dsns:
             unseen.append(f"effects.{name}: no server is named; name it: --dsn {name}=…")
         else:
-            expected = tuple(_expected(effect))
+            claimed = version.claims.effects.get(name)
+            expected = tuple(_expected(effect, None if claimed is None else seconds(claimed.retention)))
             if not expected:
                 unseen.append(f"effects.{name}: policy {effect.policy} names no table to look at")
             place = open_place(effect.system, dsns[name], name)
@@ -143,7 +145,7 @@ def of_cluster() -> Patient:
     return Patient(subject=Subject(), kafka={})
 
 
-def _expected(effect: Effect) -> Iterator[Expected]:
+def _expected(effect: Effect, kept_s: float | None) -> Iterator[Expected]:
     """The tables of a policy that is only known by its name: `observe` tells which table shows what was done."""
     if effect.policy == "offset-ledger":
         yield ledger(LEDGER_NAME, DIALECTS[effect.system])
@@ -151,7 +153,7 @@ def _expected(effect: Effect) -> Iterator[Expected]:
         table, grouped = _TABLE.search(effect.observe), _GROUPED.search(effect.observe)
         if table and grouped:
             column = grouped.group(1).strip('"`').rpartition(".")[2]
-            yield dedupe(table.group(1).replace('"', "").replace("`", ""), column)
+            yield dedupe(table.group(1).replace('"', "").replace("`", ""), column, kept_s)
 
 
 def open_place(system: str, dsn: str, name: str) -> SqlPlace[Any]:

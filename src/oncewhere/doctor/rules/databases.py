@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -9,7 +10,7 @@ from oncewhere.cluster import Offset, TopicPartition
 from oncewhere.doctor.fact import Unread
 from oncewhere.doctor.facts import Facts
 from oncewhere.doctor.finding import Finding
-from oncewhere.doctor.places import LedgerPosition, PlaceFacts, Purpose, TableFacts
+from oncewhere.doctor.places import Expected, LedgerPosition, PlaceFacts, Purpose, TableFacts
 from oncewhere.doctor.rule import Area, Rule
 from oncewhere.doctor.spans import moment, span
 from oncewhere.effects.calls import State
@@ -129,6 +130,7 @@ def _table(facts: Facts, place: PlaceFacts, table: TableFacts) -> Iterator[Findi
         yield SHAPE.good(about, f"the {expected.purpose} has its columns")
     yield _key(about, table)
     if expected.purpose is Purpose.DEDUPE:
+        yield from _declared_horizon(facts, about, expected)
         yield from _horizon(facts, about, table)
         yield _growth(facts, about, table)
 
@@ -148,6 +150,25 @@ def _key(about: str, table: TableFacts) -> Finding:
         + ": it refuses no second row",
         f"alter table {table.expected.name} add primary key ({columns});",
     )
+
+
+def _declared_horizon(facts: Facts, about: str, expected: Expected) -> Iterator[Finding]:
+    """What is said of the rows against what is said of the records, before anything was purged."""
+    if expected.kept_s is None or math.isinf(expected.kept_s):
+        return
+    kept_ms = round(expected.kept_s * 1000)
+    for name in facts.subject.inputs:
+        topic = facts.topics.get(name, Unread("it was not looked at"))
+        settings = topic if isinstance(topic, Unread) else topic.settings
+        if isinstance(settings, Unread):
+            yield HORIZON.unknown(f"{about}, {name}", settings)
+            continue
+        retention_ms = int(settings.get("retention.ms", "-1"))
+        if 0 <= retention_ms <= kept_ms:
+            yield HORIZON.good(about, f"rows are kept for {span(kept_ms)}, records of {name} for {span(retention_ms)}")
+        else:
+            told = "for ever" if retention_ms < 0 else f"for {span(retention_ms)}"
+            yield HORIZON.warning(about, f"rows are kept for {span(kept_ms)}, and records of {name} {told}")
 
 
 def _horizon(facts: Facts, about: str, table: TableFacts) -> Iterator[Finding]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from oncewhere.document.claim import broken_at
 from oncewhere.document.declared import DeclaredEffect
-from oncewhere.document.durations import seconds
 from oncewhere.document.facts import Facts
 from oncewhere.document.promises import WORDS
 from oncewhere.document.statement import Basis, Block, Row, Section, Standing, Statement, Table, listed
 from oncewhere.document.unique_keys import is_unique
+from oncewhere.drill.durations import seconds
 
 NO_ROWS = {"offset-ledger"}
 NO_PROMISE = {"none", "undeclared"}
