@@ -196,7 +196,7 @@ fetch_jars(read_lock(), pathlib.Path({cache!r}), fetch=slow)
 def test_what_a_killed_download_left_is_swept_by_the_next(tmp_path: Path) -> None:
     killed = subprocess.Popen([sys.executable, "-c", KILLED.format(cache=str(tmp_path))], stdout=subprocess.PIPE)
     assert killed.stdout is not None
-    assert killed.stdout.readline() == b"half\n"
+    assert killed.stdout.readline().startswith(b"half")  # two may be under way at once
     killed.kill()
     killed.wait()
     killed.stdout.close()

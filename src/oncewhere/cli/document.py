@@ -69,7 +69,14 @@ class Subject:
     help="Take the evidence from this run; may be given several times. The newest runs in .oncewhere otherwise.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write it there; - prints it.")
-@click.option("--format", "form", type=click.Choice(list(FORMS)), default="markdown", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMS)),
+    default="markdown",
+    show_default=True,
+    help="Markdown, to be committed; a page; or data for a program.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 where the committed document no longer agrees.")
 @click.option(
     "--max-age",

@@ -102,8 +102,9 @@ def find_trial(run: Run, asked: str) -> tuple[VersionResult, TrialResult]:
         known = ", ".join(f"{v.version.name}/{t.plan.label}" for v, t in everything[:IDS_SHOWN])
         raise ConfigurationError(f"That run has no point {asked!r}.", hint=f"It has {known} …")
     failed = [(v, t) for v, t in found if t.verdict.violated]
-    if len(found) > 1 and len(failed) != 1:
-        names = ", ".join(f"{v.version.name}/{asked}" for v, _ in found)
+    # Within one version two trials may have come to one point: what was not reached is looked for elsewhere.
+    if len({v.version.name for v, _ in found}) > 1 and len({v.version.name for v, _ in failed}) != 1:
+        names = ", ".join(dict.fromkeys(f"{v.version.name}/{asked}" for v, _ in found))
         raise ConfigurationError(f"Several versions have the point {asked!r}.", hint=f"Say which: {names}.")
     return (failed or found)[0]
 

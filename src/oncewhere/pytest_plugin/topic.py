@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
 LIMIT_S = 15.0
+PAUSE_S = 0.1
 PARTITIONS = 3
+LEADERLESS = frozenset(
+    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+)
 
 
 class Topic:
@@ -68,7 +72,7 @@ class Topic:
             ends = {}
             for number in range(self._partitions):
                 partition = TopicPartition(self.name, number)
-                first, end = consumer.get_watermark_offsets(partition, timeout=LIMIT_S)
+                first, end = _watermarks(consumer, partition)
                 if end > first:
                     ends[number] = end
             return self._read(consumer, ends)
@@ -98,6 +102,20 @@ class Topic:
                 raise KafkaException(error)
             found.append(message)
         return sorted(found, key=lambda record: (record.partition(), record.offset()))
+
+
+def _watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    """The ends of a partition; one that was made a moment ago may have no leader yet."""
+    deadline = time.monotonic() + LIMIT_S
+    while True:
+        try:
+            first, end = consumer.get_watermark_offsets(partition, timeout=LIMIT_S)
+        except KafkaException as error:
+            if error.args[0].code() not in LEADERLESS or time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE_S)
+        else:
+            return first, end
 
 
 def _position(consumer: Consumer, topic: str, number: int) -> int:
