@@ -158,7 +158,7 @@ def test_facts_that_are_missing_leave_it_open_and_a_missing_document_is_a_mistak
     (examples / "payments" / "exactly-once.naive.json").unlink()
     done = run("payments", "naive", "--check")
     assert (done.returncode, "does not exist" in done.stderr) == (3, True)
-    done = run("payments", "plain", "--check")
+    done = run("payments", "skip", "--check")
     assert (done.returncode, "There is no document to check" in done.stderr) == (2, True)
 
 
