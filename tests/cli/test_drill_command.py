@@ -19,7 +19,7 @@ from chromium import running_chromium
 
 pytestmark = pytest.mark.servers
 
-END_LIMIT_S = 90.0
+END_LIMIT_S = 150.0
 
 
 def start(folder: Path, cache: Path, *arguments: str) -> subprocess.Popen[bytes]:

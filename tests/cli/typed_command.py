@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PAYMENTS = Path(__file__).parents[2] / "examples" / "payments"
-END_LIMIT_S = 90.0
+END_LIMIT_S = 150.0
 GONE_LIMIT_S = 10.0
 
 
