@@ -37,7 +37,7 @@ class Batch:
     Attributes:
         opened_at: when its first record came, in monotonic seconds.
         handled_at: when its last handler had returned.
-        sealed_at: when its transaction began to end, in monotonic seconds.
+        ending_since: when its transaction began to end, in monotonic seconds.
         with_offsets: True once the consumed offsets are part of the transaction.
         submitted: True once its outputs have left and its commit was begun.
         records: how many it has.
@@ -56,7 +56,7 @@ class Batch:
 
     opened_at: float
     handled_at: float = 0.0
-    sealed_at: float = 0.0
+    ending_since: float = 0.0
     with_offsets: bool = False
     submitted: bool = False
     records: int = 0

@@ -271,8 +271,8 @@ class Engine:
         self._tx.to()
         self._starts.update(batch.ends)
         self._growing, self._ending = None, batch
-        batch.sealed_at = time.monotonic()
-        self._due_at = batch.sealed_at + self._limits.commit_interval_s
+        batch.ending_since = time.monotonic()
+        self._due_at = batch.ending_since + self._limits.commit_interval_s
         # Two ways at once: the offsets go to the coordinators, the outputs to their partitions' leaders.
         self._committer.submit(lambda: self._session.send_offsets(batch.ends, batch.metadata))
         self._reap(0.0)
@@ -293,7 +293,7 @@ class Engine:
             self._committer.submit(self._session.commit)
         if self._ended(wait_s):
             self._ending = None
-            self._committed(batch, time.monotonic() - batch.sealed_at)
+            self._committed(batch, time.monotonic() - batch.ending_since)
 
     def _ended(self, wait_s: float) -> bool:
         """Whether the committer's call has ended, and well."""
