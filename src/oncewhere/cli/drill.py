@@ -12,6 +12,7 @@ from rich.console import Console
 
 from oncewhere.drill import CRASH, SCENARIOS, Choice, Declaration, Drill, DrillEvent, Keyword, PointSet, load
 from oncewhere.drill.control import with_control
+from oncewhere.errors import ConfigurationError
 from oncewhere.report import (
     REPORT_NAME,
     DrillProgress,
@@ -80,7 +81,7 @@ from .servers import (
     "-j",
     "--lanes",
     type=click.IntRange(1, LANES_LIMIT),
-    help=f"Trials at a time, each on its own broker (default {LANES_DEFAULT}).",
+    help=f"Trials at a time, each on its own broker (default {LANES_DEFAULT}; 1 with -b).",
 )
 @click.option(
     "--inputs",
@@ -164,8 +165,13 @@ def drill(  # noqa: PLR0913  # one parameter for each option
         time_limit_s=time_limit_s,
     )
     given = named_dsns(wishes.dsns, chosen)
-    if lanes is None or wishes.bootstrap_servers:
-        lanes = default_lanes(wishes.bootstrap_servers, given, chosen)
+    if lanes is None:
+        lanes = default_lanes(wishes, given, chosen)
+    elif lanes > 1 and wishes.bootstrap_servers:
+        raise ConfigurationError(
+            f"-j {lanes} needs {lanes} clusters, and -b names one.",
+            hint="Leave -j out: on a cluster of yours, one trial follows the other.",
+        )
     folder = RunFolder(
         project_folder(), declaration.folder.name, declaration=seen_from_here(declaration), reports=kinds
     )
