@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -149,3 +151,60 @@ def test_a_connection_that_dies_while_the_batch_is_committed_leaves_it_unknown(d
             assert work.decide().executed == 1
     opened.close()
     assert run(dsn, "select count(*) from done") == [(1,)]
+
+
+@pytest.mark.servers
+def test_of_two_instances_with_one_event_the_second_waits_and_is_given_the_recorded_result(dsn: str) -> None:
+    """A batch of one event asks by inserting its row: whoever comes second hears what the first one made of it."""
+    run(dsn, GOOD)
+    policy = DedupeTable("processed_event")
+    executed = []
+
+    @effect(place(dsn, policy))
+    def once(db: psycopg.Connection[Any], who: str) -> str:
+        executed.append(who)
+        return who
+
+    opened = [place(dsn, policy).open("g") for _ in range(2)]
+    works = [one.begin(Batch([Span(PARTITION, 0, 1)], ["e0"])) for one in opened]
+    call = Call(once, PARTITION, 0, 0, "e0")
+    assert works[0].run(call, ("first",), {}) == "first"
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(works[1].run, call, ("second",), {})
+        until = time.monotonic() + 30
+        while not run(dsn, "select 1 from pg_stat_activity where wait_event = 'transactionid'"):
+            assert time.monotonic() < until, "the second does not wait"
+        works[0].decide()
+        assert second.result(timeout=30) == "first"
+    assert works[1].decide().replayed == 1
+    for one in opened:
+        one.close()
+    assert executed == ["first"]
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("policy", [OffsetLedger(), DedupeTable("processed_event")], ids=lambda one: str(one.name))
+def test_what_is_prepared_may_be_thrown_away_by_an_effect_or_by_a_rollback(dsn: str, policy: Policy) -> None:
+    run(dsn, GOOD)
+
+    @effect(place(dsn, policy))
+    def careless(db: psycopg.Connection[Any], offset: int) -> int:
+        if offset == 2:
+            db.execute("deallocate all")
+        return offset
+
+    opened = place(dsn, policy).open("g")
+    opened.assigned({PARTITION: Start(0, committed=False)})
+    outcomes = []
+    for offset, decided in ((0, True), (1, True), (2, True), (2, True), (3, False), (3, True), (4, True)):
+        work = opened.begin(Batch([Span(PARTITION, offset, offset + 1)], [f"e{offset}"]))
+        work.run(Call(careless, PARTITION, offset, 0, f"e{offset}"), (offset,), {})
+        try:
+            if decided:
+                work.decide()
+            outcomes.append(decided)
+        except UndecidedError:
+            outcomes.append(False)
+        work.abandon()
+    opened.close()
+    assert outcomes == [True, True, False, True, False, True, True], "begun again once, and then decided"

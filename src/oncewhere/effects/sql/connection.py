@@ -136,8 +136,10 @@ def inserting(
         replacing: see `Dialect.insert`.
         stamp: see `Dialect.insert`.
     """
-    text = dialect.insert(table, columns, replacing=replacing, stamp=stamp)
-    return Statement(text, [[list(column) for column in zip(*rows, strict=True)]] if dialect.arrays else rows)
+    one = len(rows) == 1
+    text = dialect.insert(table, columns, one=one, replacing=replacing, stamp=stamp)
+    together = dialect.arrays and not one
+    return Statement(text, [[list(column) for column in zip(*rows, strict=True)]] if together else rows)
 
 
 def find(

@@ -4,6 +4,9 @@ A few statements for a batch, whatever its size: before its first effect, what i
 COMMIT, the rows of the events whose effects were executed, and their positions and results beside them. A row that is
 taken by then: another instance did that event in between; its unique key decided, so this transaction is rolled back,
 effects and all, and the batch begins again.
+
+A batch of one event asks by inserting its row: where it was free, the effect follows in the same transaction, and there
+was nothing to be known. (A batch of many cannot: a handler need not ask for an effect for each of its records.)
 """
 
 from __future__ import annotations
@@ -67,6 +70,7 @@ class DedupeKeeper(Keeper):
         self.place = place
         self._dialect = dialect
         self._kind = dialect.reports(Kind.NAME)
+        self._claiming = dialect.claiming(policy.table, policy.column)
 
     def prepare(self, db: Database) -> None:
         """Checks the user's table, and creates or checks ours."""
@@ -123,27 +127,32 @@ class DedupeKeeper(Keeper):
             found[identity] = Known(Position(group_id, topic_id, partition, offset), unpack(results))
         return found
 
+    def claim(self, db: Database, identity: str) -> bool:
+        """Inserts the row of one event whose effect is about to be executed; False where it may have one already."""
+        return bool(self._claiming and db.execute(self._claiming, [identity]))
+
     def keep(self, claims: Mapping[str, Claim]) -> list[Statement]:
         """What inserts the rows of executed events, unless one of them has a row by now."""
-        policy = self.policy
-        # Sorted, so that two instances take the unique key's locks in the same order.
-        claimed = sorted(claims)
-        identities = [(identity,) for identity in claimed]
-        rows = [
-            (policy.table, identity, *claims[identity].position, pack(claims[identity].results)) for identity in claimed
-        ]
+        identities = [(identity,) for identity in sorted(claims)]
         return [
-            inserting(self._dialect, policy.table, {policy.column: self._kind}, identities),
-            # The dedupe row decided; a companion left over from a purged dedupe row is replaced.
-            inserting(
-                self._dialect,
-                policy.recorded,
-                RECORDED.types(self._dialect),
-                rows,
-                replacing=RECORDED.key,
-                stamp=RECORDED.stamp,
-            ),
+            inserting(self._dialect, self.policy.table, {self.policy.column: self._kind}, identities),
+            self.record(claims),
         ]
+
+    def record(self, claims: Mapping[str, Claim]) -> Statement:
+        """What inserts the positions and results of executed events, beside their rows."""
+        table = self.policy.table
+        # Sorted, so that two instances take the unique key's locks in the same order.
+        rows = [(table, identity, *claim.position, pack(claim.results)) for identity, claim in sorted(claims.items())]
+        # The dedupe row decided; a companion left over from a purged dedupe row is replaced.
+        return inserting(
+            self._dialect,
+            self.policy.recorded,
+            RECORDED.types(self._dialect),
+            rows,
+            replacing=RECORDED.key,
+            stamp=RECORDED.stamp,
+        )
 
     def _spelled(self, found: list[str], identities: list[str]) -> set[str]:
         """The identities that were found, spelled as they were asked for."""
@@ -187,11 +196,14 @@ class DedupePage(Page):
     def __init__(self, keeper: DedupeKeeper, batch: Batch) -> None:
         self._keeper = keeper
         self._events = Events(keeper.group_id, batch)
+        self._claimed = False
 
     def recall(self, db: Database, call: Call) -> bytes | None:
         """The recorded result of a call, or None; the first call of a batch asks the tables for all its identities."""
         if self._events.known is None:
-            self._events.known = self._keeper.known(db, self._events.asked_by(call))
+            asked = self._events.asked_by(call)
+            self._claimed = len(asked) == 1 and self._keeper.claim(db, asked[0])
+            self._events.known = {} if self._claimed else self._keeper.known(db, asked)
         return self._events.recall(call)
 
     def record(self, call: Call, raw: bytes) -> None:
@@ -209,7 +221,10 @@ class DedupePage(Page):
 
     def last(self) -> list[Statement]:
         """The last statements before COMMIT: one row per executed event, and its results."""
-        return self._keeper.keep(self._events.claims) if self._events.claims else []
+        claims = self._events.claims
+        if not claims:
+            return []
+        return [self._keeper.record(claims)] if self._claimed else self._keeper.keep(claims)
 
     @property
     def beaten(self) -> str:

@@ -1,7 +1,7 @@
 """What differs between SQL systems, as data: kinds of columns and shapes of statements in, SQL text out.
 
 Statements are written once, with `%s` for each parameter and with the names of the standard; a dialect fills in the
-rest. Whoever adds a system adds one `Dialect` here and one driver module beside `effects/postgres.py`.
+rest. Whoever adds a system adds one `Dialect` here and one driver module beside `effects/mysql.py`.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ class Dialect:
         reported: how the catalog reports those kinds that it does not report as they are declared.
         arrays: True where rows travel as one array for each column (`unnest`), False where each is bound by itself.
         upsert: what follows an INSERT that may find its key taken, with `{keys}` and `{sets}` to be filled in.
+        claim: what follows an INSERT of one row that gives `{keys}` where the key was free, and nothing where it is
+            taken; empty where there is none that tells a taken key from every other refusal (MySQL).
         proposed: the value that was to be inserted, inside `{sets}`, with `{column}` to be filled in.
         catalog: how its tables are looked at.
         creation_lock: a statement that lets only one instance at a time create tables; empty where none is needed.
@@ -73,6 +75,7 @@ class Dialect:
     upsert: str
     proposed: str
     catalog: Catalog
+    claim: str = ""
     creation_lock: str = ""
     table_options: str = ""
     hot_options: str = ""
@@ -101,25 +104,32 @@ class Dialect:
         table: str,
         columns: Mapping[str, str],
         *,
+        one: bool = False,
         replacing: Sequence[str] = (),
         stamp: str = "",
     ) -> str:
-        """The statement that inserts many rows; `Database.insert` runs it.
+        """The statement that inserts many rows, or one.
 
         Args:
             table: its name, not quoted yet.
             columns: the columns and their types, in order.
+            one: True for a single row, whose values are bound by themselves in every system.
             replacing: the columns of a key whose row, where there is one, gets the new values; none to have it refused.
             stamp: the column that then says when that was.
         """
         names = ", ".join(self.quoted(column) for column in columns)
-        if self.arrays:
+        if self.arrays and not one:
             arrays = ", ".join(f"%s::{kind}[]" for kind in columns.values())
             rows = f"select * from unnest({arrays})"  # noqa: S608 - types come from the catalog
         else:
             rows = f"values ({', '.join(['%s'] * len(columns))})"
         tail = f" {self._upsert(columns, replacing, stamp)}" if replacing else ""
         return f"insert into {self.quoted(table)} ({names}) {rows}{tail}"
+
+    def claiming(self, table: str, column: str) -> str:
+        """The statement that inserts a row with one value, and gives it where nobody had it; empty: see `claim`."""
+        name = self.quoted(column)
+        return f"{self.insert(table, {column: ''}, one=True)} {self.claim.format(keys=name)}" if self.claim else ""
 
     def among(self, column: str, kind: str, count: int) -> str:
         """A condition: the column's value is one of `count` given ones; `Database.find` fills them in."""
@@ -162,6 +172,7 @@ POSTGRESQL = Dialect(
     reported={},
     arrays=True,
     upsert="on conflict ({keys}) do update set {sets}",
+    claim="on conflict ({keys}) do nothing returning {keys}",
     proposed="excluded.{column}",
     catalog=Catalog(
         address=_quoted_for_postgresql,
@@ -227,6 +238,7 @@ SQLITE = Dialect(
     reported={},
     arrays=False,
     upsert="on conflict ({keys}) do update set {sets}",
+    claim="on conflict ({keys}) do nothing returning {keys}",
     proposed="excluded.{column}",
     catalog=Catalog(
         address=lambda table: [split(table)[1], split(table)[0] or "main"],

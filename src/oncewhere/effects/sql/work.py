@@ -134,12 +134,17 @@ class SqlWork(Work):
         return results
 
     def execute(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Runs a keeper's statement in the batch's transaction, which it begins if need be."""
-        if self._open is not None:
-            return self._open.execute(statement, parameters)
-        connection = self._connect()
+        """Runs a keeper's statement in the batch's transaction, which it begins if need be.
+
+        Raises:
+            OncewhereError: the database refuses it (an identity too long for its column).
+        """
+        begun, connection = self._open is not None, self._open or self._connect()
         self._open = connection
-        return connection.begin_with(statement, parameters)
+        try:
+            return (connection.execute if begun else connection.begin_with)(statement, parameters)
+        except connection.errors as error:
+            raise self._refused(connection.cause(error)) from error
 
     def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> int:
         """Likewise, once for each row of parameters."""
@@ -164,8 +169,7 @@ class SqlWork(Work):
                 raise
             if cause.fault is Fault.AGAIN:
                 raise UndecidedError(cause.reason) from error
-            msg = f"{self.dialect.title} refuses the batch: {cause.reason}; nothing of it took effect."
-            raise OncewhereError(msg) from error
+            raise self._refused(cause) from error
         self._page.decided()
         return Tally(executed=self._executed, replayed=self._replayed)
 
@@ -249,6 +253,9 @@ class SqlWork(Work):
                 raise UndecidedError(f"the answer to COMMIT was lost: {first_line(error)}", unknown=True) from error
             raise
         self._open = None  # from here on there is nothing to take back
+
+    def _refused(self, cause: Cause) -> OncewhereError:
+        return OncewhereError(f"{self.dialect.title} refuses the batch: {cause.reason}; nothing of it took effect.")
 
     def _cause(self, error: BaseException) -> Cause | None:
         """What a driver's error means; None for an error that is no driver's."""
