@@ -7,8 +7,9 @@
 .venv/bin/python tools/sweeps.py --show RUN RUN RUN               compares runs that were made before
 
 Two runs batch their records differently, so their points have other addresses. They agree where each kind of message,
-in each phase, was followed by the same verdicts at every place. Exit codes: 0 they agree and every point was reached,
-1 they differ, 3 they agree as far as they came.
+in each phase, was followed by the same verdicts at every place. Many a client sends from a thread of its own, so whether
+the effect had been done when the processor died at its Produce is chance: what was done by then belongs to the kind.
+Exit codes: 0 they agree and every point was reached, 1 they differ, 3 they agree as far as they came.
 """
 
 from __future__ import annotations
@@ -86,19 +87,37 @@ class Swept:
 def kind(trial: TrialResult) -> str:
     """What was done, and at which kind of message: what is comparable between runs."""
     points = "+".join(f"{p.place}.{p.kind} {p.phase}" for p in (step.point for step in trial.plan.steps))
-    return f"{trial.plan.scenario}@{points}" if points else trial.plan.label
+    if not points:
+        return trial.plan.label
+    done = "effects confirmed" if any(crash.effects_before for crash in trial.crashes) else "no effect confirmed"
+    return f"{trial.plan.scenario}@{points}, {done}"
 
 
-def differences(sweeps: Sequence[Swept]) -> list[str]:
-    """Sentences about what was not the same in every sweep of one example."""
-    told = []
+@dataclass(frozen=True)
+class Compared:
+    """What the sweeps of one example say of each other, in sentences.
+
+    Attributes:
+        apart: the same moment, and another verdict.
+        alone: moments that not every sweep came by; chance, where a client sends from a thread of its own.
+    """
+
+    apart: tuple[str, ...]
+    alone: tuple[str, ...]
+
+
+def compare(sweeps: Sequence[Swept]) -> Compared:
+    """Compares the sweeps of one example."""
+    apart, alone = [], []
     verdicts = [swept.verdicts for swept in sweeps]
     for at in sorted({at for found in verdicts for at in found}):
-        seen = [" and ".join(sorted(found[at])) if at in found else "not visited" for found in verdicts]
+        version, where, place = at
+        seen = [" and ".join(sorted(found[at])) for found in verdicts if at in found]
         if len(set(seen)) > 1:
-            version, where, place = at
-            told.append(f"{version}, {where}: {place} is {', then '.join(seen)}")
-    return told
+            apart.append(f"{version}, {where}: {place} is {', then '.join(seen)}")
+        if len(seen) < len(sweeps):
+            alone.append(f"{version}, {where}: {place} is {seen[0]}, in {len(seen)} of {len(sweeps)} runs")
+    return Compared(apart=tuple(apart), alone=tuple(alone))
 
 
 def table(sweeps: Sequence[Swept]) -> Table:
@@ -182,13 +201,13 @@ def main() -> int:
                 sys.stderr.write(f"{example.name}, run {number}: {told}\n")
                 sweeps += [] if swept is None else [swept]
     console.print(table(sweeps))
-    apart = [
-        f"{example}: {told}"
-        for example in dict.fromkeys(swept.example for swept in sweeps)
-        for told in differences([swept for swept in sweeps if swept.example == example])
-    ]
-    for told in apart:
-        console.print(f"✗ {told}", soft_wrap=True)
+    apart = False
+    for example in dict.fromkeys(swept.example for swept in sweeps):
+        compared = compare([swept for swept in sweeps if swept.example == example])
+        apart |= bool(compared.apart)
+        for sign, sentences in (("✗", compared.apart), ("·", compared.alone)):
+            for told in sentences:
+                console.print(f"{sign} {example}: {told}", soft_wrap=True)
     unfinished = missing + sum(swept.open_points for swept in sweeps)
     if not apart:
         console.print(f"{'?' if unfinished or not sweeps else '✓'} the runs of each example agree")
