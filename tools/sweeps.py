@@ -7,8 +7,8 @@
 .venv/bin/python tools/sweeps.py --show RUN RUN RUN               compares runs that were made before
 
 Two runs batch their records differently, so their points have other addresses. They agree where each kind of message,
-in each phase, was followed by the same verdicts at every place. Many a client sends from a thread of its own, so whether
-the effect had been done when the processor died at its Produce is chance: what was done by then belongs to the kind.
+in each phase, was followed by the same verdicts at every place. Many a client sends from a thread of its own, so
+whether the effect had been done when the processor died at its Produce is chance: that belongs to the kind, too.
 Exit codes: 0 they agree and every point was reached, 1 they differ, 3 they agree as far as they came.
 """
 
