@@ -26,12 +26,14 @@ class Consumer:
     Args:
         process: whose calls these are.
         cooperative: True where partitions are assigned one by one.
+        trickle: True where a record is there only once it was waited for.
     """
 
-    def __init__(self, process: Process, *, cooperative: bool) -> None:
+    def __init__(self, process: Process, *, cooperative: bool, trickle: bool = False) -> None:
         self._process = process
         self._broker = process.broker
         self._cooperative = cooperative
+        self._trickle = trickle
         self._generation = -1
         self._next: dict[int, int] = {}  # by partition: what comes next
         self._taken: dict[int, int] = {}  # by partition: the position, once something was taken
@@ -101,7 +103,8 @@ class Consumer:
     def consume(self, count: int, wait_s: float) -> list[Any]:
         process, broker = self._process, self._broker
         rebalances = ("one partition revoked", "all partitions revoked") if process.successor else ()
-        chosen = process.call("consume", "stop", "a record less", *rebalances)
+        nothing_yet = self._trickle and not wait_s
+        chosen = process.call("consume", "stop", "they come" if nothing_yet else "a record less", *rebalances)
         if process.replaced:
             raise error(KafkaError.FENCED_INSTANCE_ID, fatal=True)
         if chosen == "stop":
@@ -109,7 +112,8 @@ class Consumer:
         ahead = self._read(1) if chosen in rebalances else []  # fetched before; a rebalance does not take it back
         if self._on:
             self._rebalance(chosen)
-        got = ahead + self._read(count - 1 if chosen == "a record less" else count - len(ahead))
+        room = 0 if nothing_yet and chosen != "they come" else count - len(ahead)
+        got = ahead + self._read(room - 1 if chosen == "a record less" else room)
         for message in got:  # at the end only, and for whatever it returns, as librdkafka does it
             if message.partition() in self._next:
                 position = self._taken.get(message.partition(), NOT_CONSUMED)

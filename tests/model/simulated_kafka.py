@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from invariants import commit_is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,10 +34,6 @@ STEP_S = 0.001  # what each call takes
 
 class CrashedError(BaseException):
     """The process is dead; nothing that it still tries has any effect."""
-
-
-class ViolationError(AssertionError):
-    """Something happened that must never happen."""
 
 
 class StuckError(AssertionError):
@@ -148,26 +145,8 @@ class Broker:
             self.generation += 1
 
     def _commit(self, transaction: OpenTransaction) -> None:
+        commit_is_whole(self, transaction)
         self.commits += 1
-        expected = []
-        for partition, end in sorted(transaction.offsets.items()):
-            start = self.committed.get(partition, 0)
-            if end < start:
-                raise ViolationError(f"the committed offset of {partition} went back from {start} to {end}")
-            expected += self.inputs[partition][start:end]
-        again = [value for value in transaction.outputs if value in self.visible]
-        if again or len(set(transaction.outputs)) != len(transaction.outputs):
-            raise ViolationError(f"output twice: {again or transaction.outputs}")
-        if missing := [value for value in expected if value not in transaction.outputs]:
-            raise ViolationError(f"output lost: the committed offsets pass {missing}")
-        if beyond := [value for value in transaction.outputs if value not in expected]:
-            raise ViolationError(f"output without its offset: {beyond}")
-        if self.effects is not None and (early := [value for value in expected if not self.effects.get(value)]):
-            raise ViolationError(f"the committed offsets pass {early} without the effect")
-        for partition in transaction.offsets:
-            ours = [value for value in transaction.outputs if value in self.inputs[partition]]
-            if ours != [value for value in self.inputs[partition] if value in ours]:
-                raise ViolationError(f"out of order: {ours}")
         self.committed.update(transaction.offsets)
         self.visible += transaction.outputs
 

@@ -12,13 +12,16 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # tests are no package
 
-from engine_model import Mistake, Size, explore
+from engine_model import TRICKLE_MS, explore
+from engine_world import Size
+from planted_mistakes import Mistake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 STREAMING = Size(effects=False)
 EFFECTS = Size(effects=True)
+TRICKLE = Size(trickle=True, interval_ms=TRICKLE_MS)
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +37,16 @@ def test_nothing_is_lost_or_done_twice_whatever_one_fault_does(*, effects: bool,
     verdict = explore(Size(effects=effects, cooperative=cooperative, faults=1))
     assert verdict.violation is None, "\n".join(verdict.trace)
     assert verdict.runs > 150, "a model in which little can happen proves little"
+
+
+@pytest.mark.parametrize("effects", [False, True], ids=["kafka only", "with effects"])
+@pytest.mark.parametrize("cooperative", [False, True], ids=["eager", "cooperative"])
+def test_nothing_is_lost_or_done_twice_where_records_come_one_by_one(*, effects: bool, cooperative: bool) -> None:
+    verdict = explore(replace(TRICKLE, effects=effects, cooperative=cooperative))
+    assert verdict.violation is None, "\n".join(verdict.trace)
+    assert verdict.runs > 150
+    verdict = explore(replace(TRICKLE, effects=effects, cooperative=cooperative, throws=1_000), seed=20261126)
+    assert verdict.violation is None, "\n".join(verdict.trace)
 
 
 def test_handlers_wait_for_the_commit_before_where_a_batch_has_a_limit() -> None:
@@ -70,6 +83,8 @@ def test_nothing_is_lost_or_done_twice_when_many_things_go_wrong(*, effects: boo
         (Mistake.DRAIN_WHAT_FAILED, EFFECTS, "effect twice"),
         (Mistake.HANDLE_BEFORE_REWIND, EFFECTS, "ConfigurationError"),
         (Mistake.NO_CAS, EFFECTS, "effect twice"),
+        (Mistake.COUNT_IN_HAND, TRICKLE, "output lost"),
+        (Mistake.FINISH_WHAT_IS_LOST, replace(TRICKLE, throws=5_000), "output twice"),  # two faults in one `take`
     ],
 )
 def test_a_planted_mistake_is_found(mistake: Mistake, size: Size, violation: str) -> None:

@@ -9,11 +9,14 @@ The nouns, in data-flow order:
 - The **session** owns the consumer and the producer; nothing else touches Kafka. What it may do in which
   state is a table, and so is what each of Kafka's errors means. (`session`, `states`, `failures`)
 - A **message** is what the session takes; a **value** is what its bytes decode to. (`values`)
-- The **engine** runs the loop: take a batch, run the handlers, let each place decide, commit in Kafka; and
-  when anything is not as it should be, one way back: abandon, rewind, go by what is recorded. (`engine`)
+- A **run** opens places, clients and the loop for what was declared, and closes them again. (`running`, `plan`)
+- The **engine** is the loop. One batch is *growing*: it takes records and runs their handlers (`growing`, `intake`,
+  `positions`; `streaming` or `gathering`); the one before it is *ending*: its transaction is on its way to its commit
+  (`ending`, `committer`). When anything is not as it should be, there is one way back: give up, rewind, go by what is
+  recorded. (`engine`, `agreement`, `attempts`)
 - A **transaction** is what a handler gets: it runs effects and buffers outputs. (`transaction`)
 - An **event** is something worth observing; logging is one listener of the stream. (`events`)
-- The **declaration** is what the processor claims, as data. (`declaration`)
+- The **declaration** is what the processor claims, as data. (`declaration`, `claims`)
 
 Only `session` imports confluent_kafka.
 """

@@ -11,23 +11,7 @@ if TYPE_CHECKING:
     from oncewhere.effects.place import Work
     from oncewhere.records import Message, Partition
     from oncewhere.runtime.events import CallInDoubt, DuplicateSuppressed, RecordRejected
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How large a batch may grow, and how long.
-
-    Attributes:
-        max_batch_records: at most so many records.
-        max_batch_bytes: no more records once their values have this size together.
-        commit_interval_s: seconds between the end of one transaction and that of the next, unless a batch is full.
-        ahead: whether handlers without effects run while the batch before is being committed.
-    """
-
-    max_batch_records: int
-    max_batch_bytes: int
-    commit_interval_s: float
-    ahead: bool = True
+    from oncewhere.runtime.limits import Limits
 
 
 @dataclass(slots=True, eq=False)

@@ -23,15 +23,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from oncewhere.effects.place import Span, UndecidedError
-from oncewhere.errors import NoProgressError
+from oncewhere.effects.place import UndecidedError
 from oncewhere.runtime import events
 from oncewhere.runtime.agreement import agree
-from oncewhere.runtime.batch import Batch, Limits, staging
-from oncewhere.runtime.committer import Committer
+from oncewhere.runtime.attempts import Attempts
+from oncewhere.runtime.ending import Ending
 from oncewhere.runtime.gathering import Gathering
-from oncewhere.runtime.pace import Pace
+from oncewhere.runtime.growing import Growing
 from oncewhere.runtime.poison import Poison, PoisonError
+from oncewhere.runtime.positions import Positions
 from oncewhere.runtime.states import State
 from oncewhere.runtime.streaming import Streaming
 
@@ -39,24 +39,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from oncewhere.effects.place import Start
-    from oncewhere.records import Message, Partition
-    from oncewhere.runtime.failures import Failure
+    from oncewhere.records import Partition
+    from oncewhere.runtime.batch import Batch
     from oncewhere.runtime.kafka.session import TransactSession
     from oncewhere.runtime.lifecycle import Lifecycle
-    from oncewhere.runtime.subscription import Plan
+    from oncewhere.runtime.limits import Limits
+    from oncewhere.runtime.plan import Plan
     from oncewhere.runtime.transaction import Transaction
 
-MAX_ATTEMPTS = 20  # of one batch in a row; with the pauses between them about half a minute
-FIRST_PAUSE_S = 0.05  # before the second attempt; doubled each time
-LONGEST_PAUSE_S = 2.0
 REVOKE_LIMIT_S = 10.0  # for finishing what is open when partitions are taken
-IDLE_S = 0.1  # how long an idle loop waits before it looks whether it should stop
 STEP_S = 0.001  # how long it waits at a time while a transaction is ending
-LOOK_S = 0.0002  # the same, while only outputs are still on their way: nothing tells when they have arrived
-AT_LEAST_S = 0.005  # for the records of a batch that is due already when the first of them comes
-HANDS_S = 1.0  # of work, at most, is taken from the consumer before it is asked again
-OPEN_SHARE = 0.25  # of the commit interval is what outputs go straight into a transaction at least, if any had waited
-SLICE_RECORDS = 500  # taken at once: 447k records/s against 405k with 10,000
+WAIT_S = 0.1  # the same, when there is nothing else to do
 
 
 class Engine:
@@ -84,16 +77,13 @@ class Engine:
         beat: Callable[[], object] = bool,
     ) -> None:
         self._session = session
-        self._max_output_bytes = session.max_output_bytes
         self._reader, self._writer = session.reader, session.writer
         self._uses, self._places = plan.uses, dict(sorted(plan.places.items()))
-        self._tx = tx
-        self._limits = limits
         self._emit = emit
         self._stopping, self._expired = life.stopping, life.expired
         self._beat = beat
         self._poison = Poison()
-        self._pace = Pace(HANDS_S)
+        self._positions = Positions(session.reader)
         self._hands = (
             Gathering(
                 plan.subscriptions,
@@ -102,20 +92,16 @@ class Engine:
                 uses=self._uses,
                 places=self._places,
                 partition=self._reader.partition,
-                spans=self._spans,
+                spans=self._positions.spans,
                 emit=emit,
             )
             if self._places
-            else Streaming(plan.subscriptions, tx, self._poison, self._max_output_bytes)
+            else Streaming(plan.subscriptions, tx, self._poison, session.max_output_bytes)
         )
-        self._committer: Committer[Failure | None] = Committer()
-        self._growing: Batch | None = None
-        self._ending: Batch | None = None
-        self._leftover: Sequence[Message] = []
-        self._starts: dict[Partition, int] = {}
-        self._due_at = 0.0
+        self._ending = Ending(session)
+        self._growing = Growing(session, self._hands, tx=tx, limits=limits, positions=self._positions)
         self._astray: UndecidedError | None = None
-        self._attempts = 0
+        self._attempts = Attempts()
         session.on_release = self._release
 
     def run(self) -> None:
@@ -135,75 +121,29 @@ class Engine:
             self._drain()
         finally:
             self._give_up()
-            self._committer.close()
+            self._ending.close()
 
     # One turn.
 
     def _turn(self) -> None:
-        messages = self._take()
+        messages = self._growing.take(ending=self._is_ending)
         if self._astray is not None:
             astray, self._astray = self._astray, None
             raise astray
         rewound = self._follow_group()
         if messages and not rewound:
-            self._fill(messages)
+            self._growing.fill(messages, ending=self._is_ending)
         self._advance(wait_s=0.0 if messages else STEP_S)
 
-    def _take(self) -> Sequence[Message]:
-        batch = self._growing
-        if batch is not None and (batch.prepared or self._full(batch)):
-            return []
-        room = self._room()
-        if room <= 0:
-            return []
-        if self._leftover:
-            leftover, self._leftover = self._leftover[:room], self._leftover[room:]
-            return leftover
-        return self._session.take(min(SLICE_RECORDS, room, self._pace.allowed), self._patience())
+    @property
+    def _is_ending(self) -> bool:
+        """True while the transaction of the batch before is being ended."""
+        return self._ending.batch is not None
 
-    def _full(self, batch: Batch) -> bool:
-        """True when it takes no more records."""
-        return batch.full(self._limits) or (self._hands.gathers and batch.records >= self._pace.allowed)
-
-    def _room(self) -> int:
-        """How many more records may be handled now.
-
-        Places hold what a crash leaves behind. What a handler does elsewhere, undeclared, is done again for whatever
-        is not committed: so where the user has named the most of it, handlers wait for the commit before.
-        """
-        if self._hands.gathers:
-            most = min(self._limits.max_batch_records, self._pace.allowed)
-        elif self._ending is None or self._limits.ahead:
-            most = self._limits.max_batch_records
-        else:
-            return 0
-        return most - (0 if self._growing is None else self._growing.records)
-
-    def _patience(self) -> float:
-        """How long to wait for a record when none is there."""
-        if self._ending is not None:
-            return 0.0  # `_advance` waits for its end instead
-        if self._growing is not None:
-            return max(0.0, min(self._due_at - time.monotonic(), IDLE_S))
-        return IDLE_S
-
-    def _fill(self, messages: Sequence[Message]) -> None:
-        batch = self._growing
-        if batch is None:
-            batch = self._growing = Batch(opened_at=time.monotonic())
-            if self._ending is None and not self._hands.gathers:
-                self._begin(batch)
-            else:
-                self._tx.to(staging(batch.staged, self._max_output_bytes))
-        # While the previous transaction is ending there is nothing to be late for.
-        until = max(self._due_at, time.monotonic() + AT_LEAST_S) if self._ending is None else float("inf")
-        started = time.monotonic()
-        done = self._hands.fill(batch, messages, until)
-        batch.handled_at = time.monotonic()
-        if not self._hands.gathers:
-            self._pace.handled(done, batch.handled_at - started)
-        if done < len(messages):
-            self._leftover = [*messages[done:], *self._leftover]
+    @property
+    def _is_open(self) -> bool:
+        """True while there is anything that is not committed."""
+        return self._growing.batch is not None or self._is_ending
 
     def _advance(self, *, force: bool = False, wait_s: float = 0.0) -> None:
         """Moves both batches on as far as they go.
@@ -213,102 +153,36 @@ class Engine:
             wait_s: how long to wait for the next step of the ending one, in seconds.
         """
         self._reap(wait_s)
-        batch = self._growing
+        batch, ending = self._growing.batch, self._is_ending
         if batch is None:
             return
-        gathers, ending = self._hands.gathers, self._ending is not None
-        if not (gathers or ending or batch.direct):
-            self._begin(batch)
-            # What has waited leaves all at once; without a while for more the next batch would wait just as long.
-            self._due_at = max(self._due_at, time.monotonic() + self._limits.commit_interval_s * OPEN_SHARE)
-        # While the transaction before is ending there is nothing to be late for: without effects handlers go on.
-        if force or self._full(batch) or (time.monotonic() >= self._due_at and (gathers or not ending)):
-            if not batch.prepared:
-                self._seal(batch)
-                started = time.monotonic()
-                self._hands.prepare(batch)
-                batch.handled_at = time.monotonic()
-                if gathers:
-                    self._pace.handled(batch.records, batch.handled_at - started)
+        if not ending:
+            self._growing.go_direct()
+        if force or self._growing.due(ending=ending):
+            self._growing.prepare(batch)
             if not ending:
                 self._end(batch)
-
-    def _seal(self, batch: Batch) -> None:
-        """Notes what the batch covers; it takes no more records."""
-        ends = {p: end for p, end in self._reader.positions().items() if end > self._starts.get(p, -1)}
-        for message in reversed(self._leftover):
-            ends[self._reader.partition(message.topic(), message.partition())] = message.offset()
-        batch.ends = {p: end for p, end in ends.items() if end > self._starts.get(p, -1)}
-        if (metadata := self._reader.metadata()) is None:
-            raise UndecidedError("this process is no member of its group any more")
-        batch.metadata = metadata
-
-    def _spans(self, batch: Batch) -> list[Span]:
-        return [Span(partition, self._starts[partition], end) for partition, end in batch.ends.items()]
-
-    def _begin(self, batch: Batch) -> None:
-        """Opens Kafka's transaction, and sends what was staged."""
-        if (failure := self._writer.begin()) is not None:
-            raise UndecidedError(str(failure))
-        send, mend = self._writer.send, self._writer.mend
-        for arguments in batch.staged:
-            try:
-                send(*arguments)
-            except Exception as error:  # noqa: BLE001 - raised again, or mended
-                mend(error, arguments)
-        batch.staged, batch.size = [], 0  # librdkafka's queue has its own limit
-        batch.direct = True
-        self._tx.to(send)
 
     def _end(self, batch: Batch) -> None:
         """Places decide, then Kafka's transaction ends; from here on the next batch may grow."""
         self._hands.decide(batch)
         if not batch.direct:
-            self._begin(batch)
+            self._growing.begin(batch)
         if self._writer.state is not State.OPEN:
             raise UndecidedError(str(self._writer.failure))
         self._emit(events.TransactionBegun(batch.records, batch.outputs))
-        self._tx.to()
-        self._starts.update(batch.ends)
-        self._growing, self._ending = None, batch
-        batch.ending_since = time.monotonic()
-        self._due_at = batch.ending_since + self._limits.commit_interval_s
-        # Two ways at once: the offsets go to the coordinators, the outputs to their partitions' leaders.
-        self._committer.submit(lambda: self._session.send_offsets(batch.ends, batch.metadata))
+        self._positions.passed(batch)
+        self._growing.hand_over()
+        self._ending.start(batch)
         self._reap(0.0)
 
     def _reap(self, wait_s: float) -> None:
-        """Moves the ending batch on: its offsets are sent while its outputs leave, then it is committed."""
-        batch = self._ending
-        if batch is None:
-            return
-        if not batch.with_offsets:
-            if not self._ended(wait_s):
-                return
-            batch.with_offsets = True
-        if not batch.submitted:
-            if not self._writer.drained(min(wait_s, LOOK_S)):
-                return
-            batch.submitted = True
-            self._committer.submit(self._session.commit)
-        if self._ended(wait_s):
-            self._ending = None
+        """Moves the ending batch on, and tells when it is committed."""
+        if (batch := self._ending.advance(wait_s)) is not None:
             self._committed(batch, time.monotonic() - batch.ending_since)
 
-    def _ended(self, wait_s: float) -> bool:
-        """Whether the committer's call has ended, and well."""
-        try:
-            ended, failure = self._committer.outcome(wait_s)
-        except BaseException:
-            self._ending = None
-            raise
-        if failure is not None:
-            self._ending = None
-            raise UndecidedError(str(failure), unknown=self._writer.state is State.SPENT)
-        return ended
-
     def _committed(self, batch: Batch, commit_s: float) -> None:
-        self._attempts = 0
+        self._attempts.forget()
         self._poison.committed(batch.ends)
         for work in batch.works.values():
             work.confirmed()
@@ -326,7 +200,7 @@ class Engine:
             UndecidedError: it did not commit, or not in time.
         """
         deadline = time.monotonic() + limit_s
-        while self._growing is not None or self._ending is not None:
+        while self._is_open:
             self._advance(force=True)
             self._reap(STEP_S)
             if time.monotonic() > deadline:
@@ -335,7 +209,7 @@ class Engine:
     def _drain(self) -> None:
         """The last batches, after the run was told to stop: finished, or given up."""
         try:
-            while (self._growing is not None or self._ending is not None) and not self._expired():
+            while self._is_open and not self._expired():
                 self._advance(force=True)
                 self._reap(STEP_S)
         except UndecidedError as error:
@@ -345,18 +219,17 @@ class Engine:
         """Before partitions go: finish what is open, or give it up. Called from inside `take`."""
         if lost:
             self._astray = UndecidedError("the group has given its partitions to others")
-        elif self._growing is not None or self._ending is not None:
+        elif self._is_open and self._astray is None:  # one `take` may see partitions lost, given again and revoked
             try:
                 self._finish(REVOKE_LIMIT_S)
             except UndecidedError as error:
                 self._astray = error
-                if self._ending is None:
+                if not self._is_ending:
                     # The successor must not wait for our transaction to time out.
                     self._writer.fail()
                     self._writer.abort()
-        names = {(p.topic, p.number) for p in partitions}
-        self._leftover = [m for m in self._leftover if (m.topic(), m.partition()) not in names]
-        self._starts = {p: start for p, start in self._starts.items() if p not in partitions}
+        self._growing.intake.release(partitions)
+        self._positions.release(partitions)
 
     def _follow_group(self) -> bool:
         """Tells the places which partitions went and came; True when what was taken before is not to be handled."""
@@ -376,14 +249,10 @@ class Engine:
         self._emit(events.TransactionAborted(error.reason, error.unknown))
         reason = error.reason
         if isinstance(error, PoisonError):
-            self._attempts = 0  # each record fails max_attempts times at most, so this ends by itself
+            self._attempts.forget()  # each record fails max_attempts times at most, so this ends by itself
         self._give_up()  # when the run is stopping too: what failed must not be finished
         while not self._stopping():
-            self._attempts += 1
-            if self._attempts > MAX_ATTEMPTS:
-                raise NoProgressError(f"{MAX_ATTEMPTS} attempts in a row did not commit. The last reason: {reason}.")
-            if self._attempts > 1:
-                time.sleep(min(FIRST_PAUSE_S * 2 ** (self._attempts - 2), LONGEST_PAUSE_S))
+            self._attempts.again(reason)
             try:
                 self._give_up()
                 self._stand(self._session.recover(reason))
@@ -394,14 +263,10 @@ class Engine:
 
     def _give_up(self) -> None:
         """Drops the batch that grows; the one that is ending is waited for, since it may well be committed."""
-        self._leftover = []
-        if self._growing is not None:
-            self._growing.abandon()
-            self._growing = None
-        self._tx.to()
-        while self._ending is not None and not self._expired():
+        self._growing.give_up()
+        while self._is_ending and not self._expired():
             try:
-                self._reap(IDLE_S)
+                self._reap(WAIT_S)
             except UndecidedError as error:
                 self._emit(events.TransactionAborted(error.reason, error.unknown))
 
@@ -410,7 +275,7 @@ class Engine:
         starts, rewound = agree(
             self._session, self._places, self._uses, starts, stopping=self._stopping, emit=self._emit
         )
-        self._starts.update((partition, start.offset) for partition, start in starts.items())
+        self._positions.stand(starts)
         if rewound:
-            self._leftover = []
+            self._growing.intake.drop()
         return rewound

@@ -211,3 +211,13 @@ def log(event: Event) -> None:
     level = _LEVELS.get(type(event), logging.INFO)
     if logger.isEnabledFor(level):
         logger.log(level, "%s", event)
+
+
+def both(one: Listener, other: Listener) -> Listener:
+    """Two listeners as one; the first hears it first."""
+
+    def emit(event: Event) -> None:
+        one(event)
+        other(event)
+
+    return emit

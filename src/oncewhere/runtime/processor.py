@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from oncewhere.addresses import settings_for
-from oncewhere.effects.honours import guarantee
 from oncewhere.effects.policy import Outbox
 from oncewhere.errors import ConfigurationError
 from oncewhere.runtime import events
-from oncewhere.runtime.batch import Limits
-from oncewhere.runtime.declaration import Declaration, EffectDeclaration, TopicDeclaration
-from oncewhere.runtime.discovery import outputs_of
-from oncewhere.runtime.engine import Engine
-from oncewhere.runtime.identity import RandomIdentity, StableOrdinal, TransactionalId, resolve, rule
+from oncewhere.runtime.claims import claimed
+from oncewhere.runtime.identity import TransactionalId, resolve
 from oncewhere.runtime.kafka.serialization import decode_with, encode_with
-from oncewhere.runtime.kafka.session import TransactSession
 from oncewhere.runtime.lifecycle import Lifecycle
+from oncewhere.runtime.limits import COMMIT_INTERVAL_MS, MAX_BATCH_BYTES, Wishes
 from oncewhere.runtime.outbox import declare as declare_outbox
-from oncewhere.runtime.rejection import DeadLetter, OnError
+from oncewhere.runtime.plan import Uses, uses_of
+from oncewhere.runtime.rejection import OnError
+from oncewhere.runtime.running import Run
 from oncewhere.runtime.settings import Complete, Settings, complete
-from oncewhere.runtime.subscription import Identity, Plan, Subscription, subscription
+from oncewhere.runtime.subscription import Identity, Subscription, subscription
 from oncewhere.runtime.transaction import Transaction
 from oncewhere.runtime.values import encode_json
 
@@ -32,15 +29,12 @@ if TYPE_CHECKING:
     from oncewhere.effects.outside import OutsidePlace
     from oncewhere.effects.place import Place
     from oncewhere.records import Record, Records
+    from oncewhere.runtime.declaration import Declaration
     from oncewhere.runtime.health import Health
     from oncewhere.runtime.values import Deserializer, Serializer
 
 T = TypeVar("T")
 
-MAX_BATCH_RECORDS = 1_000  # with effects: one database transaction, one row of recorded results
-MAX_STREAM_RECORDS = 100_000  # without: more than the fastest handler does between two commits
-MAX_BATCH_BYTES = 16 * 1024 * 1024
-COMMIT_INTERVAL_MS = 100  # Kafka Streams' own with exactly-once
 DRAIN_TIMEOUT_S = 20.0  # below the 30 s that Kubernetes waits between SIGTERM and SIGKILL
 
 
@@ -91,20 +85,12 @@ class Processor:
             transactional_id=self._transactional_id,
             commit_interval_ms=max(commit_interval_ms, 0),
         )
-        if (max_batch_records is not None and max_batch_records < 1) or max_batch_bytes < 1:
-            raise ConfigurationError("A batch takes at least one record and one byte.")
-        if commit_interval_ms < 0 or commit_interval_ms >= self._settings.transaction_timeout_s * 1000:
-            timeout = round(self._settings.transaction_timeout_s * 1000)
-            raise ConfigurationError(
-                f"commit_interval_ms={commit_interval_ms} is not between 0 and transaction.timeout.ms={timeout}.",
-                hint="A transaction must end before the coordinator gives it up.",
-            )
+        self._wishes = Wishes(
+            commit_interval_ms=commit_interval_ms, max_batch_records=max_batch_records, max_batch_bytes=max_batch_bytes
+        )
+        self._wishes.check(transaction_timeout_s=self._settings.transaction_timeout_s)
         self._given_settings = settings
         self._group_id = group_id
-        self._commit_interval_s = commit_interval_ms / 1000
-        self._max_batch_records = max_batch_records
-        self._max_batch_bytes = max_batch_bytes
-        self._drain_timeout_s = drain_timeout_s
         self._encoders = {topic: encode_with(one, topic) for topic, one in (serializers or {}).items()}
         self._listeners: list[events.Listener] = [events.log]
         if on_event is not None:
@@ -148,17 +134,9 @@ class Processor:
         Raises:
             ConfigurationError: the topic has a handler already, the type cannot be decoded to, or it has no such field.
         """
-        self._check_free(topic)
-
-        def declare(
-            handler: Callable[[Record[T], Transaction], None],
-        ) -> Callable[[Record[T], Transaction], None]:
-            self._declare(
-                topic, value_type, handler, deserializer, identity=identity, effects=effects, on_error=on_error
-            )
-            return handler
-
-        return declare
+        return self._declaring(
+            topic, value_type, deserializer, identity=identity, effects=effects, on_error=on_error, batch=False
+        )
 
     def consume_batch(
         self,
@@ -191,21 +169,20 @@ class Processor:
         Raises:
             ConfigurationError: see `consume`.
         """
-        self._check_free(topic)
+        return self._declaring(
+            topic, value_type, deserializer, identity=identity, effects=effects, on_error=on_error, batch=True
+        )
 
-        def declare(
-            handler: Callable[[Records[T], Transaction], None],
-        ) -> Callable[[Records[T], Transaction], None]:
-            self._declare(
-                topic,
-                value_type,
-                handler,
-                deserializer,
-                identity=identity,
-                effects=effects,
-                on_error=on_error,
-                batch=True,
-            )
+    def _declaring(
+        self, topic: str, value_type: Any, deserializer: Deserializer | None, **declared: Any
+    ) -> Callable[[Any], Any]:
+        """A decorator that declares a handler and gives it back."""
+        self._check_free(topic)
+        decode = None if deserializer is None else decode_with(deserializer, topic)
+
+        def declare(handler: Any) -> Any:
+            self._check_free(topic)  # two decorators may be made before the first is used
+            self._subscriptions[topic] = subscription(topic, value_type, handler, deserializer=decode, **declared)
             return handler
 
         return declare
@@ -213,13 +190,6 @@ class Processor:
     def _check_free(self, topic: str) -> None:
         if topic in self._subscriptions:
             raise ConfigurationError(f"Topic {topic!r} has a handler already.")
-
-    def _declare(
-        self, topic: str, value_type: Any, handler: Any, deserializer: Deserializer | None, **declared: Any
-    ) -> None:
-        self._check_free(topic)
-        decode = None if deserializer is None else decode_with(deserializer, topic)
-        self._subscriptions[topic] = subscription(topic, value_type, handler, deserializer=decode, **declared)
 
     def outbox(
         self,
@@ -263,39 +233,12 @@ class Processor:
         Raises:
             ConfigurationError: the declarations contradict each other.
         """
-        topics, effects = [], []
-        outputs: dict[str, None] = dict.fromkeys(self._encoders)
-        for sub in self._subscriptions.values():
-            topics.append(_topic(sub))
-            outputs |= dict.fromkeys(outputs_of(sub.handler))
-            for effect in sub.effects():
-                place, policy = effect.place, effect.place.policy
-                if isinstance(policy, Outbox):
-                    outputs[policy.topic] = None
-                effects.append(
-                    EffectDeclaration(
-                        name=effect.name,
-                        topic=sub.topic,
-                        place=place.name,
-                        system=place.system,
-                        policy=policy.name,
-                        guarantee=guarantee(policy, place.system),
-                        identity=sub.identity_name if policy.needs_identity else None,
-                        details=policy.details(),
-                        idle_limit_s=place.idle_limit_s,
-                    ),
-                )
-        return Declaration(
-            group_id=self._group_id,
-            transactional_id=self._transactional_id,
-            isolation_level=str(self._settings.consumer["isolation.level"]),
-            topics=tuple(topics),
-            effects=tuple(effects),
-            outputs=tuple(outputs),
-            instance_variable=self._identity.variable if isinstance(self._identity, StableOrdinal) else None,
-            identity_rule=rule(self._identity),
-            stable=not isinstance(self._identity, RandomIdentity),
-            settings=self._settings.claimed(commit_interval_s=self._commit_interval_s),
+        return claimed(
+            self._subscriptions.values(),
+            self._settings,
+            identity=self._identity,
+            commit_interval_s=self._wishes.commit_interval_ms / 1000,
+            outputs=self._encoders,
         )
 
     @property
@@ -309,7 +252,7 @@ class Processor:
         Raises:
             ConfigurationError: the declarations contradict each other.
         """
-        return self._resolve()[1]
+        return dict(self._uses().places)
 
     def stop(self) -> None:
         """Asks a running processor to finish its batch and return; from any thread or handler."""
@@ -342,104 +285,18 @@ class Processor:
                 "This processor consumes nothing.",
                 hint="Declare a handler: @app.consume(topic, type).",
             )
-        uses, places = self._resolve()
-        life = self._lifecycle
-        with ExitStack() as stack:
-            stack.enter_context(life.running())
-            emit: events.Listener = self._emit
-            if health is not None:
-                health.start(max_poll_interval_s=self._settings.max_poll_interval_s)
-                stack.callback(health.close)
-                emit = _both(self._emit, health)
-            opened = {}
-            for name, place in places.items():
-                opened[name] = place.open(self._group_id)
-                stack.callback(opened[name].close)
-            session = TransactSession(
-                self._settings,
-                list(self._subscriptions),
-                emit=emit,
-                stopping=life.expired,
-            )
-            stack.callback(session.close)
-            session.start()
-            for topic in self._dead_letter_topics():
-                session.writer.expect(topic)
-            most = MAX_BATCH_RECORDS if places else MAX_STREAM_RECORDS
-            Engine(
-                session,
-                Plan(self._subscriptions, uses, opened),
-                tx=Transaction(
-                    expect=session.writer.expect,
-                    trouble=session.writer.mend,
-                    encoders=self._encoders,
-                ),
-                limits=Limits(
-                    self._max_batch_records or most,
-                    self._max_batch_bytes,
-                    self._commit_interval_s,
-                    ahead=self._max_batch_records is None,
-                ),
-                emit=emit,
-                life=life,
-                beat=bool if health is None else health.beat,
-            ).run()
-            emit(events.Stopped())
+        uses = self._uses()
+        Run(
+            settings=self._settings,
+            subscriptions=self._subscriptions,
+            uses=uses,
+            encoders=self._encoders,
+            limits=self._wishes.limits(effects=bool(uses.places)),
+        ).until_stopped(self._lifecycle, self._emit, health)
 
-    def _dead_letter_topics(self) -> list[str]:
-        policies = [sub.on_error for sub in self._subscriptions.values()]
-        return [policy.topic for policy in policies if isinstance(policy, DeadLetter)]
-
-    def _resolve(self) -> tuple[dict[str, frozenset[str]], dict[str, Place[Any]]]:
-        """The places of each topic, and all of them by name; every effect's result type is resolved on the way."""
-        places: dict[str, Place[Any]] = {}
-        uses: dict[str, frozenset[str]] = {}
-        for sub in self._subscriptions.values():
-            for effect in sub.effects():
-                _ = effect.codec
-                if places.setdefault(effect.place.name, effect.place) is not effect.place:
-                    raise ConfigurationError(f"Two places are called {effect.place.name!r}.", hint="Name each its own.")
-                self._check_order(effect.place)
-            uses[sub.topic] = frozenset(sub.places())
-        return uses, places
-
-    def _check_order(self, place: Place[Any]) -> None:
-        """What a zombie left open must be gone at a place before Kafka lets its successor read on."""
-        if place.idle_limit_s is None:
-            return
-        limit_ms, transaction_ms = place.idle_limit_s * 1000, self._settings.transaction_timeout_s * 1000
-        if limit_ms >= transaction_ms:
-            raise ConfigurationError(
-                f"{place.name!r} ends a transaction that stands still after {limit_ms:.0f} ms, which is not below "
-                f"transaction.timeout.ms={transaction_ms:.0f}: a stopped instance would hold its locks there while its "
-                "successor works.",
-                hint="Lower the place's limit, or raise transaction.timeout.ms.",
-            )
+    def _uses(self) -> Uses:
+        return uses_of(self._subscriptions.values(), transaction_timeout_s=self._settings.transaction_timeout_s)
 
     def _emit(self, event: events.Event) -> None:
         for listener in self._listeners:
             listener(event)
-
-
-def _both(one: events.Listener, other: events.Listener) -> events.Listener:
-    def emit(event: events.Event) -> None:
-        one(event)
-        other(event)
-
-    return emit
-
-
-def _topic(sub: Subscription) -> TopicDeclaration:
-    on_error = sub.on_error
-    return TopicDeclaration(
-        sub.topic,
-        _name(sub.value_type),
-        sub.identity_name,
-        _name(sub.handler),
-        on_error=on_error.action,
-        dead_letters=on_error.topic if isinstance(on_error, DeadLetter) else None,
-    )
-
-
-def _name(thing: Any) -> str:
-    return str(getattr(thing, "__qualname__", thing))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from oncewhere.errors import ConfigurationError
@@ -16,7 +16,7 @@ from oncewhere.runtime.values import Decode, decoder
 
 if TYPE_CHECKING:
     from oncewhere.effects.effect import Effect
-    from oncewhere.effects.place import OpenPlace, Place
+    from oncewhere.effects.place import Place
 
 Handler = Callable[[Record[Any], Transaction], None]
 BatchHandler = Callable[[Records[Any], Transaction], None]
@@ -74,21 +74,6 @@ class Subscription:
     def places(self) -> dict[str, Place[Any]]:
         """The places that its handler uses, by name."""
         return {effect.place.name: effect.place for effect in self.effects()}
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Plan:
-    """What one run does.
-
-    Attributes:
-        subscriptions: by topic.
-        uses: the names of the places that each topic's handler uses.
-        places: by name.
-    """
-
-    subscriptions: Mapping[str, Subscription]
-    uses: Mapping[str, frozenset[str]]
-    places: Mapping[str, OpenPlace]
 
 
 def subscription(

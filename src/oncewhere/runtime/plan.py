@@ -1,0 +1,78 @@
+"""What one run does: subscriptions in; the places that their handlers use, checked against each other, out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from oncewhere.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from oncewhere.effects.place import OpenPlace, Place
+    from oncewhere.runtime.subscription import Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run does.
+
+    Attributes:
+        subscriptions: by topic.
+        uses: the names of the places that each topic's handler uses.
+        places: by name.
+    """
+
+    subscriptions: Mapping[str, Subscription]
+    uses: Mapping[str, frozenset[str]]
+    places: Mapping[str, OpenPlace]
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """Which places are used.
+
+    Attributes:
+        by_topic: the names of the places that each topic's handler uses.
+        places: all of them, by name; none of them is open.
+    """
+
+    by_topic: Mapping[str, frozenset[str]]
+    places: Mapping[str, Place[Any]]
+
+
+def uses_of(subscriptions: Iterable[Subscription], *, transaction_timeout_s: float) -> Uses:
+    """The places of each topic, and all of them by name; every effect's result type is resolved on the way.
+
+    Args:
+        subscriptions: whose handlers are read.
+        transaction_timeout_s: how long a transaction may stay open, in seconds.
+
+    Raises:
+        ConfigurationError: two places have one name, or a place outlasts the transaction.
+    """
+    places: dict[str, Place[Any]] = {}
+    by_topic: dict[str, frozenset[str]] = {}
+    for sub in subscriptions:
+        for effect in sub.effects():
+            _ = effect.codec
+            if places.setdefault(effect.place.name, effect.place) is not effect.place:
+                raise ConfigurationError(f"Two places are called {effect.place.name!r}.", hint="Name each its own.")
+            _check_order(effect.place, transaction_ms=transaction_timeout_s * 1000)
+        by_topic[sub.topic] = frozenset(sub.places())
+    return Uses(by_topic, places)
+
+
+def _check_order(place: Place[Any], *, transaction_ms: float) -> None:
+    """What a zombie left open must be gone at a place before Kafka lets its successor read on."""
+    if place.idle_limit_s is None:
+        return
+    limit_ms = place.idle_limit_s * 1000
+    if limit_ms >= transaction_ms:
+        raise ConfigurationError(
+            f"{place.name!r} ends a transaction that stands still after {limit_ms:.0f} ms, which is not below "
+            f"transaction.timeout.ms={transaction_ms:.0f}: a stopped instance would hold its locks there while its "
+            "successor works.",
+            hint="Lower the place's limit, or raise transaction.timeout.ms.",
+        )

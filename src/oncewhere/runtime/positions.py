@@ -1,0 +1,62 @@
+"""Where each partition's batch starts and ends: what was handed out and not handled in; what a batch covers out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from oncewhere.effects.place import Span, UndecidedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from oncewhere.effects.place import Start
+    from oncewhere.records import Message, Partition
+    from oncewhere.runtime.batch import Batch
+    from oncewhere.runtime.kafka.reader import Reader
+
+
+class Positions:
+    """By partition, where the batch starts that grows.
+
+    Args:
+        reader: knows how far each partition was read.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._starts: dict[Partition, int] = {}
+
+    def seal(self, batch: Batch, kept: Sequence[Message]) -> None:
+        """Notes what the batch covers; it takes no more records.
+
+        Args:
+            batch: which grows.
+            kept: what was taken and belongs to the next one.
+
+        Raises:
+            UndecidedError: this process is no member of its group any more.
+        """
+        ends = {p: end for p, end in self._reader.positions().items() if end > self._starts.get(p, -1)}
+        for message in reversed(kept):
+            ends[self._reader.partition(message.topic(), message.partition())] = message.offset()
+        batch.ends = {p: end for p, end in ends.items() if end > self._starts.get(p, -1)}
+        if (metadata := self._reader.metadata()) is None:
+            raise UndecidedError("this process is no member of its group any more")
+        batch.metadata = metadata
+
+    def spans(self, batch: Batch) -> list[Span]:
+        """What a sealed batch covers: where each of its partitions starts, and where it ends."""
+        return [Span(partition, self._starts[partition], end) for partition, end in batch.ends.items()]
+
+    def passed(self, batch: Batch) -> None:
+        """The batch is being ended; the next one starts where it ends."""
+        self._starts.update(batch.ends)
+
+    def stand(self, starts: Mapping[Partition, Start]) -> None:
+        """These partitions are read from there now."""
+        self._starts.update((partition, start.offset) for partition, start in starts.items())
+
+    def release(self, partitions: Iterable[Partition]) -> None:
+        """These partitions go."""
+        gone = set(partitions)
+        self._starts = {p: start for p, start in self._starts.items() if p not in gone}
