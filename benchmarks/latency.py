@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
+from measure.bounds import by_peers
 from measure.feeder import Feeder
 from measure.payments import PARTITIONS
 from measure.report import Column, table, verdicts
@@ -27,6 +28,12 @@ DEFAULT = ("oncewhere", "hand-written-1", "franz-go", "java-client", "kafka-stre
 TARGETS = (
     Target("p50_ms", "oncewhere", 16, at_least=False, unit="ms"),
     Target("p99_ms", "oncewhere", 30, at_least=False, unit="ms"),
+    *(
+        Target(metric, "oncewhere", 1.0, peer, at_least=False)  # no worse than any peer
+        for metric in ("p50_ms", "p99_ms")
+        for peer in DEFAULT
+        if peer != BASE
+    ),
 )
 COLUMNS = (
     Column("p50_ms", "p50, ms"),
@@ -111,8 +118,8 @@ def main() -> None:
         here.rounds(specs, options.rounds, lambda spec, _: run(here, spec, options.rate, options.seconds), warm_up=True)
         texts = {spec.text for spec in specs}
         parts = [table(here.rows, COLUMNS, BASE if BASE in texts else None)]
-        if asked := [target for target in TARGETS if target.spec in texts]:
-            parts.append(verdicts(here.rows, asked))
+        if asked := [target for target in TARGETS if {target.spec, target.against or target.spec} <= texts]:
+            parts += [verdicts(here.rows, asked), by_peers(here.rows, asked)]
         here.report(f"Latency at {options.rate:,} records/s, commits every {COMMIT_MS} ms", *parts)
 
 

@@ -10,11 +10,13 @@ record; a run whose output is wrong has no rate.
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from measure.bounds import LATE_CPU, by_cpu, cores_in_use
 from measure.figures import Row
 from measure.output import verified
 from measure.payments import PARTITIONS
@@ -71,6 +73,8 @@ COLUMNS = (
     Column("wall_rate", "with start-up", 1e-3, 0),
     Column("client_cpu_us", "client CPU, µs a record"),
     Column("broker_cpu_us", "broker CPU, µs a record"),
+    Column(LATE_CPU, "both, second half"),
+    Column("cores", "cores in use"),
 )
 
 
@@ -84,13 +88,23 @@ class Clock:
         half: at the first look at which half of them were done and every member had its partitions.
         last: at the last look.
         shared_s: seconds until every member had its partitions.
+        half_cpu_s: CPU seconds of all processes, at `half`.
+        last_cpu_s: the same, at `last`.
     """
 
     since: float
+    half_cpu_s: float | None = None
+    last_cpu_s: float | None = None
     first: tuple[float, int] | None = None
     half: tuple[float, int] | None = None
     last: tuple[float, int] = (0.0, 0)
     shared_s: float | None = None
+
+    def late_cpu_us(self) -> float | None:
+        """Microseconds of CPU for each record after `half`; None where it is not known."""
+        if self.half is None or self.half_cpu_s is None or self.last_cpu_s is None or self.last[1] <= self.half[1]:
+            return None
+        return (self.last_cpu_s - self.half_cpu_s) / (self.last[1] - self.half[1]) * 1e6
 
     def rate(self, begin: tuple[float, int] | None, least: int) -> float | None:
         """Records a second from a look to the last one; None where fewer than `least` lie between them."""
@@ -123,7 +137,7 @@ def run(here: Session, spec: Spec, records: int, *, through: str | None = None) 
             if through is not None:
                 job["BOOTSTRAP_SERVERS"] = through
             peers.append(here.start(spec, name, job))
-        watch(clock, progress, peers, records, members_to_wait_for(spec))
+        watch(clock, progress, peers, records, members_to_wait_for(spec), lambda: all_cpu_s(here.broker_pid, peers))
         costs = {
             "client_cpu_us": per_record([peer.cpu_s() for peer in peers], records),
             "broker_cpu_us": per_record([cpu_s(here.broker_pid)], records, broker_before),
@@ -137,6 +151,7 @@ def run(here: Session, spec: Spec, records: int, *, through: str | None = None) 
     here.topics.delete(output)
     late = clock.rate(clock.half, round(records * LEAST_SHARE))
     outcome, why = finding.outcome, str(finding)
+    late_cpu_us = clock.late_cpu_us()
     if outcome == "ok" and late is None:
         outcome, why = "unknown", TOO_SHORT
     return {
@@ -147,6 +162,8 @@ def run(here: Session, spec: Spec, records: int, *, through: str | None = None) 
         "wall_rate": clock.last[1] / clock.last[0],
         "first_s": clock.first[0] if clock.first else None,
         "shared_s": clock.shared_s,
+        LATE_CPU: late_cpu_us,
+        "cores": cores_in_use(late, late_cpu_us),
         **costs,
     }
 
@@ -158,8 +175,22 @@ def members_to_wait_for(spec: Spec) -> int:
     return members if members > 1 and not peer.by_hand else 0
 
 
-def watch(clock: Clock, progress: Progress, peers: list[RunningPeer], records: int, members: int) -> None:
-    """Looks until all records are committed.
+def all_cpu_s(broker_pid: int | None, peers: list[RunningPeer]) -> float | None:
+    """CPU seconds so far of the broker and of all peers; None where the system does not tell."""
+    found = [cpu_s(broker_pid), *(peer.cpu_s() for peer in peers)]
+    known = [value for value in found if value is not None]
+    return sum(known) if len(known) == len(found) else None
+
+
+def watch(
+    clock: Clock,
+    progress: Progress,
+    peers: list[RunningPeer],
+    records: int,
+    members: int,
+    used_s: Callable[[], float | None],
+) -> None:
+    """Looks until all records are committed; `used_s` tells the CPU seconds of all processes.
 
     Raises:
         OutcomeError: a process ended, or nothing moved any more.
@@ -175,12 +206,13 @@ def watch(clock: Clock, progress: Progress, peers: list[RunningPeer], records: i
         if done and clock.first is None:
             clock.first = clock.last
         if done * 2 >= records and clock.shared_s is not None and clock.half is None:
-            clock.half = clock.last
+            clock.half, clock.half_cpu_s = clock.last, used_s()
         if any(peer.ended() for peer in peers):
             raise OutcomeError("bad", f"a process ended after {done:,} of {records:,} records")
         if now - moved > STALLED_S:
             raise OutcomeError("bad", f"no progress for {STALLED_S:g} s after {done:,} of {records:,} records")
         time.sleep(LOOK_S)
+    clock.last_cpu_s = used_s()
 
 
 def per_record(after: list[float | None], records: int, before: float | None = 0.0) -> float | None:
@@ -210,7 +242,7 @@ def main() -> None:
         parts = [table(rows, COLUMNS, base)]
         asked = [target for target in TARGETS if {target.spec, target.against} <= texts]
         if asked:
-            parts.append(verdicts(rows, asked))
+            parts += [verdicts(rows, asked), by_cpu(rows, asked, os.cpu_count() or 1)]
         here.report("Throughput", *parts)
 
 

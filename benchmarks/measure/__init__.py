@@ -8,4 +8,5 @@
 - `Progress`: a group's committed offsets, that is: exactly the records whose transaction has committed.
 - `output` and `Verification`: the output as a `read_committed` reader sees it: counted, distinct, in order, unchanged.
 - `Row`, `figures`, `targets`, `report`: one run is a row; rounds are ratios; ratios are reached or missed.
+- `bounds`: what stood in the way of a target that was missed, in figures of the same run.
 """

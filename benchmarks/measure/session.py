@@ -144,7 +144,7 @@ class Session:
                 f"**Not to be trusted:** other programs used up to {max(shares):.0%} of the machine "
                 f"({disturbed} of {len(shares)} runs: {NOTABLE_SHARE:.0%} or more)."
             )
-        self.folder.report("\n\n".join([*head, *parts]))
+        self.folder.report("\n\n".join(part for part in [*head, *parts] if part))
 
 
 @contextmanager

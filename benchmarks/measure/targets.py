@@ -34,6 +34,8 @@ class Target:
 
     def __str__(self) -> str:
         what = f"{self.spec} / {self.against}" if self.against else f"{self.spec}, {self.metric}"
+        if self.against and not self.at_least:
+            what += f", {self.metric}"
         return f"{what} {'≥' if self.at_least else '≤'} {self.bound:g}{self.unit and ' ' + self.unit}"
 
 

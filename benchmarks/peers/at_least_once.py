@@ -10,7 +10,7 @@ from typing import Any
 
 import confluent_kafka
 
-from oncewhere.runtime import engine
+from oncewhere.runtime import ending
 from oncewhere.runtime.kafka import reader, writer
 
 
@@ -76,4 +76,4 @@ def install() -> None:
     """From here on, processors of this process have no transactions."""
     reader.Consumer = Clients.make_consumer  # type: ignore[assignment,misc]
     writer.Producer = WithoutTransactions  # type: ignore[assignment,misc]
-    engine.Committer = AtOnce  # type: ignore[assignment,misc]
+    ending.Committer = AtOnce  # type: ignore[assignment,misc]

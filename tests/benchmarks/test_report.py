@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from measure import payments
+from measure.bounds import LATE_CPU, by_client, by_cpu, by_peers
 from measure.figures import Row, by_round, ratio_of_medians, ratios
 from measure.report import Column, table, verdicts
 from measure.spec import parse
@@ -163,3 +164,27 @@ def test_verdicts_print_each_target_with_what_was_measured() -> None:
 
     assert "| a / b ≥ 2 | 2.50 | 2.00 / 2.50 / 3.00 | reached |" in text
     assert "| b, rate ≤ 9 /s | 10.00 | 10.00 / 10.00 / 10.00 | missed |" in text
+
+
+def rates(spec: str, rate: float, cpu_us: float) -> Row:
+    return {"spec": spec, "round": 0, "outcome": "ok", "why": "", "late_rate": rate, LATE_CPU: cpu_us}
+
+
+def test_a_missed_ratio_is_explained_by_the_cpu_that_it_would_need() -> None:
+    target = Target("late_rate", "two", 1.2, "one")
+    said = by_cpu([rates("one", 300_000, 6.0), rates("two", 320_000, 6.0)], [target], cores=2)
+    assert "360,000 records/s, for which 2 cores have 5.6 µs" in said
+    assert "kept 1.9 cores busy at 320,000 records/s. The cores are the bound." in said
+    assert "bound" not in by_cpu([rates("one", 300_000, 3.0), rates("two", 320_000, 3.0)], [target], cores=2)
+    assert by_cpu([rates("one", 300_000, 6.0), rates("two", 400_000, 5.0)], [target], cores=2) == ""
+
+
+def test_a_missed_limit_is_explained_by_what_the_client_library_takes_alone() -> None:
+    target = Target("p50_ms", "ours", 3, at_least=False, unit="ms")
+    rows: list[Row] = [
+        {"spec": spec, "round": 0, "outcome": "ok", "why": "", "p50_ms": p50}
+        for spec, p50 in (("ours", 5), ("bare", 4))
+    ]
+    assert "alone takes 4.00 ms, and ours +1.00 on top" in by_client(rows, [target], "bare")
+    assert "No program on it can reach" in by_client(rows, [target], "bare")
+    assert "bare came closest with 4.0 ms, and did not reach it either" in by_peers(rows, [target])
