@@ -5,21 +5,25 @@
 The effect is that of the payment example: one settlement row and one change of a balance for each payment, on a server
 whose commits wait for the disk. The first figures drive a place alone, without Kafka, in batches of 1,000 records and
 of one. `per-record` is the usual way, written by hand: one database transaction for each record, with a dedupe row. The
-last ones run whole processors over the same preloaded topic; `kafka-only` does the same without any effect. What is in
-the tables afterwards is counted, and a run that has done too much or too little has no figure.
+last ones run whole processors over the same preloaded topic, with one statement for a batch or one for a record;
+`kafka-only` does the same without any effect. `ceiling` is what the database does without us: the same statement for
+each thousand, and COMMIT. A whole processor cannot be faster than the slower of its two halves, so the report compares
+it with that, too. What is in the tables afterwards is counted, and a run that has done too much or too little has no
+figure.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import psycopg
 from confluent_kafka import Producer
+from measure.figures import Row, by_round, ratio_of_medians, ratios
 from measure.report import Column, table, verdicts
 from measure.session import OutcomeError, Session, arguments, session
 from measure.spec import Spec, parse
@@ -45,7 +49,10 @@ TARGETS = (
     Target("effects_per_s", "dedupe-one", 1, "per-record"),
     Target("records_per_s", "pipeline-ledger", 0.6, "kafka-only"),
     Target("records_per_s", "pipeline-dedupe", 0.6, "kafka-only"),
+    Target("records_per_s", "pipeline-piped", 0.6, "kafka-only"),
 )
+HALVES = {"pipeline-ledger": "ledger-many", "pipeline-dedupe": "dedupe-many"}
+"""Whole processors, and their effects alone."""
 TABLES = f"""
 drop table if exists balance, settlement, processed_event, oncewhere_ledger, oncewhere_recorded;
 create table balance (account text primary key, amount bigint not null);
@@ -81,6 +88,13 @@ def settle(db: psycopg.Connection[Any], one: Payment) -> Payment:
 def settle_all(db: psycopg.Connection[Any], some: list[Payment]) -> list[Payment]:
     columns = ([p.event_id for p in some], [p.account for p in some], [p.amount for p in some])
     db.execute(ALL_AT_ONCE, columns)
+    return some
+
+
+def settle_piped(db: psycopg.Connection[Any], some: list[Payment]) -> list[Payment]:
+    with db.pipeline():
+        for one in some:
+            settle(db, one)
     return some
 
 
@@ -133,6 +147,18 @@ def per_record(bench: Bench) -> Mapping[str, Any]:
     return bench.counted(count, took, "effects_per_s")
 
 
+def ceiling(bench: Bench) -> Mapping[str, Any]:
+    """The statement for a batch, and COMMIT: nothing of ours."""
+    count = int(50_000 * bench.scale) // BATCH * BATCH
+    bench.place(OffsetLedger())
+    with psycopg.connect(bench.dsn, autocommit=True) as db:
+        since = time.perf_counter()
+        for start in range(0, count, BATCH):
+            settle_all(db, [payment(n) for n in range(start, start + BATCH)])
+        took = time.perf_counter() - since
+    return bench.counted(count, took, "effects_per_s")
+
+
 def driven(bench: Bench, policy: Policy, *, many: bool, batch: int, records: int) -> Mapping[str, Any]:
     """One place, batch by batch, as the runtime drives it."""
     count = max(batch, int(records * bench.scale) // batch * batch)
@@ -176,7 +202,11 @@ class Clock:
                 self.app.stop()
 
 
-def pipeline(bench: Bench, policy: Policy | None) -> Mapping[str, Any]:
+def pipeline(
+    bench: Bench,
+    policy: Policy | None,
+    many: Callable[[psycopg.Connection[Any], list[Payment]], list[Payment]] = settle_all,
+) -> Mapping[str, Any]:
     """A whole processor."""
     tag = f"effects-{time.time_ns() // 1_000_000:x}"
     bench.here.topics.create(tag)
@@ -193,7 +223,7 @@ def pipeline(bench: Bench, policy: Policy | None) -> Mapping[str, Any]:
             tx.produce_batch(tag, records.values, records.keys)
 
     else:
-        which = effect_many(place)(settle_all)
+        which = effect_many(place)(many)
 
         @app.consume_batch(bench.source, Payment, identity="event_id")
         def settled(records: Records[Payment], tx: Transaction) -> None:
@@ -254,12 +284,14 @@ MEASURES: Mapping[str, Callable[[Bench], Mapping[str, Any]]] = {
     "dedupe-each": lambda bench: driven(bench, DEDUPE, many=False, batch=BATCH, records=10_000),
     "ledger-many": lambda bench: driven(bench, LEDGER, many=True, batch=BATCH, records=50_000),
     "dedupe-many": lambda bench: driven(bench, DEDUPE, many=True, batch=BATCH, records=50_000),
+    "ceiling": ceiling,
     "kafka-only": lambda bench: pipeline(bench, None),
     "pipeline-ledger": lambda bench: pipeline(bench, LEDGER),
     "pipeline-dedupe": lambda bench: pipeline(bench, DEDUPE),
+    "pipeline-piped": lambda bench: pipeline(bench, LEDGER, settle_piped),
 }
 
-ALONE = frozenset(name for name in MEASURES if name.startswith(("per-record", "ledger-", "dedupe-")))
+ALONE = frozenset(name for name in MEASURES if not name.startswith(("kafka-", "pipeline-")))
 """Those that need no Kafka."""
 
 
@@ -289,7 +321,21 @@ def main() -> None:
         named = {target for target in TARGETS if {target.spec, target.against} <= set(options.specs)}
         if named:
             parts.append(verdicts(here.rows, [target for target in TARGETS if target in named]))
+        parts += halves(here.rows)
         here.report("Effects in PostgreSQL", *parts)
+
+
+def halves(rows: Sequence[Row]) -> list[str]:
+    """Each whole processor in relation to the slower of its two halves: Kafka only, and its effects alone."""
+    lines = []
+    kafka = by_round(rows, "kafka-only", "records_per_s")
+    for whole, effects in HALVES.items():
+        own, alone = by_round(rows, whole, "records_per_s"), by_round(rows, effects, "effects_per_s")
+        slower = {nth: min(kafka[nth], alone[nth]) for nth in kafka.keys() & alone.keys()}
+        measured, rounds = ratio_of_medians(own, slower), ratios(own, slower)
+        if measured is not None and rounds is not None:
+            lines.append(f"- {whole}: {measured:.2f} of the slower of kafka-only and {effects} ({rounds.text(2)})")
+    return ["\n".join(lines)] if lines else []
 
 
 def check_durable(dsn: str) -> None:

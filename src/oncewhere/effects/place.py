@@ -16,6 +16,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -77,9 +79,8 @@ class Batch:
     identities: Sequence[str | None] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One `tx.run` of a handler.
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """One `tx.run` of a handler; there is one for each record, so it is made as cheaply as can be.
 
     Attributes:
         effect: what to run.

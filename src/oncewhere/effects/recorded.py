@@ -37,7 +37,7 @@ _STORED = list[tuple[int, str, int, msgspec.Raw]]
 
 def pack(results: Results) -> bytes:
     """Results as the bytes of one column."""
-    return msgspec.msgpack.encode([(key.offset, key.effect, key.nth, msgspec.Raw(raw)) for key, raw in results.items()])
+    return msgspec.msgpack.encode([(*key, msgspec.Raw(raw)) for key, raw in results.items()])
 
 
 def unpack(column: bytes) -> dict[CallKey, bytes]:
@@ -78,20 +78,24 @@ class ResultCodec(Generic[R]):
             ) from error
 
     def encode(self, result: Any) -> bytes:
-        """The bytes to record for a result.
+        """The bytes to record for a result; see `recorded`."""
+        return self.recorded(result)[0]
+
+    def recorded(self, result: Any) -> tuple[bytes, R]:
+        """The bytes to record for a result, and the value that they will be read back as.
 
         Raises:
             ConfigurationError: the value is not of the declared type, or cannot be encoded.
         """
         try:
             raw = self._encode(result)
-            self._decoder.decode(raw)
+            value = self._decoder.decode(raw)
         except (TypeError, ValueError, msgspec.MsgspecError) as error:
             msg = (
                 f"{self._owner} returned a {type(result).__name__} that does not fit its declared result type: {error}."
             )
             raise ConfigurationError(msg, hint="Return what the annotation says.") from error
-        return raw
+        return raw, value
 
     def decode(self, raw: bytes) -> R:
         """The value that was recorded.

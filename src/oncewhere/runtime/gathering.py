@@ -7,9 +7,10 @@ decides only when that has ended well, so what is recorded for a redelivery neve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from oncewhere.effects.place import Batch as PlaceBatch
 from oncewhere.effects.place import Span
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
 MAX_TOGETHER = 1_000  # records that a batch handler gets at once
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True, gc=False):
     """One record of a batch, with all that handling it needs."""
 
     subscription: Subscription

@@ -161,8 +161,11 @@ class LedgerPage(Page):
     def recall(self, db: Database, call: Call) -> bytes | None:
         """The recorded result of a call, or None."""
         del db
+        standing = self._keeper.standing(call.partition)
+        if call.offset >= standing.next_offset:
+            return None  # what `ledger.recall` says too; nearly every call is new, and needs no key
         key = CallKey(call.offset, call.effect.name, call.nth)
-        return ledger.recall(self._keeper.standing(call.partition), call.partition, key)
+        return ledger.recall(standing, call.partition, key)
 
     def record(self, call: Call, raw: bytes) -> None:
         """Notes a new result."""

@@ -109,9 +109,8 @@ class SqlWork(Work):
             if fresh:
                 results = self._together(calls[0], [values[nth] for nth in fresh])
                 for nth, result in zip(fresh, results, strict=True):
-                    raw = codec.encode(result)
+                    raw, found[nth] = codec.recorded(result)
                     page.record(calls[nth], raw)
-                    found[nth] = codec.decode(raw)
         except BaseException as error:
             self._broken = self._told(error)
             if self._broken is error:
