@@ -9,7 +9,7 @@ WORKERS ?= 2
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: drill test check unit fix lock bench soak languages pairs sweeps docs clean
+.PHONY: drill test check unit fix lock bench soak model languages pairs sweeps docs clean
 
 drill: $(READY)
 	@$(BIN)/oncewhere drill examples/payments
@@ -22,14 +22,19 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# A file's tests share their servers, so a worker takes whole files; tests/conftest.py has the longest come first.
 unit: $(READY)
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/throughput.py $(BENCH_ARGS)
 
 soak: $(READY)
 	$(BIN)/python tests/soak/soak.py $(SOAK_ARGS)
+
+# The models at their full size, some two minutes; `make test` explores every pair of faults for fewer records.
+model: $(READY)
+	MODEL=full $(BIN)/pytest tests/model --durations=5 $(PYTEST_ARGS)
 
 # Builds every example in another language and drills it at the three crashes; `make test` does one of them.
 languages: $(READY)

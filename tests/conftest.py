@@ -23,12 +23,43 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+LONGEST_FIRST = (
+    "drill/test_scenarios.py",
+    "cli/test_drill_command.py",
+    "drill/test_bait.py",
+    "drill/test_trial.py",
+    "soak/test_soak.py",
+    "cli/test_sweep_command.py",
+    "runtime/test_transactions.py",
+    "effects/test_pairs.py",
+    "effects/test_drilled.py",
+    "pytest_plugin/test_plugin.py",
+    "runtime/test_brokers.py",
+    "examples/test_languages.py",
+    "runtime/test_lifecycle.py",
+    "model/test_engine_model.py",
+    "cli/test_observe_command.py",
+    "docs/test_tutorial.py",
+    "stack/test_local.py",
+    "stack/test_supervisor.py",
+    "stack/test_kafka.py",
+    "test_processes.py",
+    "cli/test_run_command.py",
+)
+"""Files that take a minute and more, or nearly: a worker that gets one of them last keeps the others waiting."""
+
 WORKER_SILENCE_S = 0.5
 """Seconds after its last test in which pytest has given a worker its real stderr back."""
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts its background jobs so, and children inherit it: every test of Ctrl-C would test nothing.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first (stably: the tests of a file keep their order)."""
+    rank = {Path(__file__).parent / name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 def pytest_unconfigure() -> None:

@@ -79,7 +79,7 @@ def explore(size: Size, mistakes: Iterable[Mistake] = (), *, seed: int = 0) -> V
     Args:
         size: what is explored.
         mistakes: what is planted.
-        seed: for faults that are thrown.
+        seed: for faults that are thrown, and the order of combinations.
     """
     last: list[Chooser] = []
 
@@ -92,7 +92,7 @@ def explore(size: Size, mistakes: Iterable[Mistake] = (), *, seed: int = 0) -> V
     def explore_all() -> Verdict:
         count = 0
         try:
-            every = runs(run, faults=size.faults)
+            every = runs(run, faults=size.faults, seed=seed)
             for _ in random_runs(run, count=size.throws, chance=CHANCE, seed=seed) if size.throws else every:
                 count += 1
         except Exception as violation:  # noqa: BLE001 - what ought not to end a processor is a violation too

@@ -1,8 +1,8 @@
 """Every way in which a run can go, up to a number of faults: a run that asks for choices in, each combination once.
 
 A run is a function of a `Chooser`. At each choice point it offers what may happen there, what ordinarily happens
-first. The exploration runs it once without a fault, then once for each fault at each point, then for each pair, …: no
-randomness, no state kept between runs; a list of numbers repeats any of them.
+first. The exploration runs it once without a fault, and once for each fault at each point, for each pair, …: no
+state is kept between runs; a list of numbers repeats any of them.
 """
 
 from __future__ import annotations
@@ -44,15 +44,19 @@ class Chooser:
         return options[number]
 
 
-def runs(run: Callable[[Chooser], None], *, faults: int) -> Iterator[Chooser]:
+def runs(run: Callable[[Chooser], None], *, faults: int, seed: int = 0) -> Iterator[Chooser]:
     """Runs all combinations of at most so many faults; yields the choices of each.
 
     Args:
         run: takes its choices from the chooser, and raises where something is violated.
         faults: how many of the choices may be other than the ordinary one.
+        seed: of their order, which is thrown: in any fixed one there are mistakes that only the last runs show.
     """
     open_: list[tuple[list[int], int]] = [([], 0)]
+    dice = random.Random(seed)
     while open_:
+        thrown = dice.randrange(len(open_))
+        open_[thrown], open_[-1] = open_[-1], open_[thrown]
         given, used = open_.pop()
         chooser = Chooser(given)
         run(chooser)

@@ -399,11 +399,12 @@ class Model:
                 for name, reached in self.actions(w):
                     if reached is None:
                         return Verdict(len(parent), "refused a reachable state", [*trace(parent, w), name])
-                    x = self.canonical(reached)
+                    named = self.canonical(reached)
+                    x = sorted_workers(named)
                     back.setdefault(x, []).append(w)
                     if x in parent:
                         continue
-                    parent[x] = (w, name)
+                    parent[x] = (w, name if x is named else f"{name} (a and b exchange their names)")
                     if wrong := self.violation(x):
                         return Verdict(len(parent), wrong, trace(parent, x))
                     later.append(x)
@@ -457,19 +458,39 @@ def commit(w: World, i: int) -> World:
 def canonical(w: World) -> World:
     """Epochs and generations matter only as current (0) or stale (-1); a stale EndTxn is always refused."""
     late = tuple(sorted((i, 0) for i, epoch in w.late if epoch == w.epochs[i]))
-    workers = tuple(
-        DOWN
-        if k.step == "down"
-        else k._replace(epoch=0 if k.epoch == w.epochs[i] else -1, generation=0 if k.generation == w.generation else -1)
-        for i, k in enumerate(w.workers)
-    )
-    workers = tuple(
-        k._replace(generation=0, position=0, views=(), decided=0, batch=0, phase=0, silent=False)
-        if k.step == "out"
-        else k
-        for k in workers
-    )
+    workers = tuple(remembered(w, i, k) for i, k in enumerate(w.workers))
     return w._replace(late=late, workers=workers, epochs=(0, 0), generation=0)
+
+
+def remembered(w: World, i: int, k: Worker) -> Worker:
+    """What makes a difference of what a worker believes."""
+    if k.step == "down":
+        return DOWN
+    epoch = 0 if k.epoch == w.epochs[i] else -1
+    if k.step == "out":
+        return Worker(step="out", epoch=epoch, doubt=k.doubt, attempt=k.attempt, owed=k.owed)
+    return k._replace(epoch=epoch, generation=0 if k.generation == w.generation else -1)
+
+
+def sorted_workers(w: World) -> World:
+    """Nothing tells one worker from the other: of two worlds that differ in their names, always the same."""
+    a, b = w.workers
+    if a < b or (a == b and w.owner != 1):
+        return w
+    return exchanged(w)
+
+
+def exchanged(w: World) -> World:
+    """The two workers under each other's names."""
+    other = {None: None, 0: 1, 1: 0}
+    return w._replace(
+        owner=other[w.owner],
+        epochs=w.epochs[::-1],
+        txns=w.txns[::-1],
+        late=tuple(sorted((1 - i, epoch) for i, epoch in w.late)),
+        places=tuple(place if place.owner is None else place._replace(owner=1 - place.owner) for place in w.places),
+        workers=w.workers[::-1],
+    )
 
 
 def trace(parent: dict[World, tuple[World, str] | None], w: World) -> list[str]:
