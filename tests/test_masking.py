@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,17 @@ from oncewhere.masking import Secrets, is_secret_name, masked
         ("{'PGPASSWORD': 'hunter2', 'HOME': '/root'}", "{'PGPASSWORD': ***, 'HOME': '/root'}"),
         ('{"api_key": "hunter 2"}', '{"api_key": ***}'),
         ("--api-token=hunter2 --port=5", "--api-token=*** --port=5"),
+        ("/pay?access_token=hunter2&amount=5", "/pay?access_token=***&amount=5"),
+        ("DB_PASSWORD_OLD=hunter2", "DB_PASSWORD_OLD=***"),
+        ("password=hun'ter2 port=5", "password=*** port=5"),
+        ('{"password": "hun\\"ter2", "port": 5}', '{"password": ***, "port": 5}'),
+        ("(password=hunter2)", "(password=***)"),
+        ("x-api-key: hunter2", "x-api-key: ***"),
+        ("Bearer hunter2hunter2", "Bearer ***"),
+        ("Authorization: Basic aHVudGVyMg==", "Authorization: ***"),
+        ("Authorization: Basic abc\nHost: x", "Authorization: ***\nHost: x"),
+        ('{"Authorization": "Basic abc", "host": "x"}', '{"Authorization": ***, "host": "x"}'),
+        ("Set-Cookie: session=hunter2; path=/", "Set-Cookie: ***"),
     ],
 )
 def test_what_looks_like_a_secret_is_masked(text: str, expected: str) -> None:
@@ -34,6 +46,8 @@ def test_what_looks_like_a_secret_is_masked(text: str, expected: str) -> None:
         "the password was refused",
         "payment-settled[3] at offset 7: no such key",
         "PWD=/work",
+        "idempotency_key=k1 transactional.id=settlement-0",
+        "basic steps, and the bearer of news",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
@@ -63,8 +77,21 @@ def test_a_word_too_short_to_be_one_is_left_alone() -> None:
     ("name", "secret"),
     [
         ("sasl.password", True), ("PGPASSWORD", True), ("ssl.key.password", True), ("API_KEY", True),
-        ("AWS_SECRET_ACCESS_KEY", True), ("PWD", False), ("acks", False), ("sasl.username", False),
+        ("AWS_SECRET_ACCESS_KEY", True), ("X-Api-Key", True), ("Set-Cookie", True), ("DB_PASSWORD_OLD", True),
+        ("PWD", False), ("acks", False), ("sasl.username", False), ("idempotency_key", False),
     ],
 )  # fmt: skip
 def test_which_names_mean_a_secret(name: str, secret: bool) -> None:
     assert is_secret_name(name) is secret
+
+
+def test_a_value_that_may_be_none_is_hidden_beside_its_name_and_not_wherever_it_stands() -> None:
+    secrets = Secrets(settings={"TOKENIZERS_PARALLELISM": "false", "PROVIDER_TOKEN": "hunter2"})
+    said = "TOKENIZERS_PARALLELISM=false PROVIDER_TOKEN=hunter2 hunter2 is false"
+    assert secrets.taken_out(said) == "TOKENIZERS_PARALLELISM=*** PROVIDER_TOKEN=*** *** is false"
+
+
+def test_a_long_text_without_a_secret_takes_no_time() -> None:
+    before = time.process_time()
+    assert masked("a-b." * 20_000) == "a-b." * 20_000
+    assert time.process_time() - before < 1.0

@@ -2,7 +2,11 @@
 
 Two ways, since neither is enough. What is known to be a secret (a password out of a DSN, a value of `sasl.password`) is
 replaced wherever it stands (`Secrets`). What looks like one is replaced by its form (`masked`): the password of a URL,
-the value behind a name that means a secret.
+the value behind a name that means a secret, what follows `Bearer`, the whole of a cookie.
+
+A name means a secret where the word stands anywhere in it: `DB_PASSWORD_OLD`, `X-Api-Key`. That hides what is none now
+and then (`token_count`), and so it is never enough to replace a value wherever it stands: for that a name must end in
+the word (`says_its_value`).
 """
 
 from __future__ import annotations
@@ -17,31 +21,44 @@ MASK: Final = "***"
 MIN_SECRET_CHARACTERS: Final = 4
 """A shorter secret would be found in every other word; a masked text that says nothing helps nobody."""
 
-_NAMES: Final = (
-    r"[\w.\-]*(?:passw(?:or)?d|passphrase|pwd|secret|secret[_\-.]access[_\-.]key|token|api[_\-.]?key|apikey|credentials?|private[_\-.]?key"
+_WORD: Final = (
+    r"(?:passw(?:or[dt])?|passphrase|pwd|secret|token|credentials?|authorization|cookie|(?:api|access|private)[_\-.]?key"
     r"|ssl\.key\.pem|sasl\.jaas\.config)"
 )
-_USERINFO: Final = re.compile(
-    r"(?P<scheme>\b[a-z][a-z0-9+.\-]*://)(?P<user>[^\s/@:\"']*):(?P<secret>[^\s/@\"']+)@", re.IGNORECASE
+_QUOTED: Final = r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'"
+_NAME_BEGINS: Final = r"(?<![\w.\-])"
+_USERINFO: Final = re.compile(r"(?P<before>://[^\s/@:\"']*:)(?P<secret>[^\s/@]+)@")
+_BEARER: Final = re.compile(r"(?P<before>\b(?:bearer|basic)\s+)(?P<secret>[A-Za-z0-9._~+/=\-]{8,})", re.IGNORECASE)
+_HEADER: Final = re.compile(
+    rf"(?P<before>{_NAME_BEGINS}[\w\-]*(?:authorization|cookie)[\"']?\s*[=:]\s*)(?P<secret>{_QUOTED}|[^\r\n\"']+)",
+    re.IGNORECASE,
 )
 _ASSIGNED: Final = re.compile(
-    rf"(?P<name>\b{_NAMES}[\"']?\s*[=:]\s*)(?P<secret>\"[^\"]*\"|'[^']*'|[^\s,;&\"')}}\]]+)", re.IGNORECASE
+    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}[\w.\-]*[\"']?\s*[=:]\s*)(?P<secret>{_QUOTED}|[^\s&;,]*[^\s&;,\"')}}\]])",
+    re.IGNORECASE,
 )
-_IS_SECRET: Final = re.compile(rf"(?:{_NAMES})$", re.IGNORECASE)
-
+_MEANS_A_SECRET: Final = re.compile(_WORD, re.IGNORECASE)
+_SAYS_ITS_VALUE: Final = re.compile(rf"{_WORD}$", re.IGNORECASE)
 
 _WORKING_FOLDERS: Final = frozenset({"PWD", "OLDPWD"})
 
 
 def is_secret_name(name: str) -> bool:
-    """True for a setting or variable whose name says that its value is a secret: `sasl.password`, `API_KEY`."""
-    return _IS_SECRET.match(name) is not None and name not in _WORKING_FOLDERS
+    """True for a setting, field or variable whose value is not to be read: `sasl.password`, `X-Api-Key`, `API_KEY`."""
+    return _MEANS_A_SECRET.search(name) is not None and name not in _WORKING_FOLDERS
+
+
+def says_its_value(name: str) -> bool:
+    """True for a name whose value is a secret beyond doubt, wherever it stands: `API_TOKEN`, and not `TOKEN_LIMIT`."""
+    return _SAYS_ITS_VALUE.search(name) is not None and name not in _WORKING_FOLDERS
 
 
 def masked(text: str) -> str:
     """The text without what looks like a secret in it."""
-    text = _USERINFO.sub(lambda found: f"{found['scheme']}{found['user']}:{MASK}@", text)
-    return _ASSIGNED.sub(lambda found: f"{found['name']}{MASK}", text)
+    text = _USERINFO.sub(rf"\g<before>{MASK}@", text)
+    for form in (_BEARER, _HEADER, _ASSIGNED):
+        text = form.sub(rf"\g<before>{MASK}", text)
+    return text
 
 
 def secrets_in(texts: Iterable[str]) -> set[str]:
@@ -62,7 +79,7 @@ class Secrets:
     """
 
     def __init__(self, texts: Iterable[str] = (), settings: Mapping[str, str] | None = None) -> None:
-        values = secrets_in(texts) | {value for name, value in (settings or {}).items() if is_secret_name(name)}
+        values = secrets_in(texts) | {value for name, value in (settings or {}).items() if says_its_value(name)}
         spellings = {form for value in values for form in (value, unquote(value), quote(unquote(value), safe=""))}
         self._values = sorted(
             (v for v in spellings if len(v) >= MIN_SECRET_CHARACTERS and v != MASK), key=len, reverse=True

@@ -10,10 +10,11 @@ from made_run import BANK, BATCH, OUTPUT, Told, make_run, told_trial
 
 from oncewhere.drill import CLEAN, CrashPoint, NamedCrash, Phase, Plan, Step, Verdict, findings, take_testimony
 from oncewhere.drill.history import Happened, Wire
+from oncewhere.masking import MASK
 from oncewhere.report import write_report
 from oncewhere.report.html.coverage import read_coverage
+from oncewhere.report.html.excerpt import shown
 from oncewhere.report.html.fates import Fate, fate_of
-from oncewhere.report.html.masking import MASK, shown
 from oncewhere.report.html.spans import read_spans
 from oncewhere.report.html.timeline import Timeline, read_timeline
 

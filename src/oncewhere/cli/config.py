@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -14,14 +13,14 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.table import Table
 
+from oncewhere.masking import masked
+
 from .app import AT
 from .places import cache_folder, project_folder
 from .project_file import options_file
 
 WIDE = 110
 """Columns from which on the environment's variables are printed as well."""
-_SECRET = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]+@")
-_SECRET_SETTING = re.compile(r"((?:password|secret|token)[^=\s]*=)\S+", re.IGNORECASE)
 _NAMED = frozenset({"ONCEWHERE_CACHE", "ONCEWHERE_INSTANCE", "NO_COLOR"})
 
 
@@ -103,11 +102,6 @@ def _text(value: Any) -> str:
     if isinstance(value, tuple | list):
         return " ".join(map(str, value))
     return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
-
-
-def masked(text: str) -> str:
-    """A text without the passwords in it."""
-    return _SECRET_SETTING.sub(r"\1***", _SECRET.sub(r"\1:***@", text))
 
 
 def _show_places(console: Console) -> None:

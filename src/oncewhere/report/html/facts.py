@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from oncewhere.drill import CRASH, SCENARIOS, DrillResult, TrialResult, Verdict, VersionResult
+from oncewhere.masking import masked
 from oncewhere.report.run_json import Run
 from oncewhere.report.sentence import answer
 from oncewhere.report.sweep_table import coverage_lines, spared_lines
 from oncewhere.report.words import STYLE, conclusion, proof
 
-from .masking import masked, shown
+from .excerpt import shown
 
 
 def run_facts(run: Run, name: str) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import msgspec
 
+from .excerpt import shown
 from .fates import Fate
 from .joins import Join
 from .marks import Mark, place_of
-from .masking import shown
 from .timeline import Timeline
 
 TICKS_PER_S: Final = 10_000
@@ -33,7 +33,7 @@ class _Table:
         self._numbers: dict[bytes, int] = {}
 
     def number(self, value: Any) -> int:
-        """The number of a value; a reader is given what `masking` lets through of it."""
+        """The number of a value; a reader is given what `excerpt` lets through of it."""
         key = msgspec.json.encode(value)
         if key not in self._numbers:
             self._numbers[key] = len(self.values)

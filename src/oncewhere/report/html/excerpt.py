@@ -6,10 +6,11 @@ or a proxy's own address held.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
+
+from oncewhere.masking import MASK, is_secret_name, masked
 
 TEXT_LIMIT: Final = 240
 """Characters of one text that are shown."""
@@ -18,12 +19,6 @@ ENTRIES_LIMIT: Final = 32
 DEPTH_LIMIT: Final = 6
 REMEMBERED: Final = 4096
 """Texts that are looked at once; histories repeat themselves."""
-MASK: Final = "•••"
-
-_SECRET_NAME: Final = re.compile(r"(?i)passw|secret|token|credential|authorization|cookie|(api|private)[-_]?key")
-_CREDENTIALS: Final = re.compile(r"(://[^/\s:@]*):[^/\s@]+@")
-_ASSIGNED: Final = re.compile(r"(?i)\b(\w*(?:passw|secret|token|api_?key)\w*\s*[=:]\s*)[^\s&;,]+")
-_BEARER: Final = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}")
 
 
 def shown(value: Any, *, depth: int = 0) -> Any:
@@ -39,7 +34,7 @@ def shown(value: Any, *, depth: int = 0) -> Any:
         return "…"
     if isinstance(value, Mapping):
         kept = {
-            cut(str(name)): MASK if _is_secret(str(name)) else shown(entry, depth=depth + 1)
+            cut(str(name)): MASK if _is_hidden(str(name)) else shown(entry, depth=depth + 1)
             for name, entry in list(value.items())[:ENTRIES_LIMIT]
         }
         return kept | _left_out(len(value))
@@ -47,12 +42,6 @@ def shown(value: Any, *, depth: int = 0) -> Any:
         entries: list[Any] = [shown(entry, depth=depth + 1) for entry in value[:ENTRIES_LIMIT]]
         return entries + ([f"… and {len(value) - ENTRIES_LIMIT} more"] if len(value) > ENTRIES_LIMIT else [])
     return value
-
-
-def masked(text: str) -> str:
-    """A text without the passwords and tokens that it holds."""
-    text = _CREDENTIALS.sub(rf"\1:{MASK}@", text)
-    return _BEARER.sub(rf"\1 {MASK}", _ASSIGNED.sub(rf"\1{MASK}", text))
 
 
 def cut(text: str, limit: int = TEXT_LIMIT) -> str:
@@ -65,9 +54,7 @@ def _text(text: str) -> str:
     return cut(masked(text))
 
 
-@lru_cache(maxsize=REMEMBERED)
-def _is_secret(name: str) -> bool:
-    return _SECRET_NAME.search(name) is not None
+_is_hidden = lru_cache(maxsize=REMEMBERED)(is_secret_name)
 
 
 def _left_out(entries: int) -> dict[str, str]:
