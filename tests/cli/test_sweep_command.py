@@ -56,7 +56,8 @@ def test_a_sweep_tells_what_it_covered_and_its_failures_come_first_and_can_be_re
 
     shown = run(example, cache, "show")
     assert shown.returncode == 1
-    assert first.stdout.startswith(shown.stdout), "the drill says besides where its page is"
+    assert shown.stdout == first.stdout
+    assert "\nReport:   .oncewhere/runs/" in shown.stdout
 
 
 def test_a_replay_that_shows_something_else_says_so_and_ends_in_three(example: Path, cache: Path) -> None:

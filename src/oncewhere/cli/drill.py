@@ -27,7 +27,7 @@ from oncewhere.report import (
     show_scenarios,
 )
 
-from .places import project_folder
+from .places import project_folder, say_where
 from .servers import (
     LANES_DEFAULT,
     LANES_LIMIT,
@@ -204,7 +204,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
         return 0
     show_result(result, console, path=str(path))
     if ReportKind.HTML in kinds:
-        click.echo(f"Report:   {os.path.relpath(folder.path / REPORT_NAME)}")
+        say_where(folder.path / REPORT_NAME)
     if ReportKind.GITHUB in kinds:
         for line in github_annotations(result):
             click.echo(line)

@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+import click
+
 PROJECT_FOLDER = ".oncewhere"
 
 
@@ -17,6 +19,11 @@ def project_folder() -> Path:
 def short(path: Path) -> str:
     """A path below the current folder, from there; any other as it is."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def say_where(page: Path) -> None:
+    """Prints where a run's page is, from the current folder; a link such as `latest` is followed."""
+    click.echo(f"Report:   {os.path.relpath(page.resolve())}")
 
 
 def cache_folder() -> Path:

@@ -9,9 +9,9 @@ import click
 from rich.console import Console
 
 from oncewhere.errors import ConfigurationError
-from oncewhere.report import compare, find_run, read_run, show_difference, show_result, write_report
+from oncewhere.report import REPORT_NAME, compare, find_run, read_run, show_difference, show_result, write_report
 
-from .places import project_folder
+from .places import project_folder, say_where
 
 LATEST = "latest"
 RUNS_COMPARED = 2
@@ -45,6 +45,8 @@ def show(runs: tuple[str, ...], *, html: bool, opening: bool, diff: bool) -> int
         return _page(folder, opening=opening)
     found = read_run(folder)
     show_result(found.result, Console(highlight=False), path=found.path)
+    if (page := folder / REPORT_NAME).exists():
+        say_where(page)
     return found.result.exit_code
 
 
