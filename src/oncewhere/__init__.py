@@ -15,7 +15,8 @@ A processor that ships:
         settled = tx.run(settle, record.value)  # on redelivery: the recorded result, no second UPDATE
         tx.produce("payment-settled", settled, key=settled.payment_id)
 
-    app.run()
+    if __name__ == "__main__":  # `oncewhere drill` imports the module for what it declares
+        app.run()
 
 Names are imported when they are first asked for: the command line need not load a Kafka client, and only a
 place needs the driver of its system.

@@ -10,6 +10,7 @@ from oncewhere import Http, IdempotencyKey, OffsetLedger, Postgres, Processor, a
 from oncewhere.cli.drill import seen_from_here
 from oncewhere.drill import load
 from oncewhere.errors import ConfigurationError
+from oncewhere.runtime import loading
 
 APP = """
 import os
@@ -142,3 +143,23 @@ def test_addresses_that_are_given_take_the_place_of_those_in_the_code() -> None:
     assert (settings["bootstrap.servers"], settings["linger.ms"]) == ("127.0.0.1:1", 3)
     assert not [name for name in settings if name.startswith(("security.", "ssl."))]
     assert Postgres("postgresql://prod/bank", name="other", policy=OffsetLedger()).address == "prod:5432/bank"
+
+
+@pytest.mark.parametrize("name", ["settlement:app", "settlement.py:app"])
+def test_a_module_that_runs_its_processor_when_it_is_imported_is_refused_and_reaches_nothing(
+    folder: Path, name: str
+) -> None:
+    (folder / "settlement.py").write_text(f"{APP}\napp.run()\n")
+    lines = len(APP.splitlines()) + 2
+    with pytest.raises(ConfigurationError, match=f"settlement.py line {lines} runs the processor when") as caught:
+        load(folder / name)
+    assert "Nothing was contacted" in caught.value.message
+    assert 'if __name__ == "__main__"' in (caught.value.hint or "")
+    with pytest.raises(ConfigurationError, match="runs the processor when"):
+        loading.load(name, folder)
+
+
+def test_a_place_without_a_policy_is_told_in_words(folder: Path) -> None:
+    (folder / "settlement.py").write_text(APP.replace(', policy=DedupeTable("processed_event")', ""))
+    with pytest.raises(ConfigurationError, match="Place 'bank' names no policy, and there is no default"):
+        load(folder / "settlement:app")

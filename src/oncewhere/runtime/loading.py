@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oncewhere.errors import ConfigurationError
+from oncewhere.runtime.importing import importing
 from oncewhere.runtime.processor import Processor
 
 if TYPE_CHECKING:
@@ -31,13 +32,14 @@ def load(name: str, folder: Path) -> Processor:
         folder: where the module is looked for first, and where a file's path starts.
 
     Raises:
-        ConfigurationError: there is none of that name.
+        ConfigurationError: there is none of that name, or its module runs it when it is imported.
     """
     if not names_an_app(name):
         raise ConfigurationError(f"{name!r} names no processor.", hint="Write MODULE:APP, such as settlement:app.")
     module_name, _, attribute = name.rpartition(":")
     sys.path.insert(0, str(folder))
-    module = _file(folder / module_name) if module_name.endswith(SUFFIX) else _module(module_name)
+    with importing():
+        module = _file(folder / module_name) if module_name.endswith(SUFFIX) else _module(module_name)
     found = getattr(module, attribute, None)
     if not isinstance(found, Processor):
         others = [key for key, value in vars(module).items() if isinstance(value, Processor)]

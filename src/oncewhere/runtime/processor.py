@@ -10,6 +10,7 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.runtime import events
 from oncewhere.runtime.claims import claimed
 from oncewhere.runtime.identity import TransactionalId, resolve
+from oncewhere.runtime.importing import refuse_while_importing
 from oncewhere.runtime.kafka.serialization import decode_with, encode_with
 from oncewhere.runtime.lifecycle import Lifecycle
 from oncewhere.runtime.limits import COMMIT_INTERVAL_MS, MAX_BATCH_BYTES, Wishes
@@ -271,7 +272,8 @@ class Processor:
             health: answers `/livez`, `/readyz` and `/metrics` while it runs.
 
         Raises:
-            ConfigurationError: a declaration, setting, topic or table is wrong.
+            ConfigurationError: a declaration, setting, topic or table is wrong; or the module that this stands in is
+                being imported by a command that only reads what it declares.
             UnreachableError: Kafka or a place does not answer.
             FencedError: another producer has our transactional.id.
             LedgerRefusedError: what a place has recorded contradicts Kafka's committed offset.
@@ -280,6 +282,7 @@ class Processor:
             ReplayError: a redelivered record asks for an effect that was not recorded.
             NoProgressError: the same batch failed again and again.
         """
+        refuse_while_importing()
         if not self._subscriptions:
             raise ConfigurationError(
                 "This processor consumes nothing.",
