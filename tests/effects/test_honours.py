@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from oncewhere import ConfigurationError, MySql, Postgres, Sqlite
+from oncewhere import ConfigurationError, Function, MySql, Postgres, Redis, Sqlite
 from oncewhere.effects.honours import HONOURED, TITLES, WHY_NOT, check
 from oncewhere.effects.policy import (
     AtLeastOnce,
@@ -66,8 +66,23 @@ def test_every_policy_says_what_it_guarantees_in_a_sentence() -> None:
 def test_there_is_no_default_and_a_name_is_no_policy(place: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot honour policy None\. .+ honours OffsetLedger, DedupeTable"):
         place(None)
-    with pytest.raises(ConfigurationError, match="cannot honour policy 'offset-ledger'"):
-        place("offset-ledger")
+    for text in ("offset-ledger", "OffsetLedger", OffsetLedger):
+        with pytest.raises(ConfigurationError, match=r"cannot honour policy .+ Write OffsetLedger\(…\), an object"):
+            place(text)
+
+
+@pytest.mark.parametrize(
+    ("place", "honoured"),
+    [
+        (lambda: Postgres("postgresql://localhost/bank", name="bank"), "PostgreSQL honours OffsetLedger"),  # type: ignore[call-arg]
+        (lambda: Redis("redis://localhost", name="bank"), "Redis honours DedupeTable"),  # type: ignore[call-arg]
+        (lambda: Function("bank"), "Function honours IdempotencyKey"),  # type: ignore[call-arg]
+    ],
+    ids=["postgresql", "redis", "function"],
+)
+def test_a_place_without_a_policy_is_told_which_there_are(place: Any, honoured: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"names no policy, and there is no default.+{honoured}"):
+        place()
 
 
 def test_a_reason_is_asked_for_and_so_is_a_key() -> None:

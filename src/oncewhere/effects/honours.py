@@ -7,6 +7,7 @@ cannot be honoured is refused when the place is declared, and never at the first
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING
 
 from oncewhere.effects.policy import (
@@ -66,12 +67,50 @@ def check(policy: object, system: str, *, place: str) -> None:
     """
     title = TITLES[system]
     if not isinstance(policy, Policy) or type(policy) not in HONOURED:
-        raise ConfigurationError(f"{title} place {place!r} cannot honour policy {policy!r}.", hint=_instead(system))
+        raise ConfigurationError(
+            f"{title} place {place!r} cannot honour policy {policy!r}.", hint=f"{_meant(policy)}{_instead(system)}"
+        )
     if system not in HONOURED[type(policy)]:
         raise ConfigurationError(
             f"{title} place {place!r} cannot honour policy {policy.name}: {WHY_NOT[type(policy), system]}.",
             hint=_instead(system),
         )
+
+
+def require_policy(kind: type, given: Mapping[str, object]) -> None:
+    """Refuses a place that names no policy: in words, where Python would only say which argument is missing.
+
+    Args:
+        kind: the place's class.
+        given: the keyword arguments that it is made with.
+
+    Raises:
+        ConfigurationError: its class wants a policy, and none is given.
+    """
+    if "policy" in given or "policy" not in signature(kind.__init__).parameters:  # type: ignore[misc]  # of a class
+        return
+    name = f" {given['name']!r}" if "name" in given else ""
+    system = _system_of(kind)
+    raise ConfigurationError(
+        f"Place{name} names no policy, and there is no default: it says what protects its effects.",
+        hint="Write policy=OffsetLedger(), for instance." if system is None else f"Write policy=…: {_instead(system)}",
+    )
+
+
+def _system_of(kind: type) -> str | None:
+    """The system of a place's class; None for one that only its connection tells."""
+    dialect = getattr(kind, "dialect", None)
+    if dialect is not None:
+        return str(dialect.name)
+    return next((system for system, title in TITLES.items() if title.lower() == kind.__name__.lower()), None)
+
+
+def _meant(policy: object) -> str:
+    """What was probably meant: the object of that name."""
+    for kind in HONOURED:
+        if policy in (kind, kind.name, kind.__name__):
+            return f"Write {kind.__name__}(…), an object. "
+    return ""
 
 
 def _instead(system: str) -> str:

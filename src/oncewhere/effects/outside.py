@@ -17,10 +17,10 @@ import copy
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
 
 from oncewhere.effects.calls import Entry, KeepsCalls, State
-from oncewhere.effects.honours import check
+from oncewhere.effects.honours import check, require_policy
 from oncewhere.effects.idempotency import Derive, key_of
 from oncewhere.effects.intents import KeepsIntents
 from oncewhere.effects.outbox import OpenOutbox, performed_by
@@ -76,6 +76,11 @@ class OutsidePlace(Place[C]):
     Raises:
         ConfigurationError: the name is empty, or the policy is none that the system can honour.
     """
+
+    def __new__(cls, *_: Any, **given: Any) -> Self:
+        """Made with a policy, or not at all."""
+        require_policy(cls, given)
+        return super().__new__(cls)
 
     def __init__(self, *, name: str, policy: Policy, system: str, limits: Limits, concurrency: int = 1) -> None:
         if not name:

@@ -8,7 +8,7 @@ commands, and they are sent together, when the batch is decided, in one script t
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 try:
@@ -26,7 +26,7 @@ except ModuleNotFoundError as error:  # pragma: no cover - what is installed dec
     ) from error
 
 from oncewhere.addresses import address_of
-from oncewhere.effects.honours import check
+from oncewhere.effects.honours import check, require_policy
 from oncewhere.effects.place import Place, UndecidedError
 from oncewhere.effects.policy import DedupeTable, Policy
 from oncewhere.effects.redis.checks import check_command, check_server
@@ -69,6 +69,11 @@ class Redis(Place["Commands"]):
     Raises:
         ConfigurationError: the URL cannot be read, the name is empty, or the policy is none that Redis can honour.
     """
+
+    def __new__(cls, *_: Any, **given: Any) -> Self:
+        """Made with a policy, or not at all."""
+        require_policy(cls, given)
+        return super().__new__(cls)
 
     def __init__(
         self,

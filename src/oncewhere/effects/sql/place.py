@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from oncewhere.effects.honours import check
+from oncewhere.effects.honours import check, require_policy
 from oncewhere.effects.place import Batch, OpenPlace, Place, Start, UndecidedError
 from oncewhere.effects.policy import AtLeastOnce, DedupeTable, OffsetLedger, Policy, UniqueConstraint
 from oncewhere.effects.sql.call_journal import SqlCallJournal
@@ -54,6 +54,11 @@ class SqlPlace(Place[C]):
 
     dialect: Dialect
     address: str
+
+    def __new__(cls, *_: Any, **given: Any) -> Self:
+        """Made with a policy, or not at all."""
+        require_policy(cls, given)
+        return super().__new__(cls)
 
     def __init__(self, *, name: str, policy: Policy) -> None:
         if not name:
