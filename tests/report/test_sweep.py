@@ -177,6 +177,20 @@ def test_a_replay_says_whether_it_shows_the_same(before: TrialResult, after: Tri
     assert given == code
 
 
+def test_a_violation_that_came_again_is_reproduced_whatever_else_is_new() -> None:
+    before = trial(POINTS[0], DUPLICATE)
+    out = dataclasses.replace(before.findings[0], verdict=Verdict.STUCK)
+    after = dataclasses.replace(before, findings=(out, *before.findings[1:]))
+    assert compared(before, result(sweep(after))) == (
+        "REPRODUCED: bank duplicate, as before. New: out stuck.",
+        1,
+    )
+    assert compared(after, result(sweep(before))) == (
+        "REPRODUCED: bank duplicate, as before. No longer: out stuck.",
+        1,
+    )
+
+
 def test_failures_are_kept_until_they_are_tried_again_and_hold(tmp_path: Path) -> None:
     failures = Failures(tmp_path, "here")
     assert failures.read() == frozenset()

@@ -35,7 +35,8 @@ def replay(
     POINT is a point's id or name, with the version in front where several were drilled; `latest` is the first violation
     of the run. RUN is a run's folder or name; the newest is taken where none is given.
 
-    Exit codes: 1 reproduced (the violation is there again), 3 NOT REPRODUCED, 0 a point that held holds again.
+    Exit codes: 1 reproduced (a violation is there again; what is new is named), 3 NOT REPRODUCED, 0 a point that held
+    holds again.
 
     \b
     oncewhere replay latest
@@ -124,9 +125,32 @@ def compared(before: TrialResult, result: DrillResult) -> tuple[str, int]:
         return f"REPRODUCED: {_told(after)}, as before.", 1
     if same:
         return f"The same as before: {_told(after)}.", result.exit_code
+    if _violated(before) & _violated(after):
+        return f"REPRODUCED: {_again(before, after)}", 1
     if after.verdict.violated and not before.verdict.violated:
         return f"NOT REPRODUCED: {_told(before)} before; {_told(after)} now.", 1
     return f"NOT REPRODUCED: {_told(before)} before; {_told(after)} now.", NOT_REPRODUCED
+
+
+def _again(before: TrialResult, after: TrialResult) -> str:
+    """What is as it was, and beside it what is not."""
+    was, now = _wrong(before), _wrong(after)
+    told = [f"{_listed(was & now)}, as before."]
+    told += [f"New: {_listed(now - was)}."] if now - was else []
+    told += [f"No longer: {_listed(was - now)}."] if was - now else []
+    return " ".join(told)
+
+
+def _wrong(trial: TrialResult) -> set[tuple[str, Verdict]]:
+    return {(f.place, f.verdict) for f in trial.findings if f.verdict is not Verdict.ONCE}
+
+
+def _violated(trial: TrialResult) -> set[tuple[str, Verdict]]:
+    return {(place, verdict) for place, verdict in _wrong(trial) if verdict.violated}
+
+
+def _listed(found: set[tuple[str, Verdict]]) -> str:
+    return ", ".join(f"{place} {verdict}" for place, verdict in sorted(found))
 
 
 def _told(trial: TrialResult) -> str:
