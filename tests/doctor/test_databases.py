@@ -5,17 +5,22 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 from systems import SYSTEMS, new_database
 from systems import Database as SqlDatabase
 
+from oncewhere import Processor, Record, Transaction, effect
+from oncewhere.cli.servers import dsns_of
 from oncewhere.doctor.fact import Unread
 from oncewhere.doctor.places import Purpose
 from oncewhere.doctor.readers.databases import Database, database_of, read_database
+from oncewhere.doctor.readers.subjects import databases_of, of_processor
 from oncewhere.effects.policy import DedupeTable, OffsetLedger
 from oncewhere.effects.postgres import Postgres
 from oncewhere.effects.sql.schema import script
 from oncewhere.effects.sqlite import Sqlite
+from oncewhere.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,6 +106,27 @@ def test_a_database_that_does_not_answer_is_unread_without_its_password() -> Non
     facts = read_database(database, group="settlement")
     assert isinstance(facts.reached, Unread)
     assert "planted-s3cret" not in repr(facts)
+
+
+def test_a_database_of_a_processor_is_looked_for_where_the_user_says() -> None:
+    bank = Postgres("postgresql://prod/bank", name="bank", policy=OffsetLedger())
+    app = Processor({"bootstrap.servers": "prod:9092"}, group_id="settlement", transactional_id="settlement-0")
+
+    @effect(bank)
+    def settle(db: psycopg.Connection, value: bytes) -> None: ...
+
+    @app.consume("payment-authorized", bytes)
+    def handle(record: Record[bytes], tx: Transaction) -> None:
+        tx.run(settle, record.value)
+
+    names = databases_of(app)
+    assert names == {"bank": "postgresql"}
+    given = dsns_of(["bank=postgresql://me@here:6432/copy"], names, "database of settlement:app")
+    (database,) = of_processor(app, name="settlement:app", outputs=(), dsns=given).databases
+    assert database.place.address == "here:6432/copy"
+    assert (database.name, database.ledger) == ("bank", "oncewhere_ledger"), "its policy stays the code's"
+    with pytest.raises(ConfigurationError, match="--dsn shop=… names no database of settlement:app"):
+        dsns_of(["shop=postgresql://here/shop"], names, "database of settlement:app")
 
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from oncewhere.doctor.examination import diagnose, read_facts, with_outputs
 from oncewhere.doctor.facts import ClientFacts
 from oncewhere.doctor.finding import Finding, Mark, exit_code
 from oncewhere.doctor.known_faults import LIBRARIES
-from oncewhere.doctor.readers.subjects import Patient, of_cluster, of_declaration, of_processor
+from oncewhere.doctor.readers.subjects import Patient, databases_of, of_cluster, of_declaration, of_processor
 from oncewhere.doctor.rule import Area
 from oncewhere.document import decode
 from oncewhere.drill import load as load_declaration
@@ -25,7 +25,7 @@ from oncewhere.report.diagnosis import as_json, lines_of, show_diagnosis, summar
 
 from .app import load
 from .run import INSTANCE
-from .servers import choose_versions, named_dsns, read_settings
+from .servers import choose_versions, dsns_of, named_dsns, read_settings
 
 TRANSACTIONS = "transactions"
 """In place of a processor: only the transactions of the cluster."""
@@ -49,7 +49,13 @@ TRANSACTIONS = "transactions"
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A file of NAME=VALUE lines, each like -X.",
 )
-@click.option("--dsn", "dsns", metavar="NAME=DSN", multiple=True, help="Where the database of an effect is.")
+@click.option(
+    "--dsn",
+    "dsns",
+    metavar="NAME=DSN",
+    multiple=True,
+    help="Where the database of an effect is, over what the code says.",
+)
 @click.option(
     "--output",
     "outputs",
@@ -149,7 +155,9 @@ def _patient(target: str, version: str | None, dsns: Sequence[str], outputs: Seq
         return with_outputs(of_cluster(), tuple(outputs))
     if ":" in target and not Path(target).exists():
         os.environ.setdefault(INSTANCE, "0")
-        return of_processor(load(target), name=target, outputs=outputs)
+        processor = load(target)
+        given = dsns_of(dsns, databases_of(processor), f"database of {target}")
+        return of_processor(processor, name=target, outputs=outputs, dsns=given)
     declaration = load_declaration(Path(target))
     versions = choose_versions(declaration, [version] if version else [])
     if len(versions) > 1:

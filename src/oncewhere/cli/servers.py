@@ -183,19 +183,33 @@ def named_dsns(given: Sequence[str], versions: Sequence[Version]) -> dict[str, s
     Raises:
         ConfigurationError: one names no effect.
     """
-    effects = {name: effect for version in versions for name, effect in version.effects.items()}
+    systems = {name: str(effect.system) for version in versions for name, effect in version.effects.items()}
+    return dsns_of(given, systems, "effect of the declaration")
+
+
+def dsns_of(given: Sequence[str], systems: Mapping[str, str], noun: str) -> dict[str, str]:
+    """Which name each `--dsn` is for; one without a name serves all whose system it is.
+
+    Args:
+        given: as they were given, NAME=DSN or DSN.
+        systems: by the names that there are, the system.
+        noun: what these are names of, for the sentence.
+
+    Raises:
+        ConfigurationError: one names none of them.
+    """
     found: dict[str, str] = {}
     for text in given:
         name, separator, dsn = text.partition("=")
-        if separator and name in effects:
+        if separator and name in systems:
             found[name] = dsn
         elif "://" in name or " " in text or "=" in dsn:
             system = SYSTEMS.get(text.partition("://")[0].partition("+")[0].lower(), "postgresql")
-            found.update({effect: text for effect, declared in effects.items() if declared.system == system})
+            found.update({name: text for name, declared in systems.items() if declared == system})
         else:
             raise ConfigurationError(
-                f"--dsn {name}=… names no effect of the declaration.",
-                hint=f"Its effects: {', '.join(sorted(effects))}.",
+                f"--dsn {name}=… names no {noun}.",
+                hint=f"There are: {', '.join(sorted(systems))}." if systems else "There is none.",
             )
     return found
 

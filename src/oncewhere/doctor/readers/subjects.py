@@ -59,13 +59,16 @@ class Patient:
         return replace(self, subject=replace(self.subject, isolation=isolation))
 
 
-def of_processor(processor: Processor, *, name: str, outputs: Iterable[str]) -> Patient:
+def of_processor(
+    processor: Processor, *, name: str, outputs: Iterable[str], dsns: Mapping[str, str] | None = None
+) -> Patient:
     """A processor that is written with the library.
 
     Args:
         processor: the object itself.
         name: what it is called on the command line.
         outputs: topics that it produces to, beside those that its code names.
+        dsns: by the name of a database, where it is looked for instead of where the code says.
     """
     declared = processor.declaration()
     settings = processor.settings
@@ -77,7 +80,7 @@ def of_processor(processor: Processor, *, name: str, outputs: Iterable[str]) -> 
         if database is None:
             unseen.append(f"{place.name} ({place.system}, policy {place.policy.name}) keeps nothing in a database")
         else:
-            databases.append(database)
+            databases.append(_moved(database, dsns or {}))
     known = {**settings.consumer, **settings.producer}
     return Patient(
         subject=Subject(
@@ -94,6 +97,12 @@ def of_processor(processor: Processor, *, name: str, outputs: Iterable[str]) -> 
         settings={key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in known.items()},
         kafka={key: str(value) for key, value in settings.common.items()},
     )
+
+
+def databases_of(processor: Processor) -> dict[str, str]:
+    """By name, the system of each database that a processor's places are, or keep something in."""
+    found = (database_of(place) for place in processor.places().values())
+    return {database.place.name: database.place.system for database in found if database is not None}
 
 
 def of_declaration(version: Version, dsns: Mapping[str, str], *, outputs: Iterable[str] = ()) -> Patient:
@@ -143,6 +152,14 @@ def of_declaration(version: Version, dsns: Mapping[str, str], *, outputs: Iterab
 def of_cluster() -> Patient:
     """A whole cluster, and no processor."""
     return Patient(subject=Subject(), kafka={})
+
+
+def _moved(database: Database, dsns: Mapping[str, str]) -> Database:
+    """The same, where the user says that it is."""
+    name = database.place.name
+    if name not in dsns:
+        return database
+    return replace(database, place=open_place(database.place.system, dsns[name], name))
 
 
 def _expected(effect: Effect, kept_s: float | None) -> Iterator[Expected]:
