@@ -7,7 +7,7 @@ from typing import Any
 
 from oncewhere.cluster import GroupDescription, Member, TransactionDescription
 from oncewhere.doctor.fact import Unread
-from oncewhere.doctor.facts import BrokerFacts, Facts, GroupFacts, PartitionFacts, TopicFacts, TransactionFacts
+from oncewhere.doctor.facts import BrokerFacts, Chart, GroupFacts, PartitionFacts, TopicFacts, TransactionFacts
 from oncewhere.doctor.finding import Finding
 from oncewhere.doctor.rules.table import examine
 from oncewhere.doctor.subject import Subject
@@ -77,8 +77,8 @@ def group(**changes: Any) -> GroupFacts:
     return replace(one, **changes)
 
 
-def facts(**changes: Any) -> Facts:
-    one = Facts(
+def facts(**changes: Any) -> Chart:
+    one = Chart(
         subject=SUBJECT,
         brokers=(broker(1), broker(2), broker(3)),
         topics={"authorized": topic(), "settled": topic()},
@@ -90,10 +90,10 @@ def facts(**changes: Any) -> Facts:
     return replace(one, **changes)
 
 
-def of_rule(code: str, given: Facts) -> list[Finding]:
+def of_rule(code: str, given: Chart) -> list[Finding]:
     return [finding for finding in examine(given) if finding.rule == code]
 
 
-def only(code: str, given: Facts) -> Finding:
+def only(code: str, given: Chart) -> Finding:
     (finding,) = of_rule(code, given)
     return finding

@@ -17,7 +17,7 @@ from oncewhere.drill.checks import InputSeen, OutputSeen, PlaceSeen, ProgressSee
 from oncewhere.drill.history import History, read
 from oncewhere.drill.judging import findings
 from oncewhere.drill.testimony import (
-    Subject,
+    TrialSubject,
     take_testimony,
     write_ended,
     write_found,
@@ -26,7 +26,7 @@ from oncewhere.drill.testimony import (
 )
 from oncewhere.drill.verdict import Verdict
 
-SUBJECT = Subject(
+SUBJECT = TrialSubject(
     version="v",
     plan="kafka.EndTxn.1.1.before",
     point="kafka EndTxn 1 of commit interval 1, before",

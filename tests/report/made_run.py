@@ -37,7 +37,7 @@ from oncewhere.drill.checks import InputSeen, OutputSeen, PlaceSeen, ProgressSee
 from oncewhere.drill.declaration import Processor, Settings
 from oncewhere.drill.effect import Effect
 from oncewhere.drill.history import Event, Happened, Wire
-from oncewhere.drill.testimony import Subject, write_ended, write_found, write_inputs, write_subject
+from oncewhere.drill.testimony import TrialSubject, write_ended, write_found, write_inputs, write_subject
 from oncewhere.report import RunFolder
 
 INPUT, OUTPUT, BANK = "payment-authorized", "payment-settled", "bank"
@@ -128,7 +128,7 @@ def told_trial(plan: Plan, *, name: str, batches: int, identities: Sequence[str]
     """The history of one trial: killed at the EndTxn of the plan's interval, where it has one."""
     told = Told()
     point = plan.point
-    subject = Subject(
+    subject = TrialSubject(
         version=name,
         plan=plan.id,
         point=str(point) if point else None,

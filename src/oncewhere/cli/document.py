@@ -41,7 +41,7 @@ STYLES = {Standing.HOLDS: ("✓", "green"), Standing.BROKEN: ("✗", "bold red")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Documented:
     """What a document is about, and where it stands.
 
     Attributes:
@@ -132,7 +132,7 @@ def document(  # one parameter for each option
     return 0
 
 
-def _one(subject: str, version: str | None, output: Path | None) -> Subject:
+def _one(subject: str, version: str | None, output: Path | None) -> Documented:
     """The one subject that the arguments mean.
 
     Raises:
@@ -145,7 +145,7 @@ def _one(subject: str, version: str | None, output: Path | None) -> Subject:
     return found[0]
 
 
-def _subjects(subject: str, version: str | None, output: Path | None) -> list[Subject]:
+def _subjects(subject: str, version: str | None, output: Path | None) -> list[Documented]:
     """Everything that the arguments may mean."""
     if names_an_app(subject) and not Path(FILE_NAME).is_file():
         folder = output.parent if output is not None and str(output) != "-" else Path()
@@ -169,15 +169,15 @@ def _subjects(subject: str, version: str | None, output: Path | None) -> list[Su
     ]
 
 
-def _subject(name: str, declaration: Declaration | None, folder: Path, mark: str, output: Path | None) -> Subject:
+def _subject(name: str, declaration: Declaration | None, folder: Path, mark: str, output: Path | None) -> Documented:
     markdown = folder / MARKDOWN.format(mark)
     evidence = folder / EVIDENCE.format(mark)
     if output is not None and str(output) != "-":
         markdown, evidence = output, output.with_name(f"{output.stem}.json")
-    return Subject(name=name, declaration=declaration, markdown=markdown, evidence=evidence)
+    return Documented(name=name, declaration=declaration, markdown=markdown, evidence=evidence)
 
 
-def _committed(subject: str, version: str | None, output: Path | None) -> list[Subject]:
+def _committed(subject: str, version: str | None, output: Path | None) -> list[Documented]:
     """The subjects whose document is there.
 
     Raises:
@@ -193,7 +193,7 @@ def _committed(subject: str, version: str | None, output: Path | None) -> list[S
     return there
 
 
-def _facts(one: Subject, runs: tuple[Path, ...]) -> Facts:
+def _facts(one: Documented, runs: tuple[Path, ...]) -> Facts:
     if one.declaration is None:
         declared = code_of(one.name, Path())
     else:
@@ -202,7 +202,7 @@ def _facts(one: Subject, runs: tuple[Path, ...]) -> Facts:
     return with_runs(declared, evidence, one.name)
 
 
-def _checked(one: Subject, runs: tuple[Path, ...], max_age: float | None, console: Console) -> int:
+def _checked(one: Documented, runs: tuple[Path, ...], max_age: float | None, console: Console) -> int:
     try:
         committed = decode(one.evidence.read_bytes(), str(one.evidence))
     except OSError:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from oncewhere.cluster import Access, ClusterSurvey, Refused
 
 from .fact import Unread
-from .facts import Facts
+from .facts import Chart
 from .finding import Finding
 from .readers.databases import read_database
 from .readers.kafka import read_cluster
@@ -19,7 +19,7 @@ from .rule import Area
 from .rules.table import examine
 
 
-async def read_facts(patient: Patient, bootstrap_servers: str, settings: Mapping[str, str]) -> Facts:
+async def read_facts(patient: Patient, bootstrap_servers: str, settings: Mapping[str, str]) -> Chart:
     """Reads everything once; nothing is changed.
 
     Args:
@@ -39,7 +39,7 @@ async def read_facts(patient: Patient, bootstrap_servers: str, settings: Mapping
             await asyncio.to_thread(read_database, database, group=subject.group) for database in patient.databases
         ]
         later = {} if subject.group is None else await survey.all_committed(subject.group)
-    return Facts(
+    return Chart(
         subject=subject,
         brokers=cluster.brokers,
         topics=cluster.topics,
@@ -55,7 +55,7 @@ async def read_facts(patient: Patient, bootstrap_servers: str, settings: Mapping
     )
 
 
-def diagnose(facts: Facts, areas: tuple[Area, ...] = tuple(Area)) -> tuple[Finding, ...]:
+def diagnose(facts: Chart, areas: tuple[Area, ...] = tuple(Area)) -> tuple[Finding, ...]:
     """Asks every rule of some areas."""
     return examine(facts, areas)
 

@@ -116,7 +116,7 @@ class ClientFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class Chart:
     """Everything that was read.
 
     Attributes:

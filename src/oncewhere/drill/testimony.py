@@ -22,7 +22,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class TrialSubject:
     """What a history is about.
 
     Attributes:
@@ -62,7 +62,7 @@ class Testimony:
         events: everything, in order.
     """
 
-    subject: Subject
+    subject: TrialSubject
     evidence: Evidence
     crashes: tuple[Crash, ...] = ()
     reached: bool = True
@@ -73,7 +73,7 @@ class UnreadableHistoryError(Exception):
     """A history does not say enough to be judged: it is older, or the trial did not come to its end."""
 
 
-def write_subject(history: History, subject: Subject) -> None:
+def write_subject(history: History, subject: TrialSubject) -> None:
     """Begins a history with what it is about."""
     history.happened("trial", format=FORMAT, **msgspec.to_builtins(subject))
 
@@ -119,7 +119,7 @@ def take_testimony(events: Iterable[Event]) -> Testimony:
     if told["trial"].get("format") != FORMAT:
         raise UnreadableHistoryError(f"the history is of another format ({told['trial'].get('format')})")
     try:
-        subject = msgspec.convert({k: v for k, v in told["trial"].items() if k != "format"}, Subject)
+        subject = msgspec.convert({k: v for k, v in told["trial"].items() if k != "format"}, TrialSubject)
         inputs = tuple(
             InputSeen(
                 identity=identity, partition=partition, offset=offset, key=key, settled=records is not written[-1]

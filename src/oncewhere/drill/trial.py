@@ -37,7 +37,7 @@ from .phases import Phases
 from .result import TrialResult
 from .scenario import ACTIONS, Plan, Step
 from .scenarios import SCENARIOS, Publication
-from .testimony import Subject, take_testimony, write_ended, write_found, write_inputs, write_subject
+from .testimony import TrialSubject, take_testimony, write_ended, write_found, write_inputs, write_subject
 from .trap import Trap
 from .victim import Victim
 from .worlds import Server
@@ -197,9 +197,9 @@ class Trial:
     def _judged(self) -> tuple[Finding, ...]:
         return findings(take_testimony(read(self._history.path)))
 
-    def _subject(self, publication: Publication) -> Subject:
+    def _subject(self, publication: Publication) -> TrialSubject:
         point, processor = self._plan.point, self._version.processor
-        return Subject(
+        return TrialSubject(
             version=self._version.name,
             plan=self._plan.id,
             point=None if point is None else str(point),

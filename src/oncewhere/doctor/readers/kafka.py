@@ -46,7 +46,7 @@ Open = frozenset[tuple[str, int, int, int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterFacts:
-    """What one look at a cluster found; see `Facts`."""
+    """What one look at a cluster found; see `Chart`."""
 
     brokers: Fact[tuple[BrokerFacts, ...]]
     topics: Mapping[str, Fact[TopicFacts]]

@@ -11,7 +11,7 @@ from typing import Final
 
 from oncewhere.cluster import Acl
 from oncewhere.doctor.fact import Fact, Unread
-from oncewhere.doctor.facts import Facts
+from oncewhere.doctor.facts import Chart
 from oncewhere.doctor.finding import Finding
 from oncewhere.doctor.rule import Area, Rule
 
@@ -50,7 +50,7 @@ ID_ACCESS = Rule(
 RULES: Final = (TOPIC_ACCESS, GROUP_ACCESS, ID_ACCESS)
 
 
-def check(facts: Facts) -> Iterator[Finding]:
+def check(facts: Chart) -> Iterator[Finding]:
     """Examines what the processor is allowed."""
     for names, operation in ((facts.subject.inputs, "READ"), (facts.subject.outputs, "WRITE")):
         for name in names:
@@ -61,14 +61,14 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield _identity(facts, name, acls)
 
 
-def _topic(facts: Facts, name: str, operation: str) -> Finding:
+def _topic(facts: Chart, name: str, operation: str) -> Finding:
     topic = facts.topics.get(name, Unread("UNKNOWN_TOPIC_OR_PARTITION"))
     if isinstance(topic, Unread):
         return TOPIC_ACCESS.unknown(name, topic)
     return _allowed(TOPIC_ACCESS, name, topic.operations, operation)
 
 
-def _group(facts: Facts) -> Finding:
+def _group(facts: Chart) -> Finding:
     assert facts.group is not None  # noqa: S101  # asked before
     about = f"group {facts.group.name}"
     described = facts.group.description
@@ -90,7 +90,7 @@ def _allowed(rule: Rule, about: str, told: Fact[frozenset[str]], operation: str)
     return rule.fault(about, f"{operation} is not allowed")
 
 
-def _identity(facts: Facts, name: str, acls: Fact[tuple[Acl, ...]]) -> Finding:
+def _identity(facts: Chart, name: str, acls: Fact[tuple[Acl, ...]]) -> Finding:
     about = f"transactional.id {name}"
     if isinstance(acls, Unread):
         if acls.why == SECURITY_DISABLED:

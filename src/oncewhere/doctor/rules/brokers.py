@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from oncewhere.doctor.fact import Unread
-from oncewhere.doctor.facts import BrokerFacts, Facts
+from oncewhere.doctor.facts import BrokerFacts, Chart
 from oncewhere.doctor.finding import Finding
 from oncewhere.doctor.rule import Area, Rule
 from oncewhere.doctor.spans import span
@@ -98,7 +98,7 @@ RULES: Final = (
 )
 
 
-def check(facts: Facts) -> Iterator[Finding]:
+def check(facts: Chart) -> Iterator[Finding]:
     """Examines the brokers."""
     if isinstance(facts.brokers, Unread):
         for rule in RULES:

@@ -8,7 +8,7 @@ from typing import Final
 
 from oncewhere.cluster import Offset, TopicPartition
 from oncewhere.doctor.fact import Unread
-from oncewhere.doctor.facts import Facts
+from oncewhere.doctor.facts import Chart
 from oncewhere.doctor.finding import Finding
 from oncewhere.doctor.places import Expected, LedgerPosition, PlaceFacts, Purpose, TableFacts
 from oncewhere.doctor.rule import Area, Rule
@@ -88,7 +88,7 @@ IN_DOUBT = Rule(
 RULES: Final = (REACHED, SHAPE, KEY, HORIZON, GROWTH, LEDGER_POSITION, IN_DOUBT)
 
 
-def check(facts: Facts) -> Iterator[Finding]:
+def check(facts: Chart) -> Iterator[Finding]:
     """Examines the databases."""
     for place in facts.places:
         if isinstance(place.reached, Unread):
@@ -103,7 +103,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             yield _unsettled(facts, place)
 
 
-def _table(facts: Facts, place: PlaceFacts, table: TableFacts) -> Iterator[Finding]:
+def _table(facts: Chart, place: PlaceFacts, table: TableFacts) -> Iterator[Finding]:
     expected = table.expected
     about = f"{place.name}: {expected.name}"
     if isinstance(table.columns, Unread):
@@ -152,7 +152,7 @@ def _key(about: str, table: TableFacts) -> Finding:
     )
 
 
-def _declared_horizon(facts: Facts, about: str, expected: Expected) -> Iterator[Finding]:
+def _declared_horizon(facts: Chart, about: str, expected: Expected) -> Iterator[Finding]:
     """What is said of the rows against what is said of the records, before anything was purged."""
     if expected.kept_s is None or math.isinf(expected.kept_s):
         return
@@ -171,7 +171,7 @@ def _declared_horizon(facts: Facts, about: str, expected: Expected) -> Iterator[
             yield HORIZON.warning(about, f"rows are kept for {span(kept_ms)}, and records of {name} {told}")
 
 
-def _horizon(facts: Facts, about: str, table: TableFacts) -> Iterator[Finding]:
+def _horizon(facts: Chart, about: str, table: TableFacts) -> Iterator[Finding]:
     oldest = table.oldest_ms
     if isinstance(oldest, Unread):
         yield HORIZON.unknown(about, oldest)
@@ -199,7 +199,7 @@ def _horizon(facts: Facts, about: str, table: TableFacts) -> Iterator[Finding]:
     )
 
 
-def _growth(facts: Facts, about: str, table: TableFacts) -> Finding:
+def _growth(facts: Chart, about: str, table: TableFacts) -> Finding:
     if isinstance(table.rows, Unread):
         return GROWTH.unknown(about, table.rows)
     said = f"about {table.rows:,} rows"
@@ -211,7 +211,7 @@ def _growth(facts: Facts, about: str, table: TableFacts) -> Finding:
     return GROWTH.good(about, said)
 
 
-def _ledger(facts: Facts, place: PlaceFacts) -> Iterator[Finding]:
+def _ledger(facts: Chart, place: PlaceFacts) -> Iterator[Finding]:
     group, rows = facts.group, place.ledger
     if isinstance(rows, Unread):
         yield LEDGER_POSITION.unknown(place.name, rows)
@@ -238,7 +238,7 @@ def _ledger(facts: Facts, place: PlaceFacts) -> Iterator[Finding]:
         yield LEDGER_POSITION.good(place.name, "has no row of this group yet")
 
 
-def _offset(facts: Facts, before: Mapping[TopicPartition, Offset], row: LedgerPosition) -> Offset:
+def _offset(facts: Chart, before: Mapping[TopicPartition, Offset], row: LedgerPosition) -> Offset:
     """What the group had committed when the row was read.
 
     A processor may be running, so the group was asked before and after: of all that may have been committed in
@@ -253,7 +253,7 @@ def _offset(facts: Facts, before: Mapping[TopicPartition, Offset], row: LedgerPo
     return min(max(first, row.covered_from), max(first, last))
 
 
-def _row(facts: Facts, place: PlaceFacts, row: LedgerPosition, offset: Offset) -> Finding | None:
+def _row(facts: Chart, place: PlaceFacts, row: LedgerPosition, offset: Offset) -> Finding | None:
     """What is wrong with a row; None where it agrees with the group."""
     about = f"{place.name}: {row.topic}[{row.partition}]"
     topic = facts.topics.get(row.topic, Unread("UNKNOWN_TOPIC_OR_PARTITION"))
@@ -269,7 +269,7 @@ def _row(facts: Facts, place: PlaceFacts, row: LedgerPosition, offset: Offset) -
     return LEDGER_POSITION.fault(about, refusal.message.rstrip("."), refusal.hint)
 
 
-def _refusal(facts: Facts, place: PlaceFacts, row: LedgerPosition, offset: int) -> LedgerRefusedError | None:
+def _refusal(facts: Chart, place: PlaceFacts, row: LedgerPosition, offset: int) -> LedgerRefusedError | None:
     """What the processor would say at its start: the same function decides."""
     start = offset
     if offset < 0:
@@ -290,7 +290,7 @@ def _refusal(facts: Facts, place: PlaceFacts, row: LedgerPosition, offset: int) 
     return None
 
 
-def _unsettled(facts: Facts, place: PlaceFacts) -> Finding:
+def _unsettled(facts: Chart, place: PlaceFacts) -> Finding:
     calls = place.unsettled
     if isinstance(calls, Unread):
         return IN_DOUBT.unknown(place.name, calls)

@@ -7,7 +7,7 @@ from typing import Final
 
 from oncewhere.cluster import UNSTABLE, Offset, TopicPartition
 from oncewhere.doctor.fact import Unread
-from oncewhere.doctor.facts import Facts, GroupFacts, PartitionFacts
+from oncewhere.doctor.facts import Chart, GroupFacts, PartitionFacts
 from oncewhere.doctor.finding import Finding
 from oncewhere.doctor.rule import Area, Rule
 
@@ -44,7 +44,7 @@ READERS = Rule(
 RULES: Final = (POSITION, LAG, READERS)
 
 
-def check(facts: Facts) -> Iterator[Finding]:
+def check(facts: Chart) -> Iterator[Finding]:
     """Examines the processor's group and the readers of its outputs."""
     if facts.group is not None:
         yield from _positions(facts, facts.group)
@@ -61,7 +61,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _positions(facts: Facts, group: GroupFacts) -> Iterator[Finding]:
+def _positions(facts: Chart, group: GroupFacts) -> Iterator[Finding]:
     about = f"group {group.name}"
     if isinstance(group.committed, Unread):
         yield POSITION.unknown(about, group.committed)
@@ -110,7 +110,7 @@ def _position(partition: PartitionFacts, offset: Offset) -> str | Unread | None:
     return None
 
 
-def _lag(facts: Facts, group: GroupFacts) -> Finding:
+def _lag(facts: Chart, group: GroupFacts) -> Finding:
     about = f"group {group.name}"
     if isinstance(group.description, Unread):
         return LAG.unknown(about, group.description)
@@ -128,7 +128,7 @@ def _lag(facts: Facts, group: GroupFacts) -> Finding:
     return LAG.good(about, said)
 
 
-def _behind(facts: Facts, topics: tuple[str, ...], committed: Mapping[TopicPartition, Offset]) -> int | Unread:
+def _behind(facts: Chart, topics: tuple[str, ...], committed: Mapping[TopicPartition, Offset]) -> int | Unread:
     total = 0
     for topic, partition in _of(facts, topics):
         if isinstance(partition.high_watermark, Unread):
@@ -141,7 +141,7 @@ def _behind(facts: Facts, topics: tuple[str, ...], committed: Mapping[TopicParti
     return total
 
 
-def _reader(facts: Facts, reader: GroupFacts) -> Finding:
+def _reader(facts: Chart, reader: GroupFacts) -> Finding:
     about = f"group {reader.name}"
     if isinstance(reader.committed, Unread):
         return READERS.unknown(about, reader.committed)
@@ -165,11 +165,11 @@ def _reader(facts: Facts, reader: GroupFacts) -> Finding:
     return READERS.unknown(about, f"{lag}; brokers do not tell its isolation.level, and nothing shows it now")
 
 
-def _inputs(facts: Facts) -> Iterator[tuple[str, PartitionFacts]]:
+def _inputs(facts: Chart) -> Iterator[tuple[str, PartitionFacts]]:
     return _of(facts, facts.subject.inputs)
 
 
-def _of(facts: Facts, names: tuple[str, ...]) -> Iterator[tuple[str, PartitionFacts]]:
+def _of(facts: Chart, names: tuple[str, ...]) -> Iterator[tuple[str, PartitionFacts]]:
     for name in names:
         topic = facts.topics.get(name, Unread(""))
         if not isinstance(topic, Unread):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from oncewhere.doctor.facts import ClientFacts, Facts
+from oncewhere.doctor.facts import Chart, ClientFacts
 from oncewhere.doctor.finding import Finding
 from oncewhere.doctor.known_faults import KNOWN_FAULTS, concerns
 from oncewhere.doctor.rule import Area, Rule
@@ -41,7 +41,7 @@ _IDENTITIES: Final = frozenset({"group.id", "transactional.id"})  # any value wi
 _OURS: Final = frozenset({"enable.partition.eof", "enable.auto.offset.store"})  # matter to oncewhere's own loop only
 
 
-def check(facts: Facts) -> Iterator[Finding]:
+def check(facts: Chart) -> Iterator[Finding]:
     """Examines settings and versions."""
     if facts.processor_settings is not None:
         yield from _settings(facts.processor_settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from oncewhere.doctor.facts import Facts
+from oncewhere.doctor.facts import Chart
 from oncewhere.doctor.finding import Finding
 from oncewhere.doctor.rule import Area, Rule
 
@@ -16,13 +16,13 @@ _MODULES: Final = (brokers, topics, access, transactions, groups, databases, pro
 RULES: Final[Mapping[str, Rule]] = {rule.code: rule for module in _MODULES for rule in module.RULES}
 """By code."""
 
-CHECKS: Final[Mapping[Area, Callable[[Facts], Iterator[Finding]]]] = {
+CHECKS: Final[Mapping[Area, Callable[[Chart], Iterator[Finding]]]] = {
     module.RULES[0].area: module.check for module in _MODULES
 }
 """By area, what examines it."""
 
 
-def examine(facts: Facts, areas: tuple[Area, ...] = tuple(Area)) -> tuple[Finding, ...]:
+def examine(facts: Chart, areas: tuple[Area, ...] = tuple(Area)) -> tuple[Finding, ...]:
     """Asks every check.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from oncewhere.doctor.fact import Unread
-from oncewhere.doctor.facts import Facts, TopicFacts
+from oncewhere.doctor.facts import Chart, TopicFacts
 from oncewhere.doctor.finding import Finding
 from oncewhere.doctor.rule import Area, Rule
 from oncewhere.doctor.topics import INTERNALS
@@ -58,7 +58,7 @@ UNCLEAN_ELECTION = Rule(
 RULES: Final = (TOPIC_EXISTS, REPLICATION_FACTOR, MIN_IN_SYNC, IN_SYNC, UNCLEAN_ELECTION)
 
 
-def check(facts: Facts) -> Iterator[Finding]:
+def check(facts: Chart) -> Iterator[Finding]:
     """Examines the topics of the processor, and Kafka's own; of a whole cluster only Kafka's own."""
     alone = not isinstance(facts.brokers, Unread) and len(facts.brokers) == 1
     named = (*facts.subject.inputs, *facts.subject.outputs)

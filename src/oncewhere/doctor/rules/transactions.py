@@ -14,7 +14,7 @@ from typing import Final
 
 from oncewhere.cluster import ProducerState, TransactionDescription
 from oncewhere.doctor.fact import Unread
-from oncewhere.doctor.facts import Facts, PartitionFacts, TopicFacts
+from oncewhere.doctor.facts import Chart, PartitionFacts, TopicFacts
 from oncewhere.doctor.finding import Finding
 from oncewhere.doctor.rule import Area, Rule
 from oncewhere.doctor.spans import moment, span
@@ -69,7 +69,7 @@ RANDOM_ID = Rule(
 RULES: Final = (HANGING, OPEN, LAST_STABLE_OFFSET, RANDOM_ID)
 
 
-def check(facts: Facts) -> Iterator[Finding]:
+def check(facts: Chart) -> Iterator[Finding]:
     """Examines the transactions."""
     described = facts.transactions.described
     yield from _hanging(facts)
@@ -84,7 +84,7 @@ def check(facts: Facts) -> Iterator[Finding]:
 # ---- hanging
 
 
-def _hanging(facts: Facts) -> Iterator[Finding]:
+def _hanging(facts: Chart) -> Iterator[Finding]:
     found = False
     unread: dict[str, list[str]] = {}
     looked_at = (*_partitions(facts), *_offsets_partition(facts))
@@ -110,7 +110,7 @@ def _hanging(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _one_hanging(facts: Facts, topic: str, partition: PartitionFacts, producer: ProducerState) -> Finding | None:
+def _one_hanging(facts: Chart, topic: str, partition: PartitionFacts, producer: ProducerState) -> Finding | None:
     start = producer.transaction_start_offset
     if start is None or (topic, partition.number, producer.producer_id, start) not in facts.transactions.still_open:
         return None
@@ -141,7 +141,7 @@ def _one_hanging(facts: Facts, topic: str, partition: PartitionFacts, producer: 
     )
 
 
-def _coordinated(facts: Facts, topic: str, number: int, producer_id: int) -> str | Unread | None:
+def _coordinated(facts: Chart, topic: str, number: int, producer_id: int) -> str | Unread | None:
     """None where a coordinator will end it; else what is said of it, empty where nothing is."""
     described = facts.transactions.described
     if isinstance(described, Unread):
@@ -158,7 +158,7 @@ def _coordinated(facts: Facts, topic: str, number: int, producer_id: int) -> str
 # ---- open
 
 
-def _open(facts: Facts, described: Mapping[str, TransactionDescription]) -> Iterator[Finding]:
+def _open(facts: Chart, described: Mapping[str, TransactionDescription]) -> Iterator[Finding]:
     now = facts.transactions.looked_at_ms
     ours = _topics(facts)
     count = 0
@@ -183,7 +183,7 @@ def _open(facts: Facts, described: Mapping[str, TransactionDescription]) -> Iter
 # ---- last stable offset
 
 
-def _stable(facts: Facts) -> Iterator[Finding]:
+def _stable(facts: Chart) -> Iterator[Finding]:
     held = 0
     level: list[str] = []
     for topic, partition in _partitions(facts):
@@ -203,7 +203,7 @@ def _stable(facts: Facts) -> Iterator[Finding]:
         yield LAST_STABLE_OFFSET.good(_several(level), "the last stable offset is the high watermark")
 
 
-def _holder(facts: Facts, about: str, topic: str, partition: PartitionFacts, stable: int, end: int) -> Finding:
+def _holder(facts: Chart, about: str, topic: str, partition: PartitionFacts, stable: int, end: int) -> Finding:
     count = end - stable
     hidden = (
         f"LSO {stable}, high watermark {end}: {count} {'offset is' if count == 1 else 'offsets are'} hidden from "
@@ -250,7 +250,7 @@ def _held_by(about: str, hidden: str, name: str, one: TransactionDescription, ag
 # ---- random ids
 
 
-def _random(facts: Facts) -> Iterator[Finding]:
+def _random(facts: Chart) -> Iterator[Finding]:
     known, described = facts.transactions.known, facts.transactions.described
     if isinstance(known, Unread) or isinstance(described, Unread):
         yield RANDOM_ID.unknown("the coordinators", known if isinstance(known, Unread) else Unread("see above"))
@@ -277,7 +277,7 @@ def _random(facts: Facts) -> Iterator[Finding]:
 # ---- shared
 
 
-def _all_seen(facts: Facts, rule: Rule, reason: str) -> Finding:
+def _all_seen(facts: Chart, rule: Rule, reason: str) -> Finding:
     """Good where every transactional.id is shown to us: brokers leave out silently what we may not describe."""
     complete = facts.transactions.complete
     if complete is True:
@@ -290,19 +290,19 @@ def _all_seen(facts: Facts, rule: Rule, reason: str) -> Finding:
     )
 
 
-def _topics(facts: Facts) -> AbstractSet[str]:
+def _topics(facts: Chart) -> AbstractSet[str]:
     """The topics that matter; none where the whole cluster does."""
     return dict.fromkeys((*facts.subject.inputs, *facts.subject.outputs)).keys()
 
 
-def _partitions(facts: Facts) -> Iterator[tuple[str, PartitionFacts]]:
+def _partitions(facts: Chart) -> Iterator[tuple[str, PartitionFacts]]:
     for name, topic in facts.topics.items():
         if not isinstance(topic, Unread) and not topic.internal:
             for partition in topic.partitions:
                 yield name, partition
 
 
-def _offsets_partition(facts: Facts) -> Iterator[tuple[str, PartitionFacts]]:
+def _offsets_partition(facts: Chart) -> Iterator[tuple[str, PartitionFacts]]:
     """The partition that keeps the group's offsets: what hangs there keeps them pending for ever."""
     offsets = facts.topics.get(OFFSETS_TOPIC)
     if facts.subject.group is None or not isinstance(offsets, TopicFacts) or not offsets.partitions:
