@@ -101,7 +101,7 @@ def test_a_habit_changes_nothing_about_the_verdict(
     ("habit", "says"),
     [
         ("never-connects", "never connected to the drill's Kafka"),
-        ("another-group", "positions were committed for somebody-else, but processor.group is bait"),
+        ("another-group", "Positions were committed for somebody-else, but processor.group is bait"),
     ],
 )
 def test_what_cannot_be_drilled_is_told_in_one_sentence(

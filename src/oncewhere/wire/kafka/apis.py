@@ -67,6 +67,11 @@ def _fetch_news(fields: Fields) -> frozenset[object]:
     return frozenset([fields.get("isolation_level"), *(topics if isinstance(topics, list) else ())])
 
 
+def _missing_news(fields: Fields) -> frozenset[object]:
+    missing = fields.get("missing")
+    return frozenset(missing if isinstance(missing, list) else ())
+
+
 def _heartbeat_news(fields: Fields) -> frozenset[object]:
     error = fields.get("error", "NONE")
     return frozenset() if error == "NONE" else frozenset([error])
@@ -96,6 +101,7 @@ READ: Final[Mapping[int, Api]] = MappingProxyType(
         Key.HEARTBEAT: Api("Heartbeat", f.group_request, f.group_reply, news=_heartbeat_news),
         Key.CONSUMER_GROUP_HEARTBEAT: Api("ConsumerGroupHeartbeat", f.group_request, f.group_reply, news=_member_news),
         Key.STREAMS_GROUP_HEARTBEAT: Api("StreamsGroupHeartbeat", f.group_request, f.group_reply, news=_member_news),
+        Key.METADATA: Api("Metadata", f.metadata_request, f.metadata_reply, news=_missing_news),
         Key.FIND_COORDINATOR: Api("FindCoordinator", f.find_coordinator_request, f.find_coordinator_reply),
         Key.API_VERSIONS: Api("ApiVersions", f.api_versions_request, f.api_versions_reply),
     }

@@ -25,6 +25,7 @@ Topics = dict[UUID, str]
 _BATCH: Final = struct.Struct(">qiibIhiqqqhii")
 _BATCH_LENGTH_AT: Final = 12  # the length counts what follows it
 _TRANSACTIONAL: Final = 0x10
+_NO_SUCH_TOPIC: Final = 3  # UNKNOWN_TOPIC_OR_PARTITION
 _ISOLATION: Final = ("read_uncommitted", "read_committed")
 
 
@@ -259,6 +260,17 @@ def group_reply(values: Values, topics: Topics) -> Fields:
 
 
 # ---- who and where
+
+
+def metadata_request(_: Values, __: Topics) -> Fields:
+    """Metadata: everybody asks for it all the time; only what is missing is worth a word."""
+    return {}
+
+
+def metadata_reply(values: Values, _: Topics) -> Fields:
+    """Metadata: the topics that were asked for and are not there."""
+    topics = _list(values, "topics")
+    return limited("missing", [t["name"] for t in topics if t.get("name") and t["error_code"] == _NO_SUCH_TOPIC])
 
 
 def api_versions_request(values: Values, _: Topics) -> Fields:

@@ -1,0 +1,71 @@
+"""The history of a clean run that did not finish comes in; the likeliest reason that the wire shows goes out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from oncewhere.wire.message import Direction
+
+from .history import Event, Wire
+from .observation import Declared, Kind, listed
+from .observations import observe
+
+SLOW = (
+    "This machine may be too slow for it, or too busy: give it more time (drill.deadline_s), "
+    "or do one trial at a time: -j 1."
+)
+"""What to do about a processor that was still going on."""
+
+
+def reasons(events: Iterable[Event], declared: Declared) -> tuple[str, ...]:
+    """Sentences about topics and groups that are not the declared ones; none where the wire shows no such thing.
+
+    Args:
+        events: the run's history, in order.
+        declared: what the declaration says.
+    """
+    everything = list(events)
+    wires = [event for event in everything if isinstance(event, Wire)]
+    seen = {o.kind: o.sentence for o in observe(everything, declared) if o.kind in _OBSERVED}
+    joined = () if Kind.ANOTHER_GROUP in seen else _another_group(wires, declared)
+    told = (*_missing_topics(wires, declared), *_another_input(wires, declared), *joined, *seen.values())
+    return tuple(f"{sentence[0].upper()}{sentence[1:]}." for sentence in told)
+
+
+def _missing_topics(wires: Sequence[Wire], declared: Declared) -> Iterator[str]:
+    """It asked for a topic that is not there: the declaration makes the declared ones, and no other."""
+    missing = [topic for wire in wires if wire.kind == "Metadata" for topic in _names(wire, "missing")]
+    used = {topic for wire in wires if wire.kind == "Fetch" for topic in _names(wire, "topics")}
+    known = {declared.input_topic, *declared.output_topics, *used}
+    found = [topic for topic in dict.fromkeys(missing) if topic not in known and not topic.endswith(_OF_STREAMS)]
+    if found:
+        yield (
+            f"it asked Kafka for {listed(found)}, which the declaration does not name and the drill's Kafka does not "
+            f"have: processor.input is {declared.input_topic}, processor.output is {listed(declared.output_topics)}"
+        )
+
+
+def _another_input(wires: Sequence[Wire], declared: Declared) -> Iterator[str]:
+    """It reads a topic that is there, and not the one that the inputs are written to."""
+    read = dict.fromkeys(topic for wire in wires if wire.kind == "Fetch" for topic in _names(wire, "topics"))
+    if read and declared.input_topic not in read:
+        yield f"it reads {listed(read)} and never {declared.input_topic}, which processor.input is"
+
+
+def _another_group(wires: Sequence[Wire], declared: Declared) -> Iterator[str]:
+    """A group is joined long before it commits."""
+    requests = [wire for wire in wires if wire.kind in _JOINS and wire.direction == Direction.REQUEST]
+    joined = dict.fromkeys(str(wire.fields["group"]) for wire in requests if wire.fields.get("group"))
+    if joined and declared.group not in joined:
+        yield f"it joined group {listed(joined)}, but processor.group is {declared.group}"
+
+
+_OF_STREAMS = ("-changelog", "-repartition")
+"""How the topics end that Kafka Streams makes for itself, and asks for before it has made them."""
+_OBSERVED = (Kind.ANOTHER_GROUP, Kind.UNDECLARED_TOPIC)
+_JOINS = frozenset({"JoinGroup", "ConsumerGroupHeartbeat", "StreamsGroupHeartbeat"})
+
+
+def _names(wire: Wire, field: str) -> tuple[str, ...]:
+    given = wire.fields.get(field)
+    return tuple(map(str, given)) if isinstance(given, list | tuple) else ()

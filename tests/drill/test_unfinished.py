@@ -1,0 +1,70 @@
+"""Why a clean run did not finish: topics and groups that are not the declared ones are named, and nothing else is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from oncewhere.drill.history import Wire
+from oncewhere.drill.observation import Declared
+from oncewhere.drill.unfinished import reasons
+
+DECLARED = Declared(input_topic="order-placed", output_topics=("points-granted",), group="loyalty", effects={})
+
+
+def sent(kind: str, direction: str = "request", **fields: Any) -> Wire:
+    return Wire(
+        t=0.1,
+        life=1,
+        link="kafka#1",
+        interval=1,
+        system="kafka",
+        kind=kind,
+        direction=direction,
+        sequence=1,
+        boundary=False,
+        outcome="forwarded",
+        fields=fields,
+    )
+
+
+def missing(*topics: str) -> Wire:
+    return sent("Metadata", "reply", missing=list(topics))
+
+
+@pytest.mark.parametrize(
+    ("events", "says"),
+    [
+        ([missing("orders-placed")], "It asked Kafka for orders-placed, which the declaration does not name"),
+        ([missing("orders-placed")], "processor.input is order-placed"),
+        ([missing("points")], "processor.output is points-granted"),
+        ([sent("Fetch", topics=["orders-placed"])], "It reads orders-placed and never order-placed"),
+        ([sent("JoinGroup", group="loyality")], "It joined group loyality, but processor.group is loyalty"),
+        ([sent("ConsumerGroupHeartbeat", group="x")], "It joined group x"),
+        ([sent("OffsetCommit", group="x")], "Positions were committed for x, but processor.group is loyalty"),
+        ([sent("Produce", partitions=[{"topic": "points", "records": 3}])], "3 records went to topic points"),
+    ],
+)
+def test_what_is_not_as_declared_is_named_beside_what_is_declared(events: list[Wire], says: str) -> None:
+    assert says in " ".join(reasons(events, DECLARED))
+
+
+def test_the_same_group_is_told_once() -> None:
+    told = reasons([sent("JoinGroup", group="x"), sent("OffsetCommit", group="x")], DECLARED)
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [],
+        [missing("order-placed"), missing("points-granted")],
+        [missing("loyalty-store-changelog")],
+        [sent("Fetch", topics=["order-placed", "loyalty-store-changelog"])],
+        [sent("JoinGroup", group="loyalty"), sent("JoinGroup", group="another")],
+        [sent("Produce", partitions=[{"topic": "points-granted", "records": 3}])],
+    ],
+)
+def test_what_is_as_declared_or_of_kafka_streams_is_no_reason(events: list[Wire]) -> None:
+    assert reasons(events, DECLARED) == ()
