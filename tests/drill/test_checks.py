@@ -10,6 +10,7 @@ from oncewhere.drill.verdict import Verdict, worst
 INPUTS = ["a", "b", "c"]
 DONE = ProgressSeen(committed=3, total=3)
 HALF = ProgressSeen(committed=2, total=3, why="the offset of in-0 is pending in an open transaction", positions={0: 2})
+SLOW = ProgressSeen(committed=2, total=3, positions={0: 2}, going_on="1 in the last 5 s")
 EACH = {"a": 1, "b": 1, "c": 1}
 
 
@@ -40,6 +41,9 @@ def outputs(*identities: str) -> tuple[OutputSeen, ...]:
         ({}, {}, {}, Verdict.LOST, 5),
         ({"a": 1, "b": 1}, {}, {"progress": HALF}, Verdict.STUCK, 4),
         (EACH, {}, {"progress": HALF}, Verdict.STUCK, 4),
+        (EACH, {}, {"progress": SLOW}, Verdict.UNKNOWN, 4),
+        ({"a": 1, "b": 1}, {}, {"progress": SLOW, "others": (seen(EACH, "out"),)}, Verdict.UNKNOWN, 4),
+        ({"a": 2, "b": 1}, {}, {"progress": SLOW}, Verdict.DUPLICATE, 3),
         ({"a": 2, "b": 1}, {}, {"progress": HALF}, Verdict.DUPLICATE, 3),
         ({"a": 1}, {}, {"progress": HALF}, Verdict.LOST, 5),
         ({"a": 1, "b": 1}, {}, {"progress": HALF, "others": (seen(EACH, "out"),)}, Verdict.TORN, 9),

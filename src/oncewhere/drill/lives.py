@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from oncewhere.proxy import Crossing
 from .aftermath import POLL_S, Aftermath
 from .checks import ProgressSeen
 from .courses import Course
+from .deadline import Deadline
 from .declaration import Settings, Version
 from .history import History
 from .inputs import Input
@@ -69,12 +71,12 @@ class Lives:
         self._version = version
         self._cluster = cluster
         self._dealt_with = 0
-        self._deadline_s = 0.0
+        self._deadline = Deadline(version.settings.deadline_s)
         self._ends_expected = False
         self._course = course(self)
 
     async def run(self) -> ProgressSeen:
-        """Lives and deaths, up to the last input's commit or the deadline of the last life.
+        """Lives and deaths, up to the last input's commit or the end of the last life's time.
 
         Raises:
             ConfigurationError: the processor cannot be started, or ended by itself in the clean run.
@@ -82,7 +84,7 @@ class Lives:
             Exception: what the observer or a link has raised.
         """
         self.start()
-        while time.monotonic() < self._deadline_s:
+        while not self._deadline.over(time.monotonic()):
             if self.crossing.failure is not None:
                 raise self.crossing.failure
             if self._dealt_with < len(self.trap.sprung):
@@ -90,15 +92,23 @@ class Lives:
                 self._dealt_with += 1
                 continue
             finished = await self.watch.finished()
+            if self.watch.committed is not None:
+                self._deadline.committed(self.watch.committed, time.monotonic())
             going_on = await self._course.goes_on(finished=finished)
             if finished and not going_on:
                 self.history.happened("complete")
                 break
             await self._look_after(finished=finished)
             await asyncio.sleep(POLL_S)
-        return await self.watch.seen()
+        seen = await self.watch.seen()
+        return seen if seen.complete else dataclasses.replace(seen, going_on=self._deadline.going_on(time.monotonic()))
 
     # ---- what a course may do
+
+    @property
+    def spent_s(self) -> float:
+        """How long the present life has lasted, with those that it shares its time with."""
+        return self._deadline.spent_s(time.monotonic())
 
     @property
     def settings(self) -> Settings:
@@ -106,9 +116,10 @@ class Lives:
         return self._version.settings
 
     def start(self) -> None:
-        """The next life begins; it has the whole deadline for itself."""
+        """The next life begins; it has the whole time for itself."""
         self.victim.start()
         self._began(0)
+        self._deadline.begin(time.monotonic())
 
     def start_beside(self, *, instance: int) -> None:
         """A life begins while the one before goes on, or is stopped.
@@ -118,6 +129,7 @@ class Lives:
         """
         self.victim.start_beside(instance)
         self._began(instance)
+        self._deadline.begin(time.monotonic())
         if instance:
             self.no_telling()
 
@@ -152,7 +164,7 @@ class Lives:
 
     def grant(self, more_s: float) -> None:
         """Gives the present life more time, for what the scenario takes from it."""
-        self._deadline_s += more_s
+        self._deadline.grant(more_s)
 
     async def members(self) -> tuple[Member, ...]:
         """The members of the processor's group."""
@@ -163,7 +175,6 @@ class Lives:
     def _began(self, instance: int) -> None:
         self.history.life = self.victim.life
         self.history.happened("started", life=self.victim.life, instance=instance)
-        self._deadline_s = time.monotonic() + self.settings.deadline_s
 
     async def _deal_with(self, sprung: Sprung) -> None:
         if ACTIONS[sprung.step.action].ends_life:
@@ -193,8 +204,7 @@ class Lives:
             self.crossing.freeze()
             await self.crossing.reset()
             await self.aftermath.evict()
-            deadline_s = self._deadline_s
-            self.start()
-            self._deadline_s = deadline_s  # all lives after one crash share its time
+            self.victim.start()
+            self._began(0)  # and no new time: all lives after one crash share it
         else:
             await asyncio.sleep(POLL_S)

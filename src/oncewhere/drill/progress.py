@@ -26,6 +26,8 @@ class Progress:
         self._asked_at_commits = -1
         self._asked_at_s = 0.0
         self._complete_since_s: float | None = None
+        self.committed: int | None = None
+        """How many inputs were committed when it was last asked; None before."""
 
     @property
     def complete(self) -> bool:
@@ -50,6 +52,7 @@ class Progress:
         self._complete_since_s = None
         self._asked_at_commits = -1
         self._asked_at_s = 0.0
+        self.committed = None
 
     async def seen(self) -> ProgressSeen:
         """The committed positions against where the inputs stand."""
@@ -64,5 +67,5 @@ class Progress:
                 why = f"the offset of {topic}-{partition} is pending in an open transaction"
         # By records and not by offsets: what was aborted and the markers of transactions take offsets, too.
         inputs = self._kafka.written[-1]
-        committed = sum(offset < positions.get(partition, 0) for partition, offset in inputs)
+        self.committed = committed = sum(offset < positions.get(partition, 0) for partition, offset in inputs)
         return ProgressSeen(committed=committed, total=len(inputs), why=why, positions=positions)

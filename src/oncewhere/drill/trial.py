@@ -32,13 +32,14 @@ from .judging import findings
 from .lane import Lane
 from .lives import Lives
 from .looking import compared_places, identities, look, write_unique_keys, written
-from .observations import Declared, Kind, observe
+from .observations import Declared, observe
 from .phases import Phases
 from .result import TrialResult
 from .scenario import ACTIONS, Plan, Step
 from .scenarios import SCENARIOS, Publication
 from .testimony import TrialSubject, take_testimony, write_ended, write_found, write_inputs, write_subject
 from .trap import Trap
+from .unfinished import SLOW, reasons
 from .victim import Victim
 from .worlds import Server
 
@@ -160,23 +161,28 @@ class Trial:
                     looking.cancel()
                 victim.bury()
             if self._plan.is_clean and not progress.complete:
+                still = f", and was still going on ({progress.going_on})" if progress.going_on else ""
                 raise InconclusiveError(
                     f"{self._version.name}: the clean run finished {progress.committed} of {progress.total} inputs "
-                    f"within {self._version.settings.deadline_s:.0f} s.",
-                    hint=self._why_unfinished(crossing),
+                    f"within {lives.spent_s:.0f} s{still}.",
+                    hint=self._why_unfinished(crossing, progress),
                     detail=victim.last_words(),
                 )
         for place, counters in crossing.counters.items():
             self._history.happened("crossed", place=place, **dataclasses.asdict(counters))
         return lives, progress
 
-    def _why_unfinished(self, crossing: Crossing) -> str:
+    def _why_unfinished(self, crossing: Crossing, progress: ProgressSeen) -> str:
         """The likeliest reason that the wire shows."""
         if not crossing.counters["kafka"].connections:
-            return "It never connected to the drill's Kafka: does it take its address from processor.environment?"
-        seen = observe(read(self._history.path), self._declared())
-        if other := [o.sentence for o in seen if o.kind in {Kind.ANOTHER_GROUP, Kind.UNDECLARED_TOPIC}]:
-            return " ".join(other)
+            return (
+                "It never connected to the drill's Kafka: does it take its address from processor.environment? "
+                "Where it only starts slowly here, give it more time (drill.deadline_s)."
+            )
+        if told := reasons(read(self._history.path), self._declared()):
+            return " ".join(told)
+        if progress.going_on:
+            return SLOW
         return "Give it more time (drill.deadline_s), or look at what it says:"
 
     def _declared(self) -> Declared:

@@ -48,7 +48,7 @@ _MEANING = {
     Verdict.DIFFERENT: "the output says something else than the effect",
     Verdict.REORDERED: "outputs of one key stand in another order than their inputs",
     Verdict.TORN: "the work happened elsewhere and not here, and the processor has stopped in between",
-    Verdict.STUCK: "the restarted processor did not finish its input before the deadline",
+    Verdict.STUCK: "the restarted processor did not finish its input, and makes no more progress",
     Verdict.IN_DOUBT: "a request was sent here, and nobody knows what became of it",
     Verdict.UNKNOWN: "the evidence does not reach: neither held nor violated",
     Verdict.ONCE: "the work of every input happened here exactly once",

@@ -77,12 +77,14 @@ class ProgressSeen:
         total: records of the input.
         why: what stood in the way, where something is known to have; one sentence.
         positions: by partition of the input, the committed offset; a partition without one is not in it.
+        going_on: how it still went on when its time was over, such as `12 in the last 5 s`; None where nothing moved.
     """
 
     committed: int
     total: int
     why: str | None = None
     positions: Mapping[int, int] = field(default_factory=dict)
+    going_on: str | None = None
 
     @property
     def complete(self) -> bool:

@@ -1,7 +1,7 @@
-"""Check 4, progress, and 9, torn: inputs that the group has not committed before the deadline.
+"""Check 4, progress, and 9, torn: inputs that the group has not committed, and nothing moves any more.
 
 An effect without its output, or the other way round, is what a processor goes through; where it never goes on, it has
-stopped there.
+stopped there. One that was still going on when its time was over has proved neither.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .finding import Answer, many
 
 def torn(evidence: Evidence, seen: PlaceSeen) -> Answer | None:
     """Decides where inputs that are not committed happened at another place, and not here."""
-    if evidence.progress.complete:
+    if evidence.progress.complete or evidence.progress.going_on:
         return None
     half = [
         identity
@@ -31,8 +31,13 @@ def torn(evidence: Evidence, seen: PlaceSeen) -> Answer | None:
 
 
 def stuck(evidence: Evidence, _seen: PlaceSeen) -> Answer | None:
-    """Decides where the processor did not finish."""
-    return None if evidence.progress.complete else Answer(Verdict.STUCK, _committed(evidence))
+    """Decides where the processor did not finish; it is stuck only where it makes no progress."""
+    if evidence.progress.complete:
+        return None
+    if evidence.progress.going_on:
+        told = f"{_committed(evidence)}, and it was still going on ({evidence.progress.going_on}): give it more time"
+        return Answer(Verdict.UNKNOWN, told)
+    return Answer(Verdict.STUCK, _committed(evidence))
 
 
 def _committed(evidence: Evidence) -> str:
