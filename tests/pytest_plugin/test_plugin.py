@@ -68,6 +68,19 @@ def test_the_header_says_the_versions_that_would_take_part(pytester: pytest.Pyte
     done.assert_outcomes(passed=1, deselected=1)
 
 
+def test_what_a_person_can_mend_is_told_without_a_traceback(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONCEWHERE_START_LIMIT", "soon")
+    pytester.makepyfile("def test_server(oncewhere_stack): ...")
+    found = pytester.runpytest_subprocess("-p", "oncewhere.pytest_plugin")
+    found.assert_outcomes(errors=1)
+    text = found.stdout.str()
+    assert "oncewhere: ONCEWHERE_START_LIMIT=soon is no number of seconds." in text
+    assert "Traceback" not in text
+    assert "fixtures.py" not in text
+
+
 def test_its_options_are_in_the_help_and_its_marker_is_known(pytester: pytest.Pytester) -> None:
     done = pytester.runpytest_subprocess("--help", "--strict-markers")
     for option in ("points", "seed", "report-dir", "kafka"):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import click
 
+from oncewhere.errors import ConfigurationError
+
 PROJECT_FOLDER = ".oncewhere"
 
 
@@ -24,6 +26,24 @@ def short(path: Path) -> str:
 def say_where(page: Path) -> None:
     """Prints where a run's page is, from the current folder; a link such as `latest` is followed."""
     click.echo(f"Report:   {os.path.relpath(page.resolve())}")
+
+
+def heed_start_limit() -> None:
+    """Gives servers the time that ONCEWHERE_START_LIMIT says, where it says one.
+
+    Raises:
+        ConfigurationError: it says no number of seconds.
+    """
+    from oncewhere.stack import patience  # noqa: PLC0415  # whoever only asks for a folder starts no server
+
+    said = os.environ.get(patience.VARIABLE)
+    if not said:
+        return
+    if not said.isdecimal() or not int(said):
+        raise ConfigurationError(
+            f"{patience.VARIABLE}={said} is no number of seconds.", hint=f"For example: {patience.VARIABLE}=600"
+        )
+    patience.allow(float(said))
 
 
 def cache_folder() -> Path:

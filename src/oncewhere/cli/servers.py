@@ -18,7 +18,7 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.stack import Stack
 from oncewhere.stack.kafka_cluster import KafkaCluster
 
-from .places import cache_folder, project_folder
+from .places import cache_folder, heed_start_limit, project_folder
 from .stack_progress import StackProgress
 
 LANES_DEFAULT = 3
@@ -230,6 +230,7 @@ def running_servers(
     missing = {name: e.system for version in versions for name, e in version.effects.items() if name not in dsns}
     systems = set(missing.values())
     cache = cache_folder()
+    heed_start_limit()
     single = wishes.bootstrap_servers is None and wishes.brokers == 1
     with StackProgress(Console(stderr=True, highlight=False)) as progress, contextlib.ExitStack() as running:
         stacks = []

@@ -15,7 +15,7 @@ from oncewhere.stack.supervisor import Request, serve
 from oncewhere.stack.supervisor import down as stop_stack
 from oncewhere.stack.supervisor import up as start_detached
 
-from .places import cache_folder, project_folder
+from .places import cache_folder, heed_start_limit, project_folder
 from .stack_progress import StackProgress
 
 DOWN = 5
@@ -59,6 +59,7 @@ def up(*, detach: bool, kafka_port: int | None, postgres_port: int | None, java:
         postgres_port=postgres_port,
         java=java,
     )
+    heed_start_limit()
     with StackProgress(Console(stderr=True, highlight=False)) as progress:
         if detach:
             _show(start_detached(request, progress))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from oncewhere.errors import OncewhereError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,6 +16,9 @@ if TYPE_CHECKING:
     from .drilling import Driller
     from .servers import SessionServers
     from .topic import Topic
+
+DETAIL_LINES = 10
+"""Of a server's log."""
 
 
 @pytest.fixture(scope="session")
@@ -31,10 +37,28 @@ def oncewhere_stack(
             f"the fixtures of oncewhere need the package {error.name}: pip install 'oncewhere[pytest]'"
         ) from None
 
-    with SessionServers(
-        tmp_path_factory.mktemp("oncewhere"), kafka=request.config.getoption("--oncewhere-kafka")
-    ) as servers:
+    with ExitStack() as running:
+        with _told_in_words():
+            servers = running.enter_context(
+                SessionServers(
+                    tmp_path_factory.mktemp("oncewhere"), kafka=request.config.getoption("--oncewhere-kafka")
+                )
+            )
         yield servers
+
+
+@contextmanager
+def _told_in_words() -> Iterator[None]:
+    """What a person can mend is told as the command line tells it, and not by a traceback through our code."""
+    try:
+        yield
+    except OncewhereError as error:
+        lines = [f"oncewhere: {error.message}", *([f"  {error.hint}"] if error.hint else [])]
+        lines += [f"  | {line}" for line in (error.detail or "").splitlines()[-DETAIL_LINES:]]
+        told = "\n".join(lines)
+    else:
+        return
+    pytest.fail(told, pytrace=False)
 
 
 @pytest.fixture

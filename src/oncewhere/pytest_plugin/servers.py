@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from oncewhere.cli.places import cache_folder
+from oncewhere.cli.places import cache_folder, heed_start_limit
 from oncewhere.drill import Servers
 from oncewhere.errors import ConfigurationError
 from oncewhere.stack import Stack
@@ -22,6 +22,7 @@ class SessionServers:
     """
 
     def __init__(self, folder: Path, *, kafka: str | None = None) -> None:
+        heed_start_limit()
         self._folder = folder
         self._theirs = kafka
         self._running = ExitStack()

@@ -17,6 +17,7 @@ from oncewhere.stack.java import find_java
 from oncewhere.stack.kafka_aot import AotCache
 from oncewhere.stack.kafka_settings import Profile, Quorum, broker_settings, jvm_options, properties
 from oncewhere.stack.kafka_storage import bootstrap_checkpoint, format_folder, new_cluster_id
+from oncewhere.stack.patience import advice, start_limit_s
 from oncewhere.stack.progress import Event, Progress, Ready, Step, silent
 from oncewhere.stack.server_log import NO_SPACE, tail
 
@@ -161,11 +162,11 @@ class KafkaServer:
                 stderr=self.log,
             )
 
-    def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
+    def wait_ready(self, timeout_s: float | None = None) -> None:
         """Wait until a first transaction would be quick.
 
         Args:
-            timeout_s: how long it may take, in seconds.
+            timeout_s: how long it may take, in seconds; None: as long as this machine needs (`patience`).
 
         Raises:
             ConfigurationError: the port asked for was taken in the meantime.
@@ -174,6 +175,7 @@ class KafkaServer:
         # kio takes 200 ms to import, which the broker needs to come up anyway.
         from oncewhere.stack.kafka_warmup import ForeignServerError, NotReadyError, warm_up  # noqa: PLC0415
 
+        timeout_s = start_limit_s(READY_TIMEOUT_S) if timeout_s is None else timeout_s
         deadline = time.monotonic() + timeout_s
         for _ in range(START_TRIES):
             try:
@@ -288,7 +290,7 @@ class KafkaServer:
             )
         return StackError(
             f"Apache Kafka was not ready within {timeout_s:g} s" + (f" ({problem})." if str(problem or "") else "."),
-            hint="The end of its log is below.",
+            hint=advice(),
             detail=log,
         )
 

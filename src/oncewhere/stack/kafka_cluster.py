@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from oncewhere.errors import ConfigurationError, StackError
 from oncewhere.stack import kafka_whereabouts, ports
 from oncewhere.stack.folders import ClaimedFolder
-from oncewhere.stack.kafka import READY_TIMEOUT_S, START_TRIES, KafkaServer
+from oncewhere.stack.kafka import START_TRIES, KafkaServer
 from oncewhere.stack.kafka_connection import NotReadyError
 from oncewhere.stack.kafka_settings import Quorum
 from oncewhere.stack.kafka_storage import new_cluster_id
@@ -121,11 +121,11 @@ class KafkaCluster:
         finally:
             self._folder.release()
 
-    def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
+    def wait_ready(self, timeout_s: float | None = None) -> None:
         """Wait until every broker answers as a warm one does; for brokers that were started again.
 
         Args:
-            timeout_s: how long each may take, in seconds.
+            timeout_s: how long each may take, in seconds; None: as long as this machine needs (`patience`).
 
         Raises:
             StackError: a broker ended or did not answer.

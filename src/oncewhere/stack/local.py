@@ -12,6 +12,7 @@ from oncewhere.stack.artifacts import FETCH_TIMEOUT_S
 from oncewhere.stack.folders import ClaimedFolder
 from oncewhere.stack.kafka import READY_TIMEOUT_S, KafkaServer
 from oncewhere.stack.mariadb import MariadbServer
+from oncewhere.stack.patience import start_limit_s
 from oncewhere.stack.postgres import PostgresServer
 from oncewhere.stack.postgres_memory import release_shared_memory
 from oncewhere.stack.progress import Event, Progress, silent
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from oncewhere.stack.kafka_settings import Profile
-
-START_TIMEOUT_S = FETCH_TIMEOUT_S + 2 * READY_TIMEOUT_S
-"""How long a start may take altogether, downloads included."""
 
 _POSTGRES = "postgres"
 
@@ -178,12 +176,13 @@ def _release_memory(folder: Path) -> None:
 
 
 def _first_failure(starts: list[Future[None]]) -> None:
-    done, running = wait(starts, timeout=START_TIMEOUT_S, return_when=FIRST_EXCEPTION)
+    limit_s = FETCH_TIMEOUT_S + 2 * start_limit_s(READY_TIMEOUT_S)  # altogether, downloads included
+    done, running = wait(starts, timeout=limit_s, return_when=FIRST_EXCEPTION)
     for start in done:
         start.result()
     if running:
         raise StackError(
-            f"The servers did not start within {START_TIMEOUT_S:g} s.", hint="Look at what the machine is busy with."
+            f"The servers did not start within {limit_s:g} s.", hint="Look at what the machine is busy with."
         )
 
 

@@ -15,6 +15,7 @@ from oncewhere.errors import StackError
 from oncewhere.processes import Child, spawn
 from oncewhere.stack import ports
 from oncewhere.stack.folders import disk_full, is_full, remove_tree, writing_to
+from oncewhere.stack.patience import advice, start_limit_s
 from oncewhere.stack.progress import Event, Progress, Ready, Step, silent
 from oncewhere.stack.server_log import NO_SPACE, tail
 
@@ -90,15 +91,16 @@ class LocalServer(ABC):
                 raise self._given_up()
             self._child = spawn(self.command(), cwd=self.folder, stdout=self.log, stderr=self.log)
 
-    def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
+    def wait_ready(self, timeout_s: float | None = None) -> None:
         """Waits until the server accepts connections.
 
         Args:
-            timeout_s: how long it may take, in seconds.
+            timeout_s: how long it may take, in seconds; None: as long as this machine needs (`patience`).
 
         Raises:
             StackError: the server ended or did not answer; its log's tail is the detail.
         """
+        timeout_s = start_limit_s(READY_TIMEOUT_S) if timeout_s is None else timeout_s
         deadline = time.monotonic() + timeout_s
         tries = 1
         while not (self.pid and ports.answers(self.port) and self.pid):
@@ -138,7 +140,9 @@ class LocalServer(ABC):
         if NO_SPACE in log or is_full(self.folder):
             return disk_full(self.folder, log)
         code = self._child.poll() if self._child is not None else None
-        what = f"was not ready within {timeout_s:g} s" if code is None else f"ended with {code} while it started"
+        if code is None:
+            return StackError(f"{self.name} was not ready within {timeout_s:g} s.", hint=advice(), detail=log)
+        what = f"ended with {code} while it started"
         return StackError(f"{self.name} {what}.", hint="The end of its log is below.", detail=log)
 
     def _given_up(self) -> StackError:

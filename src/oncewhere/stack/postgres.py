@@ -17,6 +17,7 @@ from oncewhere.errors import StackError
 from oncewhere.processes import Child, spawn
 from oncewhere.stack import ports
 from oncewhere.stack.folders import disk_full, is_full, remove_tree
+from oncewhere.stack.patience import advice, start_limit_s
 from oncewhere.stack.postgres_binaries import find_installation
 from oncewhere.stack.postgres_memory import release_shared_memory
 from oncewhere.stack.postgres_template import USER, new_data
@@ -153,16 +154,17 @@ class PostgresServer:
                 stderr=self.log,
             )
 
-    def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> None:
+    def wait_ready(self, timeout_s: float | None = None) -> None:
         """Wait until the server accepts connections.
 
         Args:
-            timeout_s: how long it may take, in seconds.
+            timeout_s: how long it may take, in seconds; None: as long as this machine needs (`patience`).
 
         Raises:
             ConfigurationError: the port asked for was taken in the meantime.
             StackError: the server ended or did not answer; its log's tail is the detail.
         """
+        timeout_s = start_limit_s(READY_TIMEOUT_S) if timeout_s is None else timeout_s
         deadline = time.monotonic() + timeout_s
         tries = 1
         while not self._says_ready():
@@ -230,7 +232,9 @@ class PostgresServer:
             return disk_full(self.folder, log)
         if _PORT_LOST in log:
             return ports.port_in_use(self.port, self.name)
-        what = f"was not ready within {timeout_s:g} s" if code is None else f"ended with {code} while it started"
+        if code is None:
+            return StackError(f"PostgreSQL was not ready within {timeout_s:g} s.", hint=advice(), detail=log)
+        what = f"ended with {code} while it started"
         return StackError(f"PostgreSQL {what}.", hint="The end of its log is below.", detail=log)
 
     def _execute(self, statement: str, database: str) -> None:
