@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from typed_command import command
 
 from oncewhere.drill import load
+from oncewhere.project.events import identities
 from oncewhere.project.survey import survey
 from oncewhere.project.variables import read
 
@@ -190,3 +192,44 @@ def test_each_language_is_read(tmp_path: Path, file: str, text: str) -> None:
     (tmp_path / file).write_text(text)
     (found,) = survey(tmp_path).variables
     assert (found.name, found.text, found.system) == ("REDIS_URL", "{redis}", "redis")
+
+
+def test_the_identity_and_the_query_are_proposed_from_what_is_there(project: Path, typed) -> None:
+    (project / "db" / "schema.sql").write_text("create table points_granted (order_id text, points int);")
+    lines = (f'{{"key": "k", "value": {{"customer": "c{n % 2}", "order_id": "o-{n}"}}}}' for n in range(3))
+    (project / "orders.jsonl").write_text("\n".join(lines))
+    done = typed("init", "--yes", *TOPICS)
+    assert done.returncode == 0, done.stderr
+    (version,) = load(project).versions.values()
+    assert version.processor.identity == "order_id"
+    assert version.effects["bank"].observe == "select order_id, count(*) from points_granted group by order_id"
+    assert "mend" not in done.stdout
+
+
+def test_an_identity_that_the_inputs_do_not_have_is_told_at_once(project: Path, typed) -> None:
+    (project / "orders.jsonl").write_text('{"value": {"order_id": "o-1", "customer": "c"}}\n')
+    done = typed("init", "--yes", "--identity", "event_id", *TOPICS)
+    assert done.returncode == 0, done.stderr
+    assert "record 1 carries no identity by processor.identity = 'event_id'" in done.stdout
+    assert "It has the fields order_id, customer." in done.stdout
+
+
+def test_an_empty_answer_is_told_why_it_will_not_do(project: Path) -> None:
+    ours, theirs = pty.openpty()
+    os.write(ours, b"\n\npayment-authorized\npayment-settled\n\nevent_id\ndedupe-table\n")
+    done = subprocess.run(
+        command("init"), cwd=project, stdin=theirs, capture_output=True, text=True, timeout=200, check=False
+    )
+    os.close(ours)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("cannot be left empty. For example: payment-authorized") == 1
+
+
+def test_what_tells_events_apart_is_in_every_record_and_never_twice(tmp_path: Path) -> None:
+    file = tmp_path / "inputs.jsonl"
+    values = [{"a": 1, "b_id": "x", "c": n, "d": f"d{n}", "e": None} for n in range(2)]
+    file.write_text("\n".join(json.dumps({"key": str(n), "value": v}) for n, v in enumerate(values)))
+    assert identities(file) == ("c", "d", "key")
+    assert identities(file, {"d"}) == ("d", "c", "key")
+    file.write_text("no json")
+    assert identities(file) == ()

@@ -10,8 +10,9 @@ from typing import get_args
 
 import click
 
+from oncewhere.drill import inputs
 from oncewhere.drill.application import read
-from oncewhere.drill.declaration import FILE_NAME, load
+from oncewhere.drill.declaration import FILE_NAME, Version, load
 from oncewhere.drill.effect import SQL_SYSTEMS, System
 from oncewhere.errors import ConfigurationError
 from oncewhere.project.answers import Answers, EffectAnswer
@@ -21,6 +22,8 @@ from oncewhere.project.survey import Found, survey
 from oncewhere.project.writing import as_toml, sample_inputs
 
 INPUTS = "inputs.jsonl"
+ASKED_LIMIT = 5
+"""So often one question is asked."""
 
 
 def write_declaration(folder: Path, asked: Asked) -> int:
@@ -45,11 +48,14 @@ def write_declaration(folder: Path, asked: Asked) -> int:
     told = Answers(
         app=app,
         command=words,
-        input=asked.input or ("" if app else ask.text("The topic that it consumes", flag="--input")),
-        output=asked.outputs or (() if app else ask.texts("The topics that it produces to", flag="--output")),
+        input=asked.input
+        or ("" if app else ask.text("The topic that it consumes", flag="--input", example="payment-authorized")),
+        output=asked.outputs
+        or (() if app else ask.texts("The topics that it produces to", flag="--output", example="payment-settled")),
         group=asked.group
         or ("" if app else ask.text("Its consumer group", default=folder.resolve().name, flag="--group")),
-        identity=asked.identity or ask.text("What names the business event", default="event_id", flag="--identity"),
+        identity=asked.identity
+        or ask.text("What names the business event", default=_identity(found), flag="--identity"),
         environment={},
         effects=(),
         inputs=found.inputs or INPUTS,
@@ -66,22 +72,32 @@ class _Asking:
     def __init__(self, *, interactive: bool) -> None:
         self.interactive = interactive
 
-    def text(self, question: str, *, flag: str, default: str | None = None) -> str:
-        """One answer."""
-        if self.interactive:
-            return str(click.prompt(question, default=default, err=True))
+    def text(self, question: str, *, flag: str, default: str | None = None, example: str = "") -> str:
+        """One answer; an empty one is told why it will not do."""
+        for _ in range(ASKED_LIMIT if self.interactive else 0):
+            answer = str(click.prompt(question, default=default or "", show_default=bool(default), err=True)).strip()
+            if answer:
+                return answer
+            click.echo(f"Nothing tells it, so it cannot be left empty. For example: {example or flag}", err=True)
         if default is None:
             raise ConfigurationError(f"{question} is not known.", hint=f"Say it by {flag}; --help has examples.")
         return default
 
-    def texts(self, question: str, *, flag: str) -> tuple[str, ...]:
+    def texts(self, question: str, *, flag: str, example: str) -> tuple[str, ...]:
         """Several, with spaces between them."""
-        return tuple(self.text(question, flag=flag).replace(",", " ").split())
+        return tuple(self.text(question, flag=flag, example=example).replace(",", " ").split())
+
+
+def _identity(found: Found) -> str:
+    """What the inputs that are there are told apart by; the example's, where there are none."""
+    return next(iter(found.identities), "event_id")
 
 
 def _command(ask: _Asking, given: str | None, found: Found) -> tuple[str, ...]:
     default = None if found.command is None else shlex.join(found.command)
-    text = given or ask.text("How the processor is started", default=default, flag="--command")
+    text = given or ask.text(
+        "How the processor is started", default=default, flag="--command", example="java -jar app.jar"
+    )
     return tuple("{python}" if word in {"python", "python3"} else word for word in shlex.split(text))
 
 
@@ -100,9 +116,10 @@ def _with_effects(folder: Path, told: Answers, given: tuple[str, ...], found: Fo
         schema = schema or (found.schemas[0] if found.schemas and system in SQL_SYSTEMS else None)
         observe = schema.observe(told.identity) if schema is not None else None
         if system in SQL_SYSTEMS and observe is None:
+            guess = f"select {told.identity}, count(*) from processed_event group by {told.identity}"  # noqa: S608  # a suggestion
             observe = ask.text(
                 f"A query that counts what happened in {name}, by event",
-                default=f"select {told.identity}, count(*) from processed_event group by {told.identity}",  # noqa: S608
+                default=(schema.guess() if schema is not None else None) or guess,
                 flag="observe",
             )
         policy = None
@@ -162,5 +179,27 @@ def _check_what_was_written(folder: Path, told: Answers, found: Found) -> int:
             click.echo(f"{name}: took {effect.schema} for its tables; there are {', '.join(others)} as well.")
         if effect.system in SQL_SYSTEMS and effect.schema is None:
             click.echo(f"{name}: no SQL file was found that makes its tables; name one as schema, and look at observe.")
+        if schema_lacks(found, effect.schema, version.processor.identity):
+            click.echo(
+                f"{name}: no table of {effect.schema} has a column {version.processor.identity}; look at observe: it "
+                "must count by what processor.identity names."
+            )
+    if found.inputs is not None and (wrong := _wrong_inputs(version, folder)) is not None:
+        click.echo(f"Before a drill, mend this: {wrong}")
     click.echo(f"Next: oncewhere drill {folder}")
     return 0
+
+
+def schema_lacks(found: Found, file: str | None, identity: str) -> bool:
+    """True where the tables of a file are known, and none has a column of the identity's name."""
+    schema = next((schema for schema in found.schemas if schema.file == file), None)
+    return schema is not None and schema.observe(identity) is None
+
+
+def _wrong_inputs(version: Version, folder: Path) -> ConfigurationError | None:
+    """What a drill would say of the inputs, before it starts anything."""
+    try:
+        inputs.load(version, folder)
+    except ConfigurationError as error:
+        return error
+    return None

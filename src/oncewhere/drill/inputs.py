@@ -18,6 +18,7 @@ from .identity import Identity
 
 RECORDS_LIMIT = 100_000
 COMMAND_LIMIT_S = 60.0
+FIELDS_SHOWN = 12
 STDERR_TAIL_CHARACTERS = 2_000
 
 
@@ -77,7 +78,7 @@ def _check_identities(records: list[Input], identity: Identity, name: str) -> No
         if found is None:
             raise ConfigurationError(
                 f"{name}, record {number} carries no identity by processor.identity = {str(identity)!r}.",
-                hint="Name a JSON field of the value, `key`, or `header:NAME`.",
+                hint=_instead(record),
             )
         if found in seen:
             raise ConfigurationError(
@@ -85,6 +86,20 @@ def _check_identities(records: list[Input], identity: Identity, name: str) -> No
                 hint="Give every input its own identity, or a duplicate could not be told from an input.",
             )
         seen[found] = number
+
+
+def _instead(record: Input) -> str:
+    """What the record has, by name; never what stands there."""
+    try:
+        value = msgspec.json.decode(record.value)
+    except msgspec.DecodeError:
+        value = None
+    fields = list(value)[:FIELDS_SHOWN] if isinstance(value, dict) else []
+    has = [f"the fields {', '.join(fields)}"] if fields else []
+    has += ["a key"] if record.key is not None else []
+    has += [f"the headers {', '.join(record.headers)}"] if record.headers else []
+    told = f" It has {'; '.join(has)}." if has else ""
+    return f"Name a JSON field of the value, `key`, or `header:NAME`.{told}"
 
 
 def _from_file(path: Path) -> tuple[bytes, str]:

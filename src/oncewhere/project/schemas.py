@@ -9,6 +9,8 @@ from pathlib import Path
 SIZE_LIMIT_BYTES = 1_000_000
 FILES_LIMIT = 200
 _TABLE = re.compile(r"create\s+table\s+(?:if\s+not\s+exists\s+)?([\w.\"`]+)\s*\((.*?)\)\s*;", re.IGNORECASE | re.DOTALL)
+_NO_COLUMN = frozenset({"primary", "unique", "constraint", "foreign", "check", "index", "key", "exclude"})
+"""How the lines of a table begin that are no column."""
 _SKIPPED = frozenset({"node_modules", "target", "build", "dist", "vendor", "venv", "__pycache__"})
 
 
@@ -31,6 +33,19 @@ class Schema:
                 return f"select {identity}, count(*) from {table} group by {identity}"  # noqa: S608  # a suggestion
         return None
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """Those of all its tables."""
+        return frozenset(column for columns in self.tables.values() for column in columns)
+
+    def guess(self) -> str | None:
+        """A query of the last table by its likeliest column, where none has a column of the identity's name."""
+        if not self.tables:
+            return None
+        table, columns = list(self.tables.items())[-1]
+        column = next((name for name in columns if name.lower().endswith("id")), next(iter(columns), None))
+        return None if column is None else f"select {column}, count(*) from {table} group by {column}"  # noqa: S608  # a suggestion
+
 
 def schemas_of(folder: Path) -> list[Schema]:
     """The SQL files below a folder that create tables, the shallowest first."""
@@ -48,7 +63,8 @@ def schemas_of(folder: Path) -> list[Schema]:
 
 def _columns(body: str) -> tuple[str, ...]:
     lines = (line.strip() for line in re.sub(r"--.*", "", body).splitlines())
-    return tuple(line.split()[0].strip('"`,') for line in lines if line)
+    names = (line.split()[0].strip('"`,') for line in lines if line)
+    return tuple(name for name in names if name.lower() not in _NO_COLUMN)
 
 
 def _hidden(path: Path) -> bool:

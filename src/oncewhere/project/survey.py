@@ -11,6 +11,7 @@ from pathlib import Path
 
 from . import variables
 from .environment import variables_of
+from .events import identities
 from .schemas import Schema, schemas_of
 from .sources import variables_read
 from .variables import Variable
@@ -32,6 +33,7 @@ class Found:
         guessed: True where only names of variables tell, and no file their values.
         schemas: SQL files that make tables.
         inputs: a JSON Lines file.
+        identities: what may name the business event in it, the likeliest first.
     """
 
     app: str | None = None
@@ -41,6 +43,7 @@ class Found:
     guessed: bool = False
     schemas: tuple[Schema, ...] = ()
     inputs: str | None = None
+    identities: tuple[str, ...] = ()
 
     @property
     def effects(self) -> dict[str, str]:
@@ -66,14 +69,17 @@ def survey(folder: Path) -> Found:
     if guessed and app is None:
         found = list(variables_read(folder))
     inputs = sorted(path.name for path in folder.glob("*.jsonl"))
+    schemas = tuple(schemas_of(folder))
+    columns = frozenset(column for schema in schemas for column in schema.columns)
     return Found(
         app=app,
         command=command,
         told_by=tuple(dict.fromkeys(filter(None, (app and f"{app.partition(':')[0]}.py", said, *files)))),
         variables=tuple(found),
         guessed=guessed,
-        schemas=tuple(schemas_of(folder)),
+        schemas=schemas,
         inputs=inputs[0] if inputs else None,
+        identities=identities(folder / inputs[0], columns) if inputs else (),
     )
 
 

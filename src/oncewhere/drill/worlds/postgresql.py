@@ -170,4 +170,5 @@ def _tls(mode: str, authority: object) -> Tls | None:
 
 
 def _one_line(error: psycopg.Error) -> str:
-    return " ".join(str(error).split()).rstrip(".")
+    """What the server says, without the query and the caret below it, which a line of prose cannot show."""
+    return " ".join((error.diag.message_primary or str(error)).split()).rstrip(".")
