@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import click
 import pytest
 
-from oncewhere.cli.entry import cli
+from oncewhere.cli.entry import COMMANDS, cli
 
 
 def commands(command: click.Command, context: click.Context) -> Iterator[tuple[str, click.Command]]:
@@ -18,6 +20,24 @@ def commands(command: click.Command, context: click.Context) -> Iterator[tuple[s
             below = command.get_command(context, name)
             assert below is not None
             yield from commands(below, click.Context(below, info_name=name, parent=context))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_of_each_what_it_says_of_itself(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert command.get_short_help_str(200) == COMMANDS[name]
+
+
+def test_the_help_page_and_a_typing_mistake_import_no_command() -> None:
+    code = (
+        "import sys; from oncewhere.cli.entry import main; main(['--help']); main(['dril']); "
+        "sys.exit([m for m in sys.modules if m.startswith(('oncewhere.drill', 'kio', 'confluent_kafka'))] != [])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == 0, done.stderr
+    assert "drill " in done.stdout
+    assert "Did you mean 'drill'?" in done.stderr
 
 
 @pytest.mark.parametrize(("path", "command"), list(commands(cli, click.Context(cli, info_name="oncewhere"))))

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import contextlib
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oncewhere.drill.choice import Choice
 from oncewhere.drill.keyword import MAX_DEPTH, Keyword
 from oncewhere.errors import ConfigurationError
 
@@ -85,3 +87,20 @@ def test_it_means_what_the_same_expression_means_in_python(expression: tuple[str
 def test_no_text_does_anything_but_match_or_be_refused(text: str) -> None:
     with contextlib.suppress(ConfigurationError):
         Keyword(text).matches(NAMES)
+
+
+@pytest.mark.parametrize("text", ["after-efect", "kafka and not befor-effect", "afterr-commit"])
+def test_a_misspelt_crash_is_refused_with_the_one_that_was_meant(text: str) -> None:
+    version = SimpleNamespace(name="naive", places=("payment-settled", "bank"))
+    with pytest.raises(
+        ConfigurationError, match=r"no crash is called .+ Did you mean (after|before)-(effect|commit)\?"
+    ):
+        Choice(keyword=Keyword(text)).refuse_misspelt([version])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "after", "AFTER-effect or replied", "bank.commit", "after-effects", "kafka.EndTxn"]
+)
+def test_what_may_be_a_name_is_left_alone(text: str) -> None:
+    version = SimpleNamespace(name="naive", places=("payment-settled", "after-effects"))
+    Choice(keyword=Keyword(text)).refuse_misspelt([version])  # type: ignore[list-item]

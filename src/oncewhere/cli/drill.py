@@ -12,6 +12,7 @@ from rich.console import Console
 
 from oncewhere.drill import CRASH, SCENARIOS, Choice, Declaration, Drill, DrillEvent, Keyword, PointSet, load
 from oncewhere.drill.control import with_control
+from oncewhere.drill.inputs import load as load_inputs
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import (
     REPORT_NAME,
@@ -164,6 +165,9 @@ def drill(  # noqa: PLR0913  # one parameter for each option
         inputs_limit=inputs_limit or (None if point_set is PointSet.MISSION else chosen[0].settings.sweep_inputs),
         time_limit_s=time_limit_s,
     )
+    choice.refuse_misspelt(chosen)
+    for version in chosen:
+        load_inputs(version, declaration.folder)  # what is wrong with them is told before a server starts
     given = named_dsns(wishes.dsns, chosen)
     if lanes is None:
         lanes = default_lanes(wishes, given, chosen)

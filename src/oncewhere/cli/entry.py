@@ -6,6 +6,7 @@ import signal
 import sys
 import traceback
 import types
+from difflib import get_close_matches
 from importlib import import_module, metadata
 from pathlib import Path
 
@@ -39,22 +40,24 @@ DRILL_PACKAGES = {
 """What only the `drill` extra brings."""
 
 
-COMMANDS = (
-    *(
-        "check",
-        "completion",
-        "config",
-        "doctor",
-        "document",
-        "drill",
-        "effects",
-        "explain",
-        "init",
-        "observe",
-        "replay",
-    ),
-    *("run", "schema", "show", "stack"),
-)
+COMMANDS = {
+    "check": "Judge the history of a trial again.",
+    "completion": "Print the script that completes commands in your shell.",
+    "config": "Say each setting's value, and where it comes from.",
+    "doctor": "Look at a live cluster and databases, and change nothing.",
+    "document": "Write the production document of a processor, or check it.",
+    "drill": "Crash a processor, and say where its work happened once.",
+    "effects": "Look after effects outside Kafka.",
+    "explain": "Say what a verdict, rule, observation or error means.",
+    "init": "Write a declaration for a processor, or copy the demonstration.",
+    "observe": "Run a processor once without a crash, and compare it with what it declares.",
+    "replay": "Crash a processor again at one point of an earlier run.",
+    "run": "Run a processor that is written with the library.",
+    "schema": "Print the tables that effects need, for your own migrations.",
+    "show": "Show an earlier run again: in the terminal, as a page, or beside another.",
+    "stack": "A real Kafka and PostgreSQL on this machine, without Docker.",
+}
+"""In the order of the help page, which imports none of them; a test holds the lines to the commands' own."""
 
 
 class _Commands(click.Group):
@@ -63,6 +66,23 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """The names, in the order of the help page."""
         return list(COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The help page's list: importing every command for its one line would take a second."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A command and its arguments; a name that is none is told the nearest one."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            if not near:
+                raise
+            raise click.UsageError(f"{error.message.rstrip('.')}. Did you mean {near[0]!r}?", ctx) from None
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """A command; one whose packages are not installed says so when it is called."""
@@ -145,8 +165,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _terminated(_number: int, _frame: types.FrameType | None) -> None:
+    """Ends as Ctrl-C does: asyncio then cancels its main task, where an exception out of nowhere would break a loop."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a shell's background job
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 def _explain(error: OncewhereError) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from oncewhere.errors import ConfigurationError
 
 from .declaration import Version
 from .itinerary import PointSet
 from .keyword import Keyword
-from .points import CrashPoint
+from .points import CrashPoint, NamedCrash
 from .scenario import Plan
 from .scenarios import CRASH, SCENARIOS, Clean
 
+NEARLY = 0.8
+"""How alike a word must be to a crash's name to be one that is misspelt."""
 Failed = frozenset[tuple[str, str]]
 """Version and plan id of what failed in an earlier run."""
 
@@ -46,6 +51,22 @@ class Choice:
     def takes(self, version: str, point: CrashPoint) -> bool:
         """True for a point that the keyword selects."""
         return self.keyword.matches(words_of(version, point))
+
+    def refuse_misspelt(self, versions: Sequence[Version]) -> None:
+        """Refuses a keyword in which the name of a crash is misspelt, before anything is started for it.
+
+        Raises:
+            ConfigurationError: a word is part of no name here, and nearly that of a crash.
+        """
+        crashes = [str(name) for name in NamedCrash]
+        names = [name.lower() for version in versions for name in (version.name, *version.places)]
+        for word in self.keyword.words:
+            near = get_close_matches(word.lower(), crashes, n=1, cutoff=NEARLY)
+            if near and not any(word.lower() in name for name in (*crashes, *names)):
+                raise ConfigurationError(
+                    f"-k {self.keyword.text!r}: no crash is called {word!r}. Did you mean {near[0]}?",
+                    hint=f"The named crashes: {', '.join(crashes)}.",
+                )
 
     def plans(self, version: Version, clean: Clean) -> tuple[tuple[Plan, ...], dict[str, str]]:
         """The trials of a version: failures of an earlier run first.

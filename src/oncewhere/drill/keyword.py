@@ -35,6 +35,7 @@ class Keyword:
         if len(self.text) > MAX_CHARACTERS:
             raise ConfigurationError(f"-k takes an expression of up to {MAX_CHARACTERS} characters.")
         self._test = _Parser(self.text).parse() if self.text else None
+        self.words = tuple(token for token in _tokens(self.text) if token and token not in {*_OPERATORS, "(", ")"})
 
     def __repr__(self) -> str:
         return f"Keyword({self.text!r})"
