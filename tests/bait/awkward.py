@@ -22,6 +22,8 @@ def work() -> None:
 
     topic = "bait-elsewhere" if HABIT == "produces-elsewhere" else "bait-out"
     bait = Bait(**({"group.id": "somebody-else"} if HABIT == "another-group" else {}))
+    if HABIT == "reads-elsewhere":
+        bait.consumer.subscribe(["bait-inn"])
     idle = 0
     while HABIT != "finishes-by-itself" or idle < IDLE_ROUNDS:
         batch = bait.consumer.consume(4, 0.2)

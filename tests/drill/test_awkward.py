@@ -101,6 +101,8 @@ def test_a_habit_changes_nothing_about_the_verdict(
     ("habit", "says"),
     [
         ("never-connects", "never connected to the drill's Kafka"),
+        ("reads-elsewhere", "It asked Kafka for bait-inn, which the declaration does not name"),
+        ("produces-elsewhere", "It asked Kafka for bait-elsewhere, which the declaration does not name"),
         ("another-group", "Positions were committed for somebody-else, but processor.group is bait"),
     ],
 )
