@@ -154,6 +154,16 @@ def test_an_old_drill_is_too_old_only_where_a_limit_is_given(examples: Path, run
     assert "days old" in done.stdout
 
 
+def test_a_document_that_says_not_agrees_and_is_refused_where_more_is_asked_for(examples: Path, run: Run) -> None:
+    done = run("payments", "naive", "--check")
+    assert done.returncode == 0
+    assert "! It says: NOT exactly once in bank. To fail here: --require-once" in " ".join(done.stdout.split())
+    done = run("payments", "naive", "--check", "--require-once")
+    assert (done.returncode, "✗ It says: NOT exactly once" in done.stdout) == (1, True)
+    done = run("payments", "offset-ledger", "--check", "--require-once")
+    assert (done.returncode, "It says" in done.stdout) == (0, False)
+
+
 def test_facts_that_are_missing_leave_it_open_and_a_missing_document_is_a_mistake(examples: Path, run: Run) -> None:
     (examples / "payments" / "exactly-once.naive.json").unlink()
     done = run("payments", "naive", "--check")
@@ -187,6 +197,7 @@ def test_a_document_is_written_for_code_alone_and_says_that_nothing_is_proved(ex
         (["payments", "nave"], "It has naive"),
         (["nowhere"], "nowhere does not exist"),
         (["payments", "naive", "--max-age", "3"], "--max-age is a limit for --check"),
+        (["payments", "naive", "--require-once"], "--require-once is for --check"),
         (["payments", "naive", "--run", "payments"], "holds no run.json"),
         (["nothing:app"], "no module nothing here"),
     ],

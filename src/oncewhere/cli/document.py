@@ -79,6 +79,12 @@ class Documented:
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 where the committed document no longer agrees.")
 @click.option(
+    "--require-once",
+    is_flag=True,
+    help="With --check: exit 1 as well where the document says of a place that it is NOT exactly once, and 3 where it "
+    "is not proved.",
+)
+@click.option(
     "--max-age",
     type=click.FloatRange(0, min_open=True),
     metavar="DAYS",
@@ -92,6 +98,7 @@ def document(  # one parameter for each option
     output: Path | None,
     form: str,
     check: bool,
+    require_once: bool,
     max_age: float | None,
 ) -> int:
     """Write down what may be claimed of a processor, and how each sentence is known.
@@ -101,7 +108,8 @@ def document(  # one parameter for each option
     Where a declaration has several versions, name one; the files then carry its name.
 
     --check compares the committed document with the code, the configuration and the newest run, and needs no server.
-    Exit codes: 0 they agree, 1 they do not, 3 it cannot be said (no drill stands behind the document).
+    Exit codes: 0 they agree, 1 they do not, 3 it cannot be said (no drill stands behind the document). A document that
+    says NOT exactly once agrees when that is so; --require-once asks for more than that.
 
     \b
     oncewhere document .                                  # after: oncewhere drill .
@@ -109,12 +117,16 @@ def document(  # one parameter for each option
     oncewhere document settlement:app --format html -o settlement.html
     oncewhere document . --run ~/Downloads/2026-11-25T18-25-25Z-payments
     oncewhere document . --check --max-age 90             # in CI
+    oncewhere document . --check --require-once           # in CI, before it may be deployed
     """  # noqa: D301  # click keeps the lines below \b as they are
     if max_age is not None and not check:
         raise ConfigurationError("--max-age is a limit for --check.", hint="Write: --check --max-age DAYS")
+    if require_once and not check:
+        raise ConfigurationError("--require-once is for --check.", hint="Write: --check --require-once")
     console = Console(highlight=False)
     if check:
-        found = [_checked(one, runs, max_age, console) for one in _committed(subject, version, output)]
+        committed = _committed(subject, version, output)
+        found = [_checked(one, runs, max_age, console, require_once=require_once) for one in committed]
         return VIOLATED if VIOLATED in found else max(found)
     one = _one(subject, version, output)
     facts = _facts(one, runs)
@@ -202,7 +214,9 @@ def _facts(one: Documented, runs: tuple[Path, ...]) -> Facts:
     return with_runs(declared, evidence, one.name)
 
 
-def _checked(one: Documented, runs: tuple[Path, ...], max_age: float | None, console: Console) -> int:
+def _checked(
+    one: Documented, runs: tuple[Path, ...], max_age: float | None, console: Console, *, require_once: bool
+) -> int:
     try:
         committed = decode(one.evidence.read_bytes(), str(one.evidence))
     except OSError:
@@ -222,7 +236,7 @@ def _checked(one: Documented, runs: tuple[Path, ...], max_age: float | None, con
         console.print(
             Text.assemble(("✓ ", "green"), f"{one.markdown} agrees: {sentence(now)}".replace("`", "")), soft_wrap=True
         )
-        return 0
+        return _claimed(now, console, require_once=require_once)
     only_open = all(difference.open for difference in found)
     said = "cannot be said to agree" if only_open else "no longer agrees"
     console.print(
@@ -233,6 +247,20 @@ def _checked(one: Documented, runs: tuple[Path, ...], max_age: float | None, con
         console.print(Text.assemble(mark, difference.sentence.replace("`", "")), soft_wrap=True)
     console.print("Mend what is wrong, drill again, and write it anew: oncewhere document", markup=False)
     return INCONCLUSIVE if only_open else VIOLATED
+
+
+def _claimed(facts: Facts, console: Console, *, require_once: bool) -> int:
+    """What a document that agrees with the facts does not claim; a failure where it must."""
+    lacking = [claim for claim in claims(facts) if claim.standing is not Standing.HOLDS]
+    if not lacking:
+        return 0
+    mark, style = STYLES[Standing.BROKEN] if require_once else ("!", "yellow")
+    told = "; ".join(f"{claim.words} {claim.where}" for claim in lacking).replace("`", "")
+    note = "" if require_once else " To fail here: --require-once"
+    console.print(Text.assemble((f"{mark} ", style), f"It says: {told}.{note}"), soft_wrap=True)
+    if not require_once:
+        return 0
+    return VIOLATED if any(claim.standing is Standing.BROKEN for claim in lacking) else INCONCLUSIVE
 
 
 def _newer(fresh: E | None, committed: E | None, *, always: bool) -> E | None:
