@@ -29,8 +29,10 @@ from oncewhere.doctor.places import Expected, LedgerPosition, PlaceFacts, Purpos
 from oncewhere.doctor.readers.kafka import topic_id_text
 from oncewhere.doctor.rule import Area
 from oncewhere.doctor.rules.table import CHECKS, RULES, examine
+from oncewhere.doctor.rules.topics import REPLICATION_FACTOR
 from oncewhere.doctor.rules.transactions import offsets_partition
 from oncewhere.effects.calls import Entry, State
+from oncewhere.report.diagnosis import lines_of, summary
 
 RANDOM_ID = "settlement-360b2a47-4b37-4e6e-b381-270360105f64"
 
@@ -131,6 +133,25 @@ def test_brokers_that_know_no_group_generation_or_speak_the_old_protocol_are_tol
 def test_a_topic_that_breaks_the_guarantee_is_found(changed: object, code: str, mark: Mark) -> None:
     found = of_rule(code, facts(topics={"authorized": topic(), "settled": changed}))
     assert [finding.mark for finding in found if finding.about == "settled"] == [mark]
+
+
+def test_a_missing_topic_is_one_fault_and_nothing_else_about_it_is_advised() -> None:
+    missing = Unread("UNKNOWN_TOPIC_OR_PARTITION")
+    found = [
+        one for one in examine(facts(topics={"authorized": topic(), "settled": missing})) if one.about == "settled"
+    ]
+    assert [one.rule for one in found if one.mark is Mark.FAULT] == ["topic-exists"]
+    others = [one for one in found if one.mark is not Mark.FAULT]
+    assert {one.rule for one in others} >= {"topic-access"}
+    for one in others:
+        assert (one.mark, one.reason) == (Mark.UNKNOWN, "not looked at: the topic does not exist")
+        assert one.fix == "Create the topic, or correct its name."
+
+
+def test_what_is_counted_is_what_is_printed() -> None:
+    several = [REPLICATION_FACTOR.fault(name, "1 replica") for name in ("a", "b")]
+    assert summary([*several, REPLICATION_FACTOR.fault("c", "2 replicas")]).plain == "✗ 2 faults"
+    assert len([line for line in lines_of("replication-factor", several) if "✗" in line.plain]) == 1
 
 
 # ---- transactions

@@ -8,6 +8,9 @@ from enum import StrEnum
 from .fact import Unread
 from .finding import Finding, Mark
 
+NO_SUCH_TOPIC = "UNKNOWN_TOPIC_OR_PARTITION"
+"""What a broker says of a topic that is not there, or that we may not describe."""
+
 
 class Area(StrEnum):
     """The heading that a rule stands under, in the order of the screen."""
@@ -52,6 +55,8 @@ class Rule:
         return Finding(rule=self.code, mark=Mark.FAULT, about=about, reason=reason, fix=fix)
 
     def unknown(self, about: str, why: Unread | str, fix: str | None = None) -> Finding:
-        """?."""
+        """?; of a topic that is not there nothing can be looked at, and what to do is to make it."""
+        if isinstance(why, Unread) and why.why == NO_SUCH_TOPIC:
+            why, fix = "not looked at: the topic does not exist", fix or "Create the topic, or correct its name."
         reason = f"could not be read: {why.why}" if isinstance(why, Unread) else why
         return Finding(rule=self.code, mark=Mark.UNKNOWN, about=about, reason=reason, fix=fix)

@@ -60,10 +60,11 @@ def lines_of(rule: str, findings: Iterable[Finding]) -> list[Text]:
 
 
 def summary(findings: Sequence[Finding]) -> Text:
-    """How many of each."""
+    """How many of each, as the lines are counted: what several places have in common is one."""
     line = Text()
+    distinct = {(finding.mark, finding.rule, finding.reason, finding.fix) for finding in findings}
     for mark, (one, several) in _COUNTED.items():
-        count = sum(finding.mark is mark for finding in findings)
+        count = sum(found is mark for found, *_ in distinct)
         if count:
             line.append(", " if line else "")
             line.append(f"{mark} {count} {one if count == 1 else several}", style=STYLE[mark])

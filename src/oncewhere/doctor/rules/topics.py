@@ -128,7 +128,7 @@ def _unclean(name: str, topic: TopicFacts) -> Finding:
         return UNCLEAN_ELECTION.unknown(name, "the broker does not tell unclean.leader.election.enable")
     if value == "true":
         return UNCLEAN_ELECTION.fault(name, "unclean.leader.election.enable=true")
-    return UNCLEAN_ELECTION.good(name, "off")
+    return UNCLEAN_ELECTION.good(name, "unclean.leader.election.enable=false")
 
 
 def _numbers(partitions: list[int]) -> str:
