@@ -49,8 +49,11 @@ def test_elsewhere_each_trial_is_one_plain_line_however_long(trials: tuple[Trial
         progress(event)
     lines = out.getvalue().splitlines()
     assert lines[0] == "drill: 2 processors, every boundary message of every commit interval"
-    assert lines[1] == "[1/2] naive clean run: payment-settled once, bank once"
-    assert lines[3] == "[2/6] naive after-effect: payment-settled once, bank duplicate"
+    assert lines[1] == "[1] naive clean run: payment-settled once, bank once"
+    assert lines[3] == "[2] naive after-effect: payment-settled once, bank duplicate"
+    progress(PlansMade(version="sound", plans=(), itinerary=Itinerary(points=(), recorded=0, left_out={})))
+    progress(TrialJudged(version="naive", trial=trials[3]))
+    assert out.getvalue().splitlines()[-1].startswith("[4/6] naive "), "the total is told once it grows no more"
     assert "\x1b" not in out.getvalue()
 
 

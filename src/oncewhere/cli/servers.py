@@ -15,7 +15,7 @@ from rich.console import Console
 from oncewhere.cluster import Access
 from oncewhere.drill import Declaration, Servers, Version
 from oncewhere.errors import ConfigurationError
-from oncewhere.stack import Stack
+from oncewhere.stack import Event, KafkaServer, Progress, Ready, Stack, Step
 from oncewhere.stack.kafka_cluster import KafkaCluster
 
 from .places import cache_folder, heed_start_limit, project_folder
@@ -244,7 +244,7 @@ def running_servers(
                 valkey=not number and "redis" in systems,
                 java=wishes.java,
                 fsync=False,  # it is the processor that dies, not the machine
-                progress=progress,
+                progress=_of_lane(progress, number, lanes),
             )
             running.callback(stack.stop)
             stack.launch()
@@ -269,6 +269,22 @@ def running_servers(
             )
             for lane, (stack, cluster) in enumerate(zip(stacks, clusters, strict=True))
         ]
+
+
+def _of_lane(progress: Progress, number: int, lanes: int) -> Progress:
+    """The same, where each lane has a broker of its own: which one is told."""
+    if lanes == 1:
+        return progress
+    lane = f", lane {number + 1} of {lanes}"
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Step) and KafkaServer.name in event.text:
+            event = Step(event.text + lane)
+        elif isinstance(event, Ready) and event.name == KafkaServer.name:
+            event = Ready(event.name + lane, event.address, event.took_s)
+        progress(event)
+
+    return tell
 
 
 def _own_dsns(stack: Stack, missing: Mapping[str, str], lane: int) -> dict[str, str]:

@@ -130,7 +130,8 @@ class DrillProgress:
     def _judged(self, version: str, trial: TrialResult) -> None:
         verdicts = ", ".join(f"{f.place} {f.verdict}" for f in trial.findings)
         again = "" if trial.reached else " (not reached again)"
-        self._say(f"[{self._done}/{self._trials}] {version} {_name(trial.plan)}: {verdicts}{again}")
+        total = "" if self._unplanned else f"/{self._trials}"  # one that grows would tell nothing
+        self._say(f"[{self._done}{total}] {version} {_name(trial.plan)}: {verdicts}{again}")
 
     def _say(self, line: str) -> None:
         if self._live is None:

@@ -22,7 +22,10 @@ def cell(verdict: Verdict) -> Text:
 
 def proof(crash: Crash) -> str:
     """How a crash is known to have come about as named."""
-    confirmed = f"{crash.effects_before} effect commit{'' if crash.effects_before == 1 else 's'} confirmed before"
+    commits = (
+        "1 effect commit, of a whole batch," if crash.effects_before == 1 else f"{crash.effects_before} effect commits"
+    )
+    confirmed = f"{commits} confirmed before"
     states = ", ".join(f"transaction {name} {state}" for name, state in crash.transactions.items())
     offsets = "" if crash.offsets_stable else ", offsets pending in it"
     return f"{crash.message} {crash.outcome}; {confirmed}; {states or 'no transaction'}{offsets}"
