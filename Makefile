@@ -13,6 +13,8 @@ READY := $(VENV)/.ready
 
 drill: $(READY)
 	@$(BIN)/oncewhere drill examples/payments
+	@echo "The page:  $(BIN)/oncewhere show --open"
+	@command -v oncewhere >/dev/null || echo "So that oncewhere alone does it:  . $(BIN)/activate"
 
 test: check unit
 

@@ -8,6 +8,7 @@ import traceback
 import types
 from difflib import get_close_matches
 from importlib import import_module, metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from rich.text import Text
 from oncewhere.errors import ConfigurationError, OncewhereError
 from oncewhere.masking import masked
 
+from .places import install
 from .project_file import options_file
 
 INTERRUPTED = 130
@@ -38,6 +40,8 @@ DRILL_PACKAGES = {
     "yaml",
 }
 """What only the `drill` extra brings."""
+DRILL_MARK = "kio"
+"""Of these, the one by which the extra is known to be there."""
 
 
 COMMANDS = {
@@ -71,6 +75,9 @@ class _Commands(click.Group):
         """The help page's list: importing every command for its one line would take a second."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+        if find_spec(DRILL_MARK) is None:
+            formatter.write_paragraph()
+            formatter.write_text(f"To drill, install more: {install('drill')}")
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -102,13 +109,13 @@ def _not_installed(name: str, package: str) -> click.Command:
     def refuse(**_arguments: object) -> None:
         raise ConfigurationError(
             f"oncewhere {name} needs the package {package}, which is not installed.",
-            hint="Run: pip install 'oncewhere[drill]'",
+            hint=f"Run: {install('drill')}",
         )
 
     return click.Command(
         name,
         callback=refuse,
-        short_help="(not installed: pip install 'oncewhere[drill]')",
+        short_help="(not installed)",
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     )
 

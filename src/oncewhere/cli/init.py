@@ -10,6 +10,8 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.project.asked import Asked
 from oncewhere.project.demo import copy_demo
 
+from .places import install
+
 DEMO_FOLDER = Path("payments")
 SYSTEMS = "postgresql, mysql, redis, http, smtp, sqlite"
 
@@ -65,7 +67,7 @@ def init(  # noqa: PLR0913  # one parameter for each option
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"Writing a declaration needs the package {error.name}, which is not installed.",
-            hint="Run: pip install 'oncewhere[drill]'",
+            hint=f"Run: {install('drill')}",
         ) from None
     asked = Asked(
         app=app,

@@ -18,6 +18,11 @@ def project_folder() -> Path:
     return Path.cwd() / PROJECT_FOLDER
 
 
+def install(extra: str) -> str:
+    """The command that adds what an extra brings."""
+    return f"pip install 'oncewhere[{extra}]', or from a clone: pip install '/path/to/oncewhere[{extra}]'"
+
+
 def short(path: Path) -> str:
     """A path below the current folder, from there; any other as it is."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -23,6 +23,7 @@ from oncewhere.instances.supervisor import Supervisor
 from oncewhere.runtime.health import MAX_PORT, Address, Health, parse_address
 
 from .app import load
+from .places import install
 
 INSTANCE = "ONCEWHERE_INSTANCE"
 """The environment variable with the instance's number, which `StableOrdinal` reads."""
@@ -153,7 +154,7 @@ def _listen(processor: Processor) -> Callable[[], bytes]:
             raise
         raise ConfigurationError(
             "--metrics needs the package prometheus-client, which is not installed.",
-            hint="Run: pip install 'oncewhere[prometheus]'",
+            hint=f"Run: {install('prometheus')}",
         ) from None
     listener = PrometheusListener()
     processor.listen(listener)
