@@ -206,6 +206,11 @@ def test_the_identity_and_the_query_are_proposed_from_what_is_there(project: Pat
     assert "mend" not in done.stdout
 
 
+def test_a_jar_is_called_as_the_build_calls_it(tmp_path: Path) -> None:
+    (tmp_path / "pom.xml").write_text(POM.replace("</project>", "<build><finalName>app</finalName></build></project>"))
+    assert survey(tmp_path).command == ("java", "-jar", "target/app.jar")
+
+
 def test_an_identity_that_the_inputs_do_not_have_is_told_at_once(project: Path, typed) -> None:
     (project / "orders.jsonl").write_text('{"value": {"order_id": "o-1", "customer": "c"}}\n')
     done = typed("init", "--yes", "--identity", "event_id", *TOPICS)

@@ -104,6 +104,8 @@ def _maven(file: Path) -> tuple[str, ...] | None:
     if jars:
         return ("java", "-jar", f"target/{jars[0].name}")
     text = file.read_text(encoding="utf-8", errors="replace")
+    if named := re.search(r"<finalName>\s*([\w.-]+)\s*</finalName>", text):
+        return ("java", "-jar", f"target/{named.group(1)}.jar")
     match = re.search(r"<artifactId>([\w.-]+)</artifactId>\s*<version>([\w.-]+)</version>", text)
     return ("java", "-jar", f"target/{match.group(1)}-{match.group(2)}.jar") if match else None
 
