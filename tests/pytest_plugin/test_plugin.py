@@ -73,7 +73,7 @@ def test_what_a_person_can_mend_is_told_without_a_traceback(
 ) -> None:
     monkeypatch.setenv("ONCEWHERE_START_LIMIT", "soon")
     pytester.makepyfile("def test_server(oncewhere_stack): ...")
-    found = pytester.runpytest_subprocess("-p", "oncewhere.pytest_plugin")
+    found = pytester.runpytest_subprocess()
     found.assert_outcomes(errors=1)
     text = found.stdout.str()
     assert "oncewhere: ONCEWHERE_START_LIMIT=soon is no number of seconds." in text

@@ -334,6 +334,26 @@ def test_heartbeats_are_told_when_they_say_something_new(wire: Wire) -> None:
     ]
 
 
+def test_a_topic_that_is_not_there_is_told_once_and_metadata_without_one_never(wire: Wire) -> None:
+    def answer(number: int, error: ErrorCode) -> Step:
+        topic = metadata.MetadataResponseTopic(error_code=error, name="orders-placed", topic_id=TOPIC_ID, partitions=())
+        return (
+            "<<",
+            wire.reply(
+                metadata.MetadataResponse(throttle_time=ZERO, brokers=(), cluster_id="c", topics=(topic,)), number
+            ),
+        )
+
+    missing = ErrorCode.unknown_topic_or_partition
+    steps = [
+        step
+        for number, error in enumerate((NONE, missing, missing), 1)
+        for step in ((">>", wire.request(ASK_METADATA, number)), answer(number, error))
+    ]
+    told = wire.play(link(), steps)
+    assert told.lines("missing") == ["<< Metadata#1 missing=['orders-placed']"]
+
+
 def test_a_fetch_is_told_for_a_new_isolation_level_or_topic(wire: Wire) -> None:
     assert wire.play(link(), fetches(wire)).lines("isolation_level", "topics") == [
         f">> Fetch#0 isolation_level=read_committed topics=['{UUID(int=5)}']",
