@@ -25,7 +25,7 @@ from scene import Bank, Payment, Recorder, Running, Settled, Topics, apply, even
 from oncewhere import NoProgressError, OffsetLedger, Postgres, Processor, Record, Skip, Transaction, effect
 from oncewhere.effects.place import UndecidedError
 from oncewhere.processes import spawn
-from oncewhere.runtime import engine, events
+from oncewhere.runtime import attempts, engine, events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,7 +178,7 @@ def test_what_is_open_is_committed_before_partitions_are_given_away(
 
 
 def test_an_output_that_the_broker_refuses_aborts_and_rewinds(topics: Topics, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "MAX_ATTEMPTS", 3)
+    monkeypatch.setattr(attempts, "MAX_ATTEMPTS", 3)
     admin = AdminClient({"bootstrap.servers": topics.address})
     limit = ConfigEntry("max.message.bytes", "1000", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, topics.output, incremental_configs=[limit])

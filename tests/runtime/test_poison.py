@@ -24,7 +24,7 @@ from oncewhere import (
     Transaction,
     effect,
 )
-from oncewhere.runtime import engine, events
+from oncewhere.runtime import attempts, events
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -265,7 +265,7 @@ def test_a_handler_is_called_as_often_as_max_attempts_says(
 def test_more_poison_records_than_a_batch_has_attempts_do_not_end_the_run(
     topics: Topics, bank: Bank, monkeypatch: pytest.MonkeyPatch, *, effects: bool
 ) -> None:
-    monkeypatch.setattr(engine, "MAX_ATTEMPTS", 3)
+    monkeypatch.setattr(attempts, "MAX_ATTEMPTS", 3)
     poison = {1, 2, 4, 6, 7, 9}
 
     def fail_often(payment: Payment) -> None:

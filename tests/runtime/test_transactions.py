@@ -28,7 +28,7 @@ from oncewhere import (
     UnreachableError,
 )
 from oncewhere.processes import spawn
-from oncewhere.runtime import engine, events
+from oncewhere.runtime import attempts, events
 from oncewhere.runtime.kafka import reader, writer
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def test_abort_rewinds_to_the_committed_offset(topics: Topics, monkeypatch: pyte
 
 
 def test_a_batch_that_never_commits_ends_the_run_after_a_limit(topics: Topics, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "MAX_ATTEMPTS", 3)
+    monkeypatch.setattr(attempts, "MAX_ATTEMPTS", 3)
 
     def answer(call: Callable[..., Any]) -> Any:
         raise KafkaException(KafkaError(KafkaError.ILLEGAL_GENERATION, "meddled with", txn_requires_abort=True))
