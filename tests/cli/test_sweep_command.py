@@ -39,13 +39,20 @@ def test_a_sweep_tells_what_it_covered_and_its_failures_come_first_and_can_be_re
     assert {v["bank"] for id_, v in verdicts.items() if id_.endswith("before")} == {"duplicate"}
     assert {v["bank"] for id_, v in verdicts.items() if id_.endswith("delivered")} == {"once"}
     assert {v["payment-settled"] for v in verdicts.values()} == {"once"}
-    told = re.findall(r"again: oncewhere replay (\S+)", done.stdout)
+    told = re.findall(r"again: oncewhere (replay \S+ \S+)", done.stdout)
     assert len(told) == 1, "a violation that shows at several points is explained once"
+    assert found["state"] == "finished"
+    assert found["command"].startswith("oncewhere drill payments naive --points boundaries")
 
-    again = run(example, cache, "replay", told[0])
+    again = run(example, cache, *told[0].split())
     assert again.returncode == 1, again.stdout + again.stderr
     assert "REPRODUCED: bank duplicate" in again.stdout
     assert latest(example) == found, "a replay does not take the place of the run"
+    (made,) = (example / ".oncewhere" / "runs").glob("*-replay")
+    kept = json.loads((made / "run.json").read_text())
+    assert kept["replayed"]["reproduced"] is True
+    assert kept["replayed"]["outcome"].startswith("REPRODUCED: bank duplicate")
+    assert kept["exit_code"] == 1
 
     first = run(example, cache, "drill", "payments", "naive", *chosen, "-x", "-j", "1")
     assert first.returncode == 1
@@ -56,7 +63,8 @@ def test_a_sweep_tells_what_it_covered_and_its_failures_come_first_and_can_be_re
 
     shown = run(example, cache, "show")
     assert shown.returncode == 1
-    assert shown.stdout == first.stdout
+    assert first.stdout.partition("Report:")[0].strip() in shown.stdout, "what the drill printed is printed again"
+    assert "nothing of production was touched" in shown.stdout
     assert "\nReport:   .oncewhere/runs/" in shown.stdout
 
 

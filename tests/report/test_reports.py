@@ -45,7 +45,13 @@ def test_junit_has_one_case_for_each_point(run: Path) -> None:
     assert failure is not None
     assert failure.get("type") == "duplicate"
     assert (failure.get("message") or "").startswith("bank duplicate: 4 inputs happened here more than once")
-    assert "again: oncewhere replay naive/kafka.EndTxn.1.1.before" in (failure.text or "")
+    lines = (failure.text or "").splitlines()
+    assert f"again: oncewhere replay naive/after-effect {run.name}" in lines
+    assert "bank duplicate: payment-0, payment-1, payment-2, payment-3" in lines
+    assert "what to do: oncewhere explain duplicate" in lines
+    assert lines[-1].startswith(f"evidence: {run.name}/naive/")
+    assert naive.get("timestamp")
+    assert naive.get("time") == "5.000"
 
 
 def test_run_json_is_what_its_published_schema_says(run: Path) -> None:
@@ -63,7 +69,8 @@ def test_run_json_is_what_its_published_schema_says(run: Path) -> None:
 def test_annotations_tell_a_violation_once_with_what_it_takes_to_see_it_again(run: Path) -> None:
     (line,) = github_annotations(read_run(run).result)
     assert line.startswith("::error title=naive%3A duplicate in bank::At 4 of 5 trials; for example after-effect: ")
-    assert line.endswith("%0AAgain: oncewhere replay naive/kafka.EndTxn.1.1.before")
+    assert f"%0AAgain: oncewhere replay naive/after-effect {run.name}%0A" in line
+    assert line.endswith("%0AWhat to do: oncewhere explain duplicate")
     assert "\n" not in line
 
 
@@ -91,7 +98,7 @@ def test_kinds_are_named_and_a_wrong_name_is_told_apart() -> None:
 def test_only_what_was_asked_for_is_written_beside_run_json(run: Path, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path, "payments", reports=frozenset({ReportKind.JUNIT}))
     folder(DrillEnded(result=read_run(run).result))
-    assert sorted(path.name for path in folder.path.iterdir()) == ["junit.xml", "run.json"]
+    assert sorted(path.name for path in folder.path.iterdir()) == ["README.txt", "junit.xml", "run.json"]
 
 
 def test_two_runs_differ_where_a_verdict_changed(run: Path, tmp_path: Path) -> None:
@@ -141,6 +148,6 @@ def test_a_point_that_was_not_reached_is_not_told_as_a_kill(run: Path) -> None:
     found = read_run(run)
     version = found.result.versions[0]
     trial = version.trials[1]
-    assert trial_facts(found, run.name, version, trial)["what"].startswith("Killed after the effect")
+    assert trial_facts(found, version, trial)["what"].startswith("Killed after the effect")
     missed = dataclasses.replace(trial, reached=False)
-    assert trial_facts(found, run.name, version, missed)["what"].startswith("Was to be killed after the effect")
+    assert trial_facts(found, version, missed)["what"].startswith("Was to be killed after the effect")

@@ -101,7 +101,8 @@ def test_a_violation_is_explained_once_with_its_chain_and_the_command_that_repla
     text = printed(BROKEN)
     assert text.count("so 2 payments happened twice at bank") == 1
     assert "bank: duplicate in 4 of 5 trials" in text
-    assert "again: oncewhere replay kafka.EndTxn.1.1.before" in text
+    assert "again: oncewhere replay kafka.EndTxn.1.1.before x" in text, "the run is named, too"
+    assert "What it means, and the cure: oncewhere explain duplicate" in text
     assert "kafka.EndTxn before; bank.commit replied" in " ".join(text.split())
 
 
@@ -135,7 +136,7 @@ def test_a_run_is_read_back_as_it_was_written_and_carries_no_variables(tmp_path:
     assert run.result.exit_code == 1
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1}', '{"format": 2}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}', '{"format": 3}'])
 def test_a_damaged_run_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(ConfigurationError, match=r"run\.json"):

@@ -30,6 +30,7 @@ from oncewhere.report import (
 )
 
 from .places import project_folder, say_where
+from .provenance import provenance
 from .servers import (
     LANES_DEFAULT,
     LANES_LIMIT,
@@ -39,6 +40,7 @@ from .servers import (
     named_dsns,
     running_servers,
     server_options,
+    with_deadline,
 )
 
 
@@ -101,6 +103,13 @@ from .servers import (
     help="Start no further trial after that long; what was not visited is inconclusive.",
 )
 @click.option(
+    "--deadline",
+    "deadline_s",
+    type=click.FloatRange(1, 3600),
+    metavar="SECONDS",
+    help="How long one life of the processor may take for all inputs, instead of drill.deadline_s.",
+)
+@click.option(
     "--report",
     "reports",
     metavar="KINDS",
@@ -123,6 +132,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     inputs_limit: int | None,
     seed: int | None,
     time_limit_s: float | None,
+    deadline_s: float | None,
     reports: str | None,
 ) -> int:
     """Kill a processor at its boundary messages, restart it, and say where the work happened once.
@@ -140,7 +150,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     oncewhere drill examples/payments naive --points all --list
     oncewhere drill examples/payments dedupe-table --scenario zombie --scenario second-crash
     oncewhere drill examples/payments plain -k "bank.commit and replied" --points boundaries -x
-    oncewhere drill . --report junit,github
+    oncewhere drill . --report junit,github --deadline 120
     oncewhere drill . -b localhost:9092 --dsn bank=postgresql://me@localhost/postgres
     """  # noqa: D301  # click keeps the lines below \b as they are
     if list_scenarios:
@@ -152,6 +162,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     control_name: str | None = None
     if control:
         chosen, control_name = with_control(declaration, chosen)
+    chosen = [with_deadline(version, deadline_s) for version in chosen]
     point_set = PointSet(points)
     failures = Failures(project_folder(), seen_from_here(declaration))
     mission = point_set is PointSet.MISSION and scenarios == (CRASH,)
@@ -179,7 +190,15 @@ def drill(  # noqa: PLR0913  # one parameter for each option
             hint="Leave -j out: on a cluster of yours, one trial follows the other.",
         )
     folder = RunFolder(
-        project_folder(), declaration.folder.name, declaration=seen_from_here(declaration), reports=kinds
+        project_folder(),
+        declaration.folder.name,
+        declaration=seen_from_here(declaration),
+        versions=chosen,
+        provenance=provenance(wishes, given),
+        demonstration=demonstration,
+        control=control_name,
+        reports=kinds,
+        replay=listing,
     )
     progress = DrillProgress(Console(stderr=True, highlight=False))
 
@@ -188,7 +207,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
         folder(event)
         failures(event)
 
-    with running_servers(chosen, lanes, wishes, given) as servers, contextlib.closing(progress):
+    with folder, running_servers(chosen, lanes, wishes, given) as servers, contextlib.closing(progress):
         work = Drill(
             declaration,
             versions=chosen,
@@ -202,13 +221,14 @@ def drill(  # noqa: PLR0913  # one parameter for each option
         )
         if listing:
             found = asyncio.run(work.survey())
+            folder.listed()
         else:
             result = asyncio.run(work.run())
     console = Console(highlight=False)
     if listing:
         show_points(found, console)
         return 0
-    show_result(result, console, path=str(path))
+    show_result(result, console)
     if ReportKind.HTML in kinds:
         say_where(folder.path / REPORT_NAME)
     if ReportKind.GITHUB in kinds:

@@ -154,7 +154,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         given = options_file(Path.cwd())
         defaults = None if given is None else given[1]
-        answer = cli.main(args=arguments, prog_name="oncewhere", standalone_mode=False, default_map=defaults)
+        said = tuple(sys.argv[1:] if arguments is None else arguments)  # a run keeps the command that made it
+        answer = cli.main(args=list(said), prog_name="oncewhere", standalone_mode=False, default_map=defaults, obj=said)
     except OncewhereError as error:
         _explain(error)
         return error.exit_code

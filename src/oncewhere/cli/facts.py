@@ -100,6 +100,8 @@ def runs_of(declaration: Declaration | None, version: str, named: Sequence[Path]
     found: list[tuple[str, Path, Run]] = []
     for folder in named:
         run = read_run(folder)
+        if not run.is_finished:
+            raise ConfigurationError(f"The run {folder} is no evidence: {run.ending.words}.")
         if version not in {result.version.name for result in run.result.versions}:
             raise ConfigurationError(
                 f"The run {folder} tells nothing of {version}.",
@@ -119,7 +121,7 @@ def _standing_runs(path: str, version: str) -> Iterator[tuple[str, Path, Run]]:
             run = read_run(folder)
         except ConfigurationError:
             continue  # interrupted, or of another version of oncewhere
-        if run.path == path and version in {result.version.name for result in run.result.versions}:
+        if run.is_finished and run.path == path and version in {result.version.name for result in run.result.versions}:
             yield folder.name, folder, run
 
 

@@ -22,6 +22,7 @@ from oncewhere.report import RunFolder
 from .drill import seen_from_here
 from .facts import declared_of, runs_of, with_runs
 from .places import project_folder, short
+from .provenance import provenance
 from .servers import Wishes, choose_versions, named_dsns, running_servers, server_options
 
 DIFFERS, UNREAD = 1, 3
@@ -73,11 +74,16 @@ def observe(path: Path, version: str | None, *, wishes: Wishes) -> int:
     (one,) = chosen
     if command:
         one = msgspec.structs.replace(one, processor=msgspec.structs.replace(one.processor, command=list(command)))
-    folder = RunFolder(
-        project_folder(), f"{declaration.folder.name}-observed", declaration=seen_from_here(declaration), replay=True
-    )
     given = named_dsns(wishes.dsns, [one])
-    with running_servers([one], 1, wishes, given) as servers:
+    folder = RunFolder(
+        project_folder(),
+        f"{declaration.folder.name}-observed",
+        declaration=seen_from_here(declaration),
+        versions=[one],
+        provenance=provenance(wishes, given),
+        replay=True,
+    )
+    with folder, running_servers([one], 1, wishes, given) as servers:
         Console(stderr=True, highlight=False).print(
             f"observing {one.name}: one run, and nothing is crashed", markup=False
         )

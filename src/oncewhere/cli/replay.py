@@ -4,36 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from pathlib import Path
 
 import click
 from rich.console import Console
 
 from oncewhere.drill import Choice, Drill, DrillEvent, DrillResult, TrialResult, Verdict, VersionResult, load
 from oncewhere.errors import ConfigurationError
-from oncewhere.report import DrillProgress, Failures, Run, RunFolder, find_run, read_run, show_trial
+from oncewhere.report import DrillProgress, Failures, Replayed, Run, RunFolder, find_run, is_run, read_run, show_trial
 
 from .places import project_folder
-from .servers import Wishes, choose_versions, named_dsns, running_servers, server_options
+from .provenance import provenance
+from .servers import Wishes, choose_versions, named_dsns, running_servers, server_options, with_deadline
 
 LATEST = "latest"
 NOT_REPRODUCED = 3
 IDS_SHOWN = 8
+REPRODUCED = ("REPRODUCED", "The same")
 
 
 @click.command(short_help="Crash a processor again at one point of an earlier run.")
 @click.argument("point", metavar="POINT", default=LATEST)
 @click.argument("run", metavar="[RUN]", default=LATEST)
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="The project that the run is of, where you are not in its folder: the declaration is looked for there.",
+)
 @server_options
 def replay(
     point: str,
     run: str,
     *,
     wishes: Wishes,
+    project: Path | None,
 ) -> int:
     """Run one trial of an earlier run again, and say whether it shows the same.
 
     POINT is a point's id or name, with the version in front where several were drilled; `latest` is the first violation
-    of the run. RUN is a run's folder or name; the newest is taken where none is given.
+    of the run. RUN is a run's folder or name; the newest is taken where none is given. A folder alone is a RUN, too.
+    The processor itself is not in a run's folder: go to the project that was drilled, or name it with --project.
 
     Exit codes: 1 reproduced (a violation is there again; what is new is named), 3 NOT REPRODUCED, 0 a point that held
     holds again.
@@ -42,12 +53,26 @@ def replay(
     oncewhere replay latest
     oncewhere replay kafka.EndTxn.9.1.before
     oncewhere replay naive/after-effect 2026-11-25T18-25-25Z-payments
+    oncewhere replay ~/Downloads/2026-11-25T18-25-25Z-payments --project ~/src/payments
     """  # noqa: D301  # click keeps the lines below \b as they are
-    before = read_run(find_run(project_folder(), run))
+    if run == LATEST and is_run(Path(point).expanduser()):
+        point, run = LATEST, point
+    found = find_run(project_folder(), str(Path(run).expanduser()))
+    before = read_run(found)
     version, trial = find_trial(before, point)
-    declaration = load(project_folder().parent / before.path)
-    (chosen,) = choose_versions(declaration, [version.version.name])
-    folder = RunFolder(project_folder(), f"{declaration.folder.name}-replay", declaration=before.path, replay=True)
+    declaration = load(declaration_of(before, project))
+    (declared,) = choose_versions(declaration, [version.version.name])
+    chosen = with_deadline(declared, max(declared.settings.deadline_s, version.version.settings.deadline_s))
+    given = named_dsns(wishes.dsns, [chosen])
+    folder = RunFolder(
+        project_folder(),
+        f"{declaration.folder.name}-replay",
+        declaration=before.path,
+        versions=[chosen],
+        provenance=provenance(wishes, given),
+        replay=True,
+        replayed=Replayed(run=found.name, version=chosen.name, point=trial.plan.id),
+    )
     failures = Failures(project_folder(), before.path)
     progress = DrillProgress(Console(stderr=True, highlight=False))
 
@@ -56,8 +81,7 @@ def replay(
         folder(event)
         failures(event)
 
-    given = named_dsns(wishes.dsns, [chosen])
-    with running_servers([chosen], 1, wishes, given) as servers, contextlib.closing(progress):
+    with folder, running_servers([chosen], 1, wishes, given) as servers, contextlib.closing(progress):
         result = asyncio.run(
             Drill(
                 declaration,
@@ -73,8 +97,35 @@ def replay(
     console = Console(highlight=False)
     show_trial(result, console)
     sentence, code = compared(trial, result)
+    folder.compared(sentence, reproduced=sentence.startswith(REPRODUCED), exit_code=code)
     console.print(sentence, markup=False, soft_wrap=True)
     return code
+
+
+def declaration_of(run: Run, project: Path | None) -> Path:
+    """Where the declaration of a run is.
+
+    Args:
+        run: what was drilled.
+        project: the folder that the run was made in, or the declaration's own; None for the current one.
+
+    Raises:
+        ConfigurationError: it is not there.
+    """
+    base = project_folder().parent if project is None else project.expanduser()
+    folder = Path(run.path)
+    if folder.is_absolute():
+        return folder
+    for path in (base / folder, base) if project is not None else (base / folder,):
+        is_there = path.exists() if ":" not in path.name else path.parent.is_dir()
+        if is_there and (path != base or (base / "oncewhere.toml").is_file() or run.path in {".", ""}):
+            return path
+    commit = f", at {run.provenance.commit.words}" if run.provenance.commit else ""
+    named = f"the folder {run.provenance.project!r}" if run.provenance.project else "the project"
+    raise ConfigurationError(
+        f"The run is of {run.path}, which is not in {base}: a run's folder holds no processor.",
+        hint=f"Get the project{commit}; it was drilled in {named}. Go there, or add: --project DIR",
+    )
 
 
 def find_trial(run: Run, asked: str) -> tuple[VersionResult, TrialResult]:
@@ -91,7 +142,11 @@ def find_trial(run: Run, asked: str) -> tuple[VersionResult, TrialResult]:
     if asked == LATEST:
         found = [(v, t) for v, t in everything if t.verdict.violated] or everything
         if not found:
-            raise ConfigurationError("That run crashed nothing, so there is nothing to replay.")
+            why = f": {run.ending.words}" if run.ending.words else ""
+            raise ConfigurationError(
+                f"That run crashed nothing, so there is nothing to replay{why}.",
+                hint="Name an earlier run: oncewhere replay latest RUN",
+            )
         return found[0]
     version, _, point = asked.rpartition("/")
     found = [

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import msgspec
 from rich.console import Console
 
 from oncewhere.cluster import Access
@@ -175,6 +176,13 @@ def choose_versions(declaration: Declaration, names: Sequence[str]) -> list[Vers
                 hint=f"It has {', '.join(declaration.versions)}.",
             )
     return [declaration.versions[name] for name in dict.fromkeys(names or declaration.versions)]
+
+
+def with_deadline(version: Version, deadline_s: float | None) -> Version:
+    """The version, with so many seconds for each life to finish all inputs; None leaves what it declares."""
+    if deadline_s is None:
+        return version
+    return msgspec.structs.replace(version, settings=msgspec.structs.replace(version.settings, deadline_s=deadline_s))
 
 
 def named_dsns(given: Sequence[str], versions: Sequence[Version]) -> dict[str, str]:

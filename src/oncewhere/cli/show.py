@@ -8,8 +8,17 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from oncewhere.errors import ConfigurationError
-from oncewhere.report import REPORT_NAME, compare, find_run, read_run, show_difference, show_result, write_report
+from oncewhere.errors import ConfigurationError, InconclusiveError
+from oncewhere.report import (
+    REPORT_NAME,
+    compare,
+    find_run,
+    lost_histories,
+    read_run,
+    show_difference,
+    show_run,
+    write_report,
+)
 
 from .places import project_folder, say_where
 
@@ -20,15 +29,21 @@ RUNS_COMPARED = 2
 @click.command(short_help="Show an earlier run again: in the terminal, as a page, or beside another.")
 @click.argument("runs", metavar="[RUN] [RUN]", nargs=-1)
 @click.option("--html", "html", is_flag=True, help="Write report.html into the run's folder, and print where it is.")
-@click.option("--open", "opening", is_flag=True, help="The same, and open it in the browser.")
+@click.option(
+    "--open", "opening", is_flag=True, help="Open report.html in the browser; it is written where there is none."
+)
+@click.option(
+    "--force", is_flag=True, help="With --html: write it though histories are missing, and the page will be poorer."
+)
 @click.option(
     "--diff", is_flag=True, help="Say which points and places changed their verdict from one run to the other."
 )
-def show(runs: tuple[str, ...], *, html: bool, opening: bool, diff: bool) -> int:
+def show(runs: tuple[str, ...], *, html: bool, opening: bool, force: bool, diff: bool) -> int:
     """Show what a drill found, from its folder alone; the exit code is the drill's.
 
-    RUN is a run's folder or name; the newest is taken where none is given. With --diff, the exit code is 1 where
-    something became worse, and 0 otherwise; one RUN is compared with the newest.
+    RUN is a run's folder (or anything in it) or its name; the newest is taken where none is given. A run that was cut
+    off is shown as far as it came. With --diff, the exit code is 1 where something became worse, 3 where nothing could
+    be compared, and 0 otherwise; one RUN is compared with the newest. For programs: run.json, in the run's folder.
 
     \b
     oncewhere show
@@ -42,30 +57,41 @@ def show(runs: tuple[str, ...], *, html: bool, opening: bool, diff: bool) -> int
         raise ConfigurationError("One run is shown at a time.", hint="To compare two: oncewhere show --diff RUN1 RUN2")
     folder = _found(runs[0] if runs else LATEST)
     if html or opening:
-        return _page(folder, opening=opening)
+        return _page(folder, writing=html, opening=opening, force=force)
     found = read_run(folder)
-    show_result(found.result, Console(highlight=False), path=found.path)
+    show_run(found, Console(highlight=False))
     if (page := folder / REPORT_NAME).exists():
         say_where(page)
-    return found.result.exit_code
+    return found.exit_code
 
 
 def _found(name: str) -> Path:
     return find_run(project_folder(), str(Path(name).expanduser()))
 
 
-def _page(folder: Path, *, opening: bool) -> int:
-    try:
-        page = write_report(folder)
-    except OSError as error:
-        raise ConfigurationError(
-            f"The page cannot be written into {folder}: {error.strerror}.",
-            hint="Copy the folder to where you may write, and show it there.",
-        ) from None
+def _page(folder: Path, *, writing: bool, opening: bool, force: bool) -> int:
+    run, page = read_run(folder), folder / REPORT_NAME
+    if writing or not page.exists():
+        lost = lost_histories(folder, run)
+        if lost and page.exists() and not force:
+            raise ConfigurationError(
+                f"{page} is there, and a new one would be poorer: {lost[0]}"
+                + (f" And so on: {len(lost)} in all." if len(lost) > 1 else ""),
+                hint="Read the page that is there (oncewhere show --open), or write over it with --force.",
+            )
+        try:
+            write_report(folder)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The page cannot be written into {folder}: {error.strerror}.",
+                hint="Copy the folder to where you may write, and show it there.",
+            ) from None
+        for told in lost:
+            click.echo(told, err=True)
     click.echo(str(page))
     if opening and not webbrowser.open(page.as_uri()):
         click.echo("No browser could be started; open the file in one.", err=True)
-    return read_run(folder).result.exit_code
+    return run.exit_code
 
 
 def _compared(runs: tuple[str, ...]) -> int:
@@ -73,5 +99,10 @@ def _compared(runs: tuple[str, ...]) -> int:
         raise ConfigurationError("Two runs are compared.", hint="Say which: oncewhere show --diff RUN1 RUN2")
     before, after = (_found(name) for name in (runs if len(runs) == RUNS_COMPARED else (*runs, LATEST)))
     difference = compare(read_run(before).result, read_run(after).result)
+    if not difference.changed and not difference.same:
+        raise InconclusiveError(
+            f"Nothing could be compared: {before.name} and {after.name} have no point of one version in common.",
+            hint="Compare runs of the same processor, drilled at the same points.",
+        )
     show_difference(difference, Console(highlight=False), names=(before.name, after.name))
     return int(any(change.direction == "worse" for change in difference.changed))

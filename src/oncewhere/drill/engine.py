@@ -169,7 +169,8 @@ class Drill:
                 plans = (*plans, *pairs)
                 if not pairs:
                     left_out[SECOND_CRASH] = "its recovery showed no point for a second crash"
-            self._tell(PlansMade(version=version.name, plans=plans, itinerary=itinerary))
+            sent = len(self._inputs[version.name])
+            self._tell(PlansMade(version=version.name, plans=plans, itinerary=itinerary, inputs=sent))
         if not plans:
             return None
         async with asyncio.TaskGroup() as group:

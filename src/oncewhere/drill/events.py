@@ -28,11 +28,19 @@ class TrialBegan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlansMade:
-    """A version's clean run has shown which points there are, and it is chosen what will be done."""
+    """A version's clean run has shown which points there are, and it is chosen what will be done.
+
+    Attributes:
+        version: its name.
+        plans: what will be done, in order.
+        itinerary: the points that there are.
+        inputs: how many inputs every trial is sent.
+    """
 
     version: str
     plans: tuple[Plan, ...]
     itinerary: Itinerary
+    inputs: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

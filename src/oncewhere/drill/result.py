@@ -127,11 +127,13 @@ class VersionResult:
         version: what was drilled.
         trials: in the order in which they were asked for.
         coverage: how much of what there was to visit was visited.
+        cut_off: why its trials are not all that were to be; empty where they are.
     """
 
     version: Version
     trials: tuple[TrialResult, ...]
     coverage: Coverage | None = None
+    cut_off: str = ""
 
     @property
     def crashes(self) -> tuple[TrialResult, ...]:
@@ -141,8 +143,13 @@ class VersionResult:
     @property
     def verdict(self) -> Verdict:
         """The worst verdict at any place after any crash, or in the clean run; of what was not visited, `unknown`."""
-        skipped = [Verdict.UNKNOWN] if self.coverage is not None and self.coverage.skipped else []
+        skipped = [Verdict.UNKNOWN] if self.unvisited else []
         return worst([*(f.verdict for t in self.trials for f in t.findings), *skipped])
+
+    @property
+    def unvisited(self) -> bool:
+        """True where less was visited than was to be: then nothing is called held."""
+        return bool(self.cut_off) or (self.coverage is not None and bool(self.coverage.skipped))
 
     @property
     def surprises(self) -> tuple[tuple[NamedCrash | None, Finding, Verdict], ...]:
@@ -181,6 +188,13 @@ class DrillResult:
         return sum(t.verdict.violated for v in self.versions if v.version.name == self.control for t in v.crashes)
 
     @property
+    def control_failed(self) -> bool:
+        """True where the control was to turn red, was visited to its end, and did not: the drill proves nothing."""
+        if self.control is None or self.control_turned_red:
+            return False
+        return not any(v.unvisited for v in self.versions if v.version.name == self.control)
+
+    @property
     def exit_code(self) -> int:
         """0 held (or: every version showed what it must), 1 violated, 3 inconclusive, 5 nothing ran.
 
@@ -188,14 +202,15 @@ class DrillResult:
         """
         if not self.versions:
             return 5
-        if self.control is not None and not self.control_turned_red:
+        if self.control_failed:
             return 1
+        unseen = self.control is not None and not self.control_turned_red
         verdicts = [v.verdict for v in self.versions if v.version.name != self.control]
         if self.demonstration:
             surprises = [s for v in self.versions for s in v.surprises]
             if not surprises:
-                return 0
+                return 3 if any(v.unvisited for v in self.versions) else 0
             return 3 if all(found.verdict.open for _, found, _ in surprises) else 1
         if any(v.violated for v in verdicts):
             return 1
-        return 3 if any(v.open for v in verdicts) else 0
+        return 3 if unseen or any(v.open for v in verdicts) else 0

@@ -166,7 +166,7 @@ class Trial:
                     f"{self._version.name}: the clean run finished {progress.committed} of {progress.total} inputs "
                     f"within {lives.spent_s:.0f} s{still}.",
                     hint=self._why_unfinished(crossing, progress),
-                    detail=victim.last_words(),
+                    detail=victim.last_words() or "(it wrote nothing)",
                 )
         for place, counters in crossing.counters.items():
             self._history.happened("crossed", place=place, **dataclasses.asdict(counters))
@@ -177,13 +177,13 @@ class Trial:
         if not crossing.counters["kafka"].connections:
             return (
                 "It never connected to the drill's Kafka: does it take its address from processor.environment? "
-                "Where it only starts slowly here, give it more time (drill.deadline_s)."
+                "Where it only starts slowly here, give it more time (--deadline, or drill.deadline_s)."
             )
         if told := reasons(read(self._history.path), self._declared()):
             return " ".join(told)
         if progress.going_on:
             return SLOW
-        return "Give it more time (drill.deadline_s), or look at what it says:"
+        return "Give it more time (--deadline SECONDS, or drill.deadline_s), or look at what it says:"
 
     def _declared(self) -> Declared:
         processor = self._version.processor

@@ -122,7 +122,7 @@ class Driller:
         declared = declaration(app, _wanted(wanted), folder=self._folder, scratch=self._scratch)
         chosen = choose_versions(declared, versions)
         systems = {name: str(effect.system) for version in chosen for name, effect in version.effects.items()}
-        folder = RunFolder(self._root, _plain(self._name), declaration=str(declared.folder))
+        folder = RunFolder(self._root, _plain(self._name), declaration=str(declared.folder), versions=chosen)
         drill = Drill(
             declared,
             versions=chosen,
@@ -139,7 +139,8 @@ class Driller:
             demonstration=False,
             listener=folder,
         )
-        result = asyncio.run(drill.run())
+        with folder:
+            result = asyncio.run(drill.run())
         text = io.StringIO()
         show_result(result, Console(file=text, width=WIDTH, no_color=True, highlight=False))
         return Drilled(result, text.getvalue())

@@ -3,37 +3,49 @@
 from .difference import compare
 from .difference_table import show_difference
 from .failures import Failures
+from .finding_runs import find_run, is_run
 from .github import github_annotations
 from .html import FILE_NAME as REPORT_NAME
-from .html import write_report
+from .html import lost_histories, write_report
 from .kinds import ReportKind, default_kinds, parse_kinds
 from .points_table import show_points
 from .progress import DrillProgress
-from .run_folder import RunFolder, find_run
+from .provenance import Commit, Provenance, Replayed, State
+from .retrial import Retrial, retried
+from .run_folder import RunFolder
 from .run_json import Run, read_run
-from .screen import show_result, show_trial
+from .screen import show_result, show_run, show_trial
 from .sentence import sentence
 from .sweep_table import show_scenarios
 from .words import cell
 
 __all__ = [
     "REPORT_NAME",
+    "Commit",
     "DrillProgress",
     "Failures",
+    "Provenance",
+    "Replayed",
     "ReportKind",
+    "Retrial",
     "Run",
     "RunFolder",
+    "State",
     "cell",
     "compare",
     "default_kinds",
     "find_run",
     "github_annotations",
+    "is_run",
+    "lost_histories",
     "parse_kinds",
     "read_run",
+    "retried",
     "sentence",
     "show_difference",
     "show_points",
     "show_result",
+    "show_run",
     "show_scenarios",
     "show_trial",
     "write_report",

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from oncewhere.drill import DrillResult, Finding, TrialResult, Verdict, VersionResult
 from oncewhere.drill.verdict import SEVERITY
 
+from .again import again
+
 
 def github_annotations(result: DrillResult) -> Iterator[str]:
     """One line each: an error for what is violated, a warning for what is open; in a demonstration, for surprises."""
-    if result.control is not None and not result.control_turned_red:
+    if result.control_failed:
         yield _line("error", f"{result.control}: the control did not turn red", "What held proves nothing.")
     for version in result.versions:
         name = version.version.name
@@ -26,8 +28,9 @@ def github_annotations(result: DrillResult) -> Iterator[str]:
             where = "the clean run" if first.plan.is_clean else first.plan.label
             told = [f"At {len(trials)} of {len(version.trials)} trials; for example {where}: {finding.sentence}."]
             told += finding.chain
-            if not first.plan.is_clean:
-                told.append(f"Again: oncewhere replay {name}/{first.plan.id}")
+            if command := again(result, version, first):
+                told.append(f"Again: {command}")
+            told.append(f"What to do: oncewhere explain {finding.verdict}")
             yield _line(level, title, "\n".join(told))
         for why, number in (version.coverage.skipped if version.coverage else {}).items():
             yield _line("warning", f"{name}: inconclusive", f"{number} points {why}.")

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from oncewhere.drill import DrillResult, Finding, TrialResult, Verdict, VersionResult
+
+from .advice import explained_by, ids_of, whom
+from .again import again
+from .run_json import Run
 
 FILE_NAME = "junit.xml"
 
 
-def as_junit(result: DrillResult) -> ET.Element:
-    """The document; in a demonstration, only a surprise is a failure."""
-    suites = ET.Element("testsuites", name="oncewhere drill")
+def as_junit(run: Run) -> ET.Element:
+    """The document; in a demonstration, only a surprise is a failure. A run that was cut off has one of its own."""
+    result, told = run.result, run.provenance
+    suites = ET.Element("testsuites", name="oncewhere drill", time=f"{result.duration_s:.3f}")
     for version in result.versions:
         suite = ET.SubElement(suites, "testsuite", name=version.version.name)
+        suite.set("timestamp", told.began.strftime("%Y-%m-%dT%H:%M:%S"))
+        suite.set("hostname", told.machine or "unknown")
+        suite.set("time", f"{sum(trial.duration_s for trial in version.trials):.3f}")
         for trial in version.trials:
-            _case(suite, version, trial, _wrong(result, version, trial))
+            _case(suite, result, version, trial)
         for why, number in (version.coverage.skipped if version.coverage else {}).items():
-            case = ET.SubElement(suite, "testcase", classname=version.version.name, name=f"{number} points", time="0")
-            ET.SubElement(case, "failure", type=Verdict.UNKNOWN, message=f"{number} points {why}")
+            _failed(suite, f"{number} points", f"{number} points {why}")
+        if version.cut_off:
+            _failed(suite, "the run", version.cut_off)
         if version.version.name == result.control:
             _control(suite, result)
         suite.set("tests", str(len(suite.findall("testcase"))))
         suite.set("failures", str(len(suite.findall("testcase/failure"))))
+    if run.ending.words and not result.versions:
+        _failed(ET.SubElement(suites, "testsuite", name="drill", tests="1", failures="1"), "the run", run.ending.words)
     return suites
+
+
+def _failed(suite: ET.Element, name: str, message: str) -> None:
+    case = ET.SubElement(suite, "testcase", classname=suite.get("name", ""), name=name, time="0")
+    ET.SubElement(case, "failure", type=Verdict.UNKNOWN, message=message)
 
 
 def _wrong(result: DrillResult, version: VersionResult, trial: TrialResult) -> list[Finding]:
@@ -39,23 +56,35 @@ def _wrong(result: DrillResult, version: VersionResult, trial: TrialResult) -> l
     return sorted(found, key=lambda finding: list(Verdict).index(finding.verdict))
 
 
-def _case(suite: ET.Element, version: VersionResult, trial: TrialResult, wrong: Sequence[Finding]) -> None:
-    name = version.version.name
+def _case(suite: ET.Element, result: DrillResult, version: VersionResult, trial: TrialResult) -> None:
     time = f"{trial.duration_s:.3f}"
-    case = ET.SubElement(suite, "testcase", classname=name, name=trial.plan.label, time=time)
+    case = ET.SubElement(suite, "testcase", classname=version.version.name, name=trial.plan.label, time=time)
+    wrong = _wrong(result, version, trial)
     if not wrong:
         return
     told = "; ".join(f"{finding.place} {finding.verdict}: {finding.sentence}" for finding in wrong)
     problem = ET.SubElement(case, "failure", type=wrong[0].verdict, message=told)
-    again = "" if trial.plan.is_clean else f"again: oncewhere replay {name}/{trial.plan.id}\n"
-    chain = "".join(f"{sentence}\n" for finding in wrong for sentence in finding.chain)
-    problem.text = f"{chain}{again}evidence: {trial.folder}/wire.jsonl"
+    problem.text = "\n".join(_lines(result, version, trial, wrong))
+
+
+def _lines(result: DrillResult, version: VersionResult, trial: TrialResult, wrong: Sequence[Finding]) -> Iterator[str]:
+    """How it came about, what it is about, what to do, and where the evidence is."""
+    for finding in wrong:
+        yield from finding.chain
+        if ids := ids_of(finding):
+            yield f"{finding.place} {finding.verdict}: {ids}"
+    if command := again(result, version, trial):
+        yield f"again: {command}"
+    for command in explained_by(finding.verdict for finding in wrong):
+        yield f"what to do: {command}"
+    yield whom(result)
+    yield f"evidence: {Path(result.folder).resolve().name}/{trial.folder}/wire.jsonl"
 
 
 def _control(suite: ET.Element, result: DrillResult) -> None:
     """The control is there to fail: it is a failure where it does not."""
     for problem in suite.findall("testcase/failure/.."):
         problem.remove(problem[0])
-    if not result.control_turned_red:
+    if result.control_failed:
         case = ET.SubElement(suite, "testcase", classname=suite.get("name", ""), name="control", time="0")
         ET.SubElement(case, "failure", type="control", message="nothing turned red: the drill proves nothing")

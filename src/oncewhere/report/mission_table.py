@@ -9,6 +9,8 @@ from rich.text import Text
 
 from oncewhere.drill import DrillResult, NamedCrash, TrialResult, Verdict, VersionResult
 
+from .advice import ids_of
+from .again import again
 from .fitting import fitted
 from .sentence import sentence
 from .words import STYLE, cell, conclusion, proof
@@ -16,13 +18,12 @@ from .words import STYLE, cell, conclusion, proof
 WORD_WIDTH = 16
 
 
-def show_mission(result: DrillResult, console: Console, *, path: str = "") -> None:
+def show_mission(result: DrillResult, console: Console) -> None:
     """Prints the table, a sentence for each version with its proof, and where the evidence is.
 
     Args:
         result: what was found.
         console: where it goes; standard output.
-        path: what was drilled, as the user named it, for the command that repeats one crash.
     """
     crashes = [n for n in NamedCrash if any(t.point and t.point.name is n for v in result.versions for t in v.trials)]
     console.print()
@@ -37,7 +38,7 @@ def show_mission(result: DrillResult, console: Console, *, path: str = "") -> No
         console.print(Text.assemble((f"{mark} ", style), (f"{version.version.name}: ", "bold"), sentence(version)))
         for trial in version.crashes:
             if any(f.verdict is not Verdict.ONCE for f in trial.findings):
-                console.print(Padding(_proof(version, trial, path), (0, 0, 0, 4)), style="dim")
+                console.print(Padding(_proof(result, version, trial), (0, 0, 0, 4)), style="dim")
     console.print()
     for told in conclusion(result):
         console.print(told, markup=False, soft_wrap=True)
@@ -52,15 +53,16 @@ def _explained(word: str, meaning: str) -> Table:
     return table
 
 
-def _proof(version: VersionResult, trial: TrialResult, path: str) -> Text:
-    """How it is known, and the one command that shows it again."""
+def _proof(result: DrillResult, version: VersionResult, trial: TrialResult) -> Text:
+    """How it is known, which inputs it is about, and the one command that shows it again."""
     crash, point = trial.crash, trial.point
     if crash is None or point is None:
         return Text(f"{point.name if point else 'clean run'}: the point was not reached again")
     text = Text(proof(crash))
-    if path:
-        text.append(f"\nagain: oncewhere drill {path} {version.version.name} -k {point.name}")
-    return text
+    for finding in trial.findings:
+        if ids := ids_of(finding):
+            text.append(f"\n{finding.place} {finding.verdict}: {ids}")
+    return text.append(f"\nagain: {again(result, version, trial)}")
 
 
 def _table(result: DrillResult, crashes: list[NamedCrash]) -> Table:

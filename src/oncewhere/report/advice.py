@@ -1,0 +1,47 @@
+"""A run comes in; what whoever is handed it is to do, and whom to tell, goes out in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from oncewhere.drill import DrillResult, Finding, Verdict
+from oncewhere.drill.verdict import SEVERITY
+
+IDS_SHOWN = 10
+
+
+def ids_of(finding: Finding) -> str:
+    """The identities that a finding is about: the first ones, and how many more; empty where it names none."""
+    shown = finding.examples[:IDS_SHOWN]
+    if not shown:
+        return ""
+    total = finding.missing if finding.verdict is Verdict.LOST else finding.duplicates
+    more = max(total, len(finding.examples)) - len(shown)
+    return f"{', '.join(shown)}{f' and {more} more' if more > 0 else ''}"
+
+
+def explained_by(verdicts: Iterable[Verdict]) -> list[str]:
+    """The command that says what each verdict means and what to do about it, the worst first."""
+    wrong = sorted({v for v in verdicts if v is not Verdict.ONCE}, key=SEVERITY.__getitem__)
+    return [f"oncewhere explain {verdict}" for verdict in wrong]
+
+
+def whom(result: DrillResult) -> str:
+    """Who answers for what was drilled, in a sentence."""
+    owners = list(dict.fromkeys(v.version.claims.owner for v in result.versions if v.version.claims.owner))
+    if not owners:
+        return "Tell the processor's owner: its declaration names none (document.owner)."
+    return f"Tell {', '.join(owners)}: the processor's owner, as declared."
+
+
+def what_to_do(result: DrillResult) -> list[str]:
+    """What to do about a result, a line each; nothing where everything held, or showed what it is there to show."""
+    if result.exit_code == 0:
+        return []
+    verdicts = [
+        f.verdict for v in result.versions if v.version.name != result.control for t in v.trials for f in t.findings
+    ]
+    lines = [f"What it means, and the cure: {command}" for command in explained_by(verdicts)]
+    if any(verdict.violated for verdict in verdicts):
+        lines.append(whom(result))
+    return lines

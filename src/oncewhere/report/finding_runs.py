@@ -1,0 +1,81 @@
+"""What a person calls a run comes in (a name, its beginning, a path, a place within one); its folder goes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from oncewhere.errors import ConfigurationError
+
+from .run_folder import LATEST
+from .run_json import FILE_NAME
+
+RUNS_SHOWN = 5
+DEPTH = 4
+"""How far below a run's folder something may lie: RUN/VERSION/POINT/wire.jsonl."""
+
+
+def find_run(root: Path, name: str = LATEST) -> Path:
+    """The folder of a run.
+
+    Args:
+        root: the project's `.oncewhere` folder.
+        name: the run's name, the beginning of one, or a path: its folder, or anything within it. `latest` is the newest
+            of the project; within a run's folder it is that run.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    runs = root / "runs"
+    if name == LATEST and not runs.is_dir() and (around := _run_around(Path.cwd())):
+        return around
+    for path in (runs / name, Path(name)):
+        if path.exists():
+            return _run_around(path.resolve()) or _as_it_is(path)
+    if _is_path(name):
+        raise ConfigurationError(f"{name} does not exist.", hint="Name a run's folder, or a run of this project.")
+    matching = sorted(path for path in _runs_in(runs) if path.name.startswith(name))
+    if len(matching) == 1:
+        return matching[0].resolve()
+    known = [path.name for path in _runs_in(runs)][-RUNS_SHOWN:]
+    if name == LATEST or not known:
+        raise ConfigurationError(
+            f"There is no run in {runs} yet.",
+            hint="Make one with: oncewhere drill PATH. One from elsewhere is named by its folder.",
+        )
+    raise ConfigurationError(f"There is no run {name!r}.", hint=f"The newest are {', '.join(known)}.")
+
+
+def is_run(folder: Path) -> bool:
+    """True for a folder with a run.json."""
+    return (folder / FILE_NAME).is_file()
+
+
+def _run_around(path: Path) -> Path | None:
+    """The run that a path is, or lies in."""
+    return next((folder for folder in (path, *path.parents[:DEPTH]) if is_run(folder)), None)
+
+
+def _as_it_is(path: Path) -> Path:
+    """A folder that may still hold something of a run.
+
+    Raises:
+        ConfigurationError: it is a file of no run, or a folder of runs.
+    """
+    if path.is_file():
+        raise ConfigurationError(
+            f"{path} is a file, and no run is around it.", hint="Name the folder that holds run.json."
+        )
+    if found := [folder.name for folder in _runs_in(path) if is_run(folder)]:
+        told = ", ".join(found[-RUNS_SHOWN:])
+        raise ConfigurationError(f"{path} holds {len(found)} runs.", hint=f"Name one of them: {told}.")
+    return path.resolve()
+
+
+def _runs_in(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+
+
+def _is_path(name: str) -> bool:
+    return len(Path(name).parts) != 1

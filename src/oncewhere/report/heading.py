@@ -1,0 +1,25 @@
+"""A run comes in; what a stranger must know of it before its verdicts goes out, a line each."""
+
+from __future__ import annotations
+
+from .run_json import Run
+
+
+def heading(run: Run) -> list[str]:
+    """When, with which command, of which commit and versions; whose servers; how far it came, where that is not all.
+
+    Args:
+        run: as far as it came.
+    """
+    told = run.provenance
+    lines = [f"{told.began:%Y-%m-%d %H:%M:%S} UTC  {told.command}".rstrip()]
+    where = [told.commit.words] if told.commit else []
+    where += [f"{name} {run.made_with[name]}" for name in ("oncewhere", "kafka") if name in run.made_with]
+    where += [f"on {told.machine}"] if told.machine else []
+    lines.append(", ".join(where))
+    lines.append(told.safety)
+    if run.replayed is not None:
+        lines.append(f"{run.replayed.words} {run.replayed.outcome}".rstrip())
+    if run.ending.words:
+        lines += (f"{run.ending.words[:1].upper()}{run.ending.words[1:]}.").splitlines()
+    return [line for line in lines if line]

@@ -1,0 +1,129 @@
+"""Where a run comes from, and how it stands: what a stranger must know who is handed nothing but its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+DIGITS_SHOWN = 10
+"""Of a commit."""
+
+
+class State(StrEnum):
+    """How far a run came."""
+
+    RUNNING = "running"
+    """It began, and has not said that it ended: it goes on, or was cut off."""
+    FINISHED = "finished"
+    LISTED = "listed"
+    """Only the points of clean runs were printed; nothing was crashed."""
+    INTERRUPTED = "interrupted"
+    INCONCLUSIVE = "inconclusive"
+    """It ended by itself, before it could say anything: a clean run did not finish, for example."""
+    FAILED = "failed"
+    """Something that it needed was wrong or missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How a run stands.
+
+    Attributes:
+        state: how far it came.
+        reason: why not to its end; empty where it finished.
+        exit_code: of the command; None while it runs.
+    """
+
+    state: State = State.RUNNING
+    reason: str = ""
+    exit_code: int | None = None
+
+    @property
+    def words(self) -> str:
+        """Why what stands in the run is not all; empty where it is."""
+        match self.state:
+            case State.FINISHED:
+                return ""
+            case State.RUNNING:
+                return "this run has not ended: it goes on, or it was cut off"
+            case State.LISTED:
+                return "only the points were listed, and nothing was crashed"
+            case _:
+                return f"this run did not come to its end ({self.state}): {self.reason.rstrip('.')}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """What git says of the project's folder.
+
+    Attributes:
+        id: the commit that is checked out.
+        changed: True where tracked files differ from it; None where git could not say in time.
+    """
+
+    id: str
+    changed: bool | None = None
+
+    @property
+    def words(self) -> str:
+        """Its first digits, and whether it is the whole truth."""
+        told = {True: " with changes that are in no commit", False: "", None: ""}[self.changed]
+        return f"commit {self.id[:DIGITS_SHOWN]}{told}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """Which point of which run a run repeats.
+
+    Attributes:
+        run: the name of the earlier run's folder.
+        version: what was crashed there.
+        point: the plan's id.
+        outcome: whether it showed the same, in words; empty until that is known.
+        reproduced: the same as a value.
+    """
+
+    run: str
+    version: str
+    point: str
+    outcome: str = ""
+    reproduced: bool | None = None
+
+    @property
+    def words(self) -> str:
+        """In a sentence."""
+        return f"A replay of one point: {self.version}/{self.point} of the run {self.run}."
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where a run comes from.
+
+    Attributes:
+        began: when, in UTC.
+        command: the command line, without secrets.
+        project: the name of the folder that it was given in; the declaration is named from there.
+        machine: the name of the machine.
+        commit: what git says of that folder; None where it says nothing.
+        servers: what of the user's servers it used: `kafka`, or an effect's name. All others it started itself.
+    """
+
+    began: datetime = field(default_factory=_now)
+    command: str = ""
+    project: str = ""
+    machine: str = ""
+    commit: Commit | None = None
+    servers: tuple[str, ...] = ()
+
+    @property
+    def safety(self) -> str:
+        """Whose servers were touched, in a sentence."""
+        if not self.servers:
+            return "A drill: real servers that it started itself, made-up inputs; nothing of production was touched."
+        names = ", ".join("Kafka" if name == "kafka" else name for name in self.servers)
+        return f"A drill: made-up inputs. Servers of yours were used, as the command line asked: {names}."

@@ -1,0 +1,209 @@
+"""A run's folder in the hands of a stranger: what it says of itself, cut off or whole, and how its parts are found."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from made_run import make_run, version
+
+from oncewhere.cli.entry import main
+from oncewhere.cli.provenance import commit_of
+from oncewhere.cli.replay import declaration_of
+from oncewhere.drill import (
+    DrillBegan,
+    Itinerary,
+    PlansMade,
+    PointSet,
+    TrialJudged,
+    TrialResult,
+    Verdict,
+)
+from oncewhere.errors import ConfigurationError, InconclusiveError
+from oncewhere.report import Provenance, RunFolder, State, find_run, read_run
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_run(tmp_path_factory.mktemp("project"), points=3)
+
+
+@pytest.fixture
+def run(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of a run, far from any project."""
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copytree(made, tmp_path / "handed" / made.name))
+
+
+def trials_of(run: Path) -> tuple[TrialResult, ...]:
+    return read_run(run).result.versions[0].trials
+
+
+def begun(root: Path, trials: tuple[TrialResult, ...], judged: int) -> RunFolder:
+    """A run under way, of which so many trials are judged."""
+    folder = RunFolder(root, "payments", versions=[version()], provenance=Provenance(command="oncewhere drill ."))
+    folder(DrillBegan(versions=("naive",), points=PointSet.ALL))
+    folder(TrialJudged(version="naive", trial=trials[0]))
+    plans = tuple(trial.plan for trial in trials[1:])
+    folder(PlansMade(version="naive", plans=plans, itinerary=Itinerary(points=(), recorded=9), inputs=16))
+    for trial in trials[1 : 1 + judged]:
+        folder(TrialJudged(version="naive", trial=trial))
+    return folder
+
+
+def test_a_run_that_was_cut_off_is_shown_as_far_as_it_came_and_never_as_held(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = tuple(
+        dataclasses.replace(
+            trial, findings=tuple(dataclasses.replace(f, verdict=Verdict.ONCE, chain=()) for f in trial.findings)
+        )
+        for trial in trials_of(run)
+    )
+    folder = begun(tmp_path / "project", held, judged=1)
+    folder._write_json()  # it would have, a moment later
+    found = read_run(folder.path)
+    assert found.ending.state is State.RUNNING
+    assert found.exit_code == 3
+    assert found.result.versions[0].coverage is not None
+    assert found.result.versions[0].coverage.inputs == 16, "a replay needs it"
+    assert main(["show", str(folder.path)]) == 3
+    text = " ".join(capsys.readouterr().out.split())
+    assert "This run has not ended: it goes on, or it was cut off." in text
+    assert "no violation at the 1 of 3 points that were visited" in text
+    assert "exactly once in" not in text
+    assert (tmp_path / "project" / "runs" / "latest").resolve() == folder.path.resolve()
+
+
+def test_what_was_violated_before_the_cut_is_told(run: Path, tmp_path: Path) -> None:
+    folder = begun(tmp_path / "project", trials_of(run), judged=2)
+    with pytest.raises(KeyboardInterrupt), folder:
+        raise KeyboardInterrupt
+    found = read_run(folder.path)
+    assert (found.ending.state, found.exit_code) == (State.INTERRUPTED, 130)
+    assert found.result.versions[0].verdict is Verdict.DUPLICATE
+    assert (folder.path / "report.html").exists()
+    assert "told to stop" in (folder.path / "junit.xml").read_text()
+
+
+def test_the_reason_of_an_inconclusive_run_stays_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = RunFolder(tmp_path, "payments", versions=[version()])
+    with pytest.raises(InconclusiveError), folder:
+        raise InconclusiveError("naive: the clean run finished 83 of 300 inputs.", detail="password=hush")
+    assert main(["show", str(folder.path)]) == 3
+    text = capsys.readouterr().out
+    assert "did not come to its end (inconclusive): naive: the clean run finished 83 of 300 inputs." in text
+    assert "hush" not in text
+    assert "NOT PROVED: nothing was judged" in text
+
+
+def test_run_json_is_never_half_written(run: Path, tmp_path: Path) -> None:
+    begun(tmp_path / "project", trials_of(run), judged=2)
+    (made,) = (tmp_path / "project" / "runs").glob("2*")
+    assert [path.name for path in made.iterdir() if path.name.startswith(".")] == []
+    assert json.loads((made / "run.json").read_text())["state"] == "running"
+
+
+def test_a_run_is_found_by_anything_in_it(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path.cwd() / ".oncewhere"
+    for inside in (run, run / "naive", run / "naive" / "1", run / "naive" / "1" / "wire.jsonl", run / "run.json"):
+        assert find_run(root, str(inside)) == run
+    monkeypatch.chdir(run / "naive")
+    assert find_run(Path.cwd() / ".oncewhere") == run
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("/nowhere/at/all", "does not exist"),
+        ("handed", "holds 1 runs"),
+        ("empty", "There is nothing of a run in it"),
+        ("note.txt", "is a file, and no run is around it"),
+        ("2026-nothing", "There is no run"),
+    ],
+)
+def test_what_is_no_run_is_told_as_what_it_is(
+    run: Path, what: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("empty").mkdir()
+    Path("note.txt").write_text("x")
+    assert main(["show", what]) == 2
+    assert says in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_page_is_never_replaced_by_a_poorer_one(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = run / "report.html"
+    before = page.read_bytes()
+    history = run / "naive" / "1" / "wire.jsonl"
+    history.unlink()
+    assert main(["show", "--html", str(run)]) == 2
+    assert page.read_bytes() == before
+    assert "naive/1/wire.jsonl cannot be read" in capsys.readouterr().err
+    assert main(["show", "--html", "--force", str(run)]) == 1
+    assert page.read_bytes() != before
+    assert "naive/1/wire.jsonl cannot be read" in capsys.readouterr().err
+
+
+def test_runs_that_have_nothing_in_common_are_not_called_the_same(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = make_run(tmp_path / "other", points=2, names=("sound",))
+    assert main(["show", "--diff", str(run), str(other)]) == 3
+    assert "Nothing could be compared" in capsys.readouterr().err
+
+
+def test_check_judges_all_trials_of_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(run)]) == 1
+    assert "4 trials judged again: 3 violated, 0 open, 1 held." in capsys.readouterr().out
+
+
+def test_a_damaged_line_is_named_and_what_stands_before_it_is_not_thrown_away(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = run / "naive" / "1" / "wire.jsonl"
+    lines = history.read_bytes().splitlines(keepends=True)
+    history.write_bytes(b"".join(lines[:40]) + b'{"event": "wi')
+    assert main(["check", str(history)]) == 3
+    text = " ".join(capsys.readouterr().out.split())
+    assert "line 41 of wire.jsonl is damaged" in text
+    assert "40 events, the last at" in text
+    history.write_bytes(b"".join(lines) + b"{")
+    assert main(["check", str(history)]) == 1, "what was violated stays violated"
+    assert main(["check", str(run / "run.json")]) == 2
+    assert "is the result of a run, and no history" in capsys.readouterr().err
+
+
+def test_a_replay_says_how_to_come_to_what_it_needs(run: Path, tmp_path: Path) -> None:
+    found = read_run(run)
+    with pytest.raises(ConfigurationError, match="a run's folder holds no processor") as refused:
+        declaration_of(found, None)
+    assert "--project DIR" in str(refused.value.hint)
+    project = tmp_path / "clone"
+    (project / "payments").mkdir(parents=True)
+    assert declaration_of(found, project) == project / "payments"
+
+
+def test_git_is_asked_and_its_hooks_are_not(tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        subprocess.run(["git", "-C", tmp_path, *arguments], check=True, capture_output=True)
+
+    assert commit_of(tmp_path) is None
+    git("init", "-q")
+    (tmp_path / "a").write_text("1")
+    git("add", "a")
+    git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "a")
+    monitor = tmp_path / "monitor"
+    monitor.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    monitor.chmod(0o755)
+    git("config", "core.fsmonitor", str(monitor))
+    (tmp_path / "ran").unlink(missing_ok=True)
+    clean = commit_of(tmp_path)
+    assert clean is not None
+    assert clean.changed is False
+    (tmp_path / "a").write_text("2")
+    assert commit_of(tmp_path) == dataclasses.replace(clean, changed=True)
+    assert not (tmp_path / "ran").exists()
