@@ -19,10 +19,11 @@ LIMIT_S = 240.0
 
 
 def as_printed(text: str) -> list[str]:
-    """Without what differs from run to run: the run's folder, and how large the batch was that was under way."""
+    """Without what differs from run to run: the run's folder, and which payments were under way."""
     lines = [line for line in text.strip().splitlines() if not line.startswith(("Evidence:", "Report:"))]
     table = [line.rstrip() for line in lines if line[:1] in BOX]
     prose = " ".join(" ".join(line for line in lines if line[:1] not in BOX).split())
+    prose = re.sub(r"(bank duplicate:) .*? (again: oncewhere replay \S+) \S+", r"\1 IDS \2 RUN", prose)
     return [*table, re.sub(r"\b\d+ (payments|effect commits)", r"N \1", prose)]
 
 

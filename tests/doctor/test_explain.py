@@ -8,23 +8,28 @@ import pytest
 
 from oncewhere.cli.entry import main
 from oncewhere.doctor.rules.table import RULES
-from oncewhere.drill import Verdict
+from oncewhere.drill import SCENARIOS, NamedCrash, Phase, Verdict
 from oncewhere.drill.observations import Kind
-from oncewhere.explain import errors, observations, verdicts
+from oncewhere.explain import errors, observations, verdicts, words
 from oncewhere.explain.catalogue import CATALOGUE, _all, find, near
 from oncewhere.runtime.failures import CONSUMER_HEALS, FAILURES
 
 
 def test_every_verdict_rule_observation_and_error_is_explained() -> None:
     wanted = {*Verdict, *Kind, *RULES, *errors.classes(), *FAILURES, *CONSUMER_HEALS}
-    assert wanted == CATALOGUE.keys()
+    said = {entry.code for entry in words.entries()}
+    assert wanted | said == CATALOGUE.keys()
+    assert {*NamedCrash, *Phase, *SCENARIOS, "EndTxn", "sprung", "Ongoing", "violated", "3"} <= said
     assert verdicts.TEXTS.keys() == set(Verdict)
     assert errors.TEXTS.keys() == errors.classes().keys()
 
 
 def test_a_text_says_what_it_is_why_it_is_bad_and_what_to_do() -> None:
+    said = {entry.code for entry in words.entries()}
     for code, entry in CATALOGUE.items():
         assert entry.what.endswith(".")
+        if code in said:
+            continue  # a word is only said what it means
         assert entry.why or code == Verdict.ONCE
         assert entry.remedy
 
@@ -66,3 +71,10 @@ def test_explain_prints_a_code_lists_all_and_suggests(capsys: pytest.CaptureFixt
     assert all(code in listed for code in CATALOGUE)
     assert main(["explain", "duplicat"]) == 2
     assert "Did you mean duplicate" in capsys.readouterr().err
+
+
+def test_a_point_is_explained_by_its_parts() -> None:
+    entry = find("naive/kafka.EndTxn.12.1.before")
+    assert entry is not None
+    assert "kafka's EndTxn, number 1 of its kind in commit interval 12; the message was dropped" in entry.what
+    assert find("kafka.EndTxn.12") is None

@@ -20,12 +20,14 @@ WHY = {Topic.KAFKA: "What oncewhere does about it", Topic.ERROR: "Why it is rais
 def explain(code: str | None) -> int:
     """Say what a code means, why it is bad, and what to do.
 
-    CODE is a verdict of a drill, a rule of the doctor, something that was observed on the wire, an error of oncewhere
-    or of Kafka. Without one, all of them are listed.
+    CODE is any word that stands in an output: a verdict, a crash, a scenario, a point's id, a message, an event of the
+    wire log, an exit code, a rule of the doctor, something that was observed on the wire, an error of oncewhere or of
+    Kafka. Without one, all of them are listed.
 
     \b
     oncewhere explain
     oncewhere explain duplicate
+    oncewhere explain kafka.EndTxn.9.1.before
     oncewhere explain hanging-transaction
     oncewhere explain LedgerRefusedError
     oncewhere explain ILLEGAL_GENERATION
@@ -65,6 +67,8 @@ def _show(entry: Entry, console: Console) -> None:
 def _list(console: Console) -> None:
     for topic in Topic:
         mine = [entry for entry in CATALOGUE.values() if entry.topic is topic]
+        if not mine:
+            continue  # points: there is one for every message
         console.print(Text(topic[0].upper() + topic[1:], style="bold"))
         if topic is Topic.KAFKA:
             words = Text(", ".join(entry.code for entry in mine))

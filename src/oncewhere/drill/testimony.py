@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -19,6 +20,9 @@ from .result import Crash
 
 FORMAT = 1
 """Version of the history's own records; raised when one changes its meaning."""
+
+BESIDE = frozenset({"format", "began"})
+"""What stands in the first record beside the subject."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,8 @@ class UnreadableHistoryError(Exception):
 
 def write_subject(history: History, subject: TrialSubject) -> None:
     """Begins a history with what it is about."""
-    history.happened("trial", format=FORMAT, **msgspec.to_builtins(subject))
+    began = datetime.now(UTC).isoformat(timespec="milliseconds")  # so that other logs can be laid beside it
+    history.happened("trial", format=FORMAT, began=began, **msgspec.to_builtins(subject))
 
 
 def write_inputs(history: History, inputs: Sequence[InputSeen]) -> None:
@@ -119,7 +124,7 @@ def take_testimony(events: Iterable[Event]) -> Testimony:
     if told["trial"].get("format") != FORMAT:
         raise UnreadableHistoryError(f"the history is of another format ({told['trial'].get('format')})")
     try:
-        subject = msgspec.convert({k: v for k, v in told["trial"].items() if k != "format"}, TrialSubject)
+        subject = msgspec.convert({k: v for k, v in told["trial"].items() if k not in BESIDE}, TrialSubject)
         inputs = tuple(
             InputSeen(
                 identity=identity, partition=partition, offset=offset, key=key, settled=records is not written[-1]

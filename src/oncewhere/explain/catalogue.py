@@ -6,19 +6,27 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from . import errors, kafka_errors, observations, rules, verdicts
+from . import errors, kafka_errors, observations, rules, verdicts, words
 from .entry import Entry
+from .point import explain_point
 
 NEAR_SHOWN: Final = 3
 NEAR_CUTOFF: Final = 0.5
 
 
 def _all() -> Iterator[Entry]:
-    for module in (verdicts, observations, rules, errors, kafka_errors):
+    for module in (verdicts, observations, words, rules, errors, kafka_errors):
         yield from module.entries()
 
 
-CATALOGUE: Final[Mapping[str, Entry]] = {entry.code: entry for entry in _all()}
+def _by_code() -> dict[str, Entry]:
+    found: dict[str, Entry] = {}
+    for entry in _all():
+        found.setdefault(entry.code, entry)
+    return found
+
+
+CATALOGUE: Final[Mapping[str, Entry]] = _by_code()
 """By code."""
 
 _SPELLED: Final = {code.lower(): code for code in CATALOGUE}
@@ -30,7 +38,7 @@ def find(code: str) -> Entry | None:
     for spelling in (plain, plain.replace("_", "-"), plain.replace(" ", "-"), plain.replace("-", "_")):
         if spelling in _SPELLED:
             return CATALOGUE[_SPELLED[spelling]]
-    return None
+    return explain_point(code)
 
 
 def near(code: str) -> list[str]:

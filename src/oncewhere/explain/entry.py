@@ -11,6 +11,13 @@ class Topic(StrEnum):
 
     VERDICT = "verdict of a drill"
     OBSERVATION = "observation on the wire"
+    CRASH = "crash of a drill"
+    SCENARIO = "scenario of a drill"
+    POINT = "crash point"
+    WORD = "word of a result"
+    EVENT = "event of the wire log"
+    MESSAGE = "message at a boundary"
+    CODE = "exit code"
     RULE = "rule of the doctor"
     ERROR = "error of oncewhere"
     KAFKA = "error of Kafka"

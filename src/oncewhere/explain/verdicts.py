@@ -52,7 +52,7 @@ TEXTS: Final[Mapping[Verdict, Advice]] = {
         why="Nothing is lost yet, but nothing goes on either: after a crash somebody has to help.",
         remedy="Read the processor's log in the run's folder. Mostly it waits for a transaction of its dead "
         "predecessor (another transactional.id), for a lock in the database, or exits again and again; "
-        "drill.deadline_s may be too short.",
+        "drill.deadline_s may be too short (--deadline).",
     ),
     Verdict.IN_DOUBT: Advice(
         why="The request may have been carried out or not, and no answer will come: only the other side knows.",

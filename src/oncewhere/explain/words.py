@@ -1,0 +1,104 @@
+"""The words of a drill's output beside its verdicts: crashes, scenarios, states, events, messages, exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from oncewhere.drill.points import NamedCrash, Phase
+from oncewhere.drill.scenarios import SCENARIOS
+
+from .entry import Entry, Topic, sentence
+
+CRASHES: Final[Mapping[NamedCrash, str]] = {
+    NamedCrash.BEFORE_EFFECT: "Nothing had happened yet; the work is done once by the next life. What breaks here "
+    "commits its offsets before the work.",
+    NamedCrash.AFTER_EFFECT: "The gap that Kafka's transaction does not cover: the database has committed, Kafka has "
+    "not, and the input is delivered again. What has no protection does the effect twice here.",
+    NamedCrash.AFTER_COMMIT: "Everything was committed; the next life goes on behind it. What breaks here keeps its "
+    "positions elsewhere, or does something after the commit.",
+}
+PHASES: Final[Mapping[Phase, str]] = {
+    Phase.BEFORE: "The request was dropped at the proxy: the server never saw it, and the processor is dead.",
+    Phase.DELIVERED: "The server has the request; the processor was dead before the answer.",
+    Phase.REPLIED: "The server has answered; the processor died before it saw the answer.",
+}
+OUTCOMES: Final[Mapping[str, str]] = {
+    "violated": "Something was done twice, was lost, or differs. The verdict says which.",
+    "open": "Neither held nor violated: the evidence does not reach. It counts as no pass (exit code 3).",
+    "held": "At the crashes that were visited the work happened exactly once.",
+    "inconclusive": "Nothing was proved: neither that it holds nor that it breaks; the reason stands with it.",
+    "dropped": "The request never reached the server.",
+    "forwarded": "The message passed the proxy.",
+    "withheld": "The server answered, and the processor never saw the answer.",
+    "Ongoing": "What the cluster said of the transaction after the kill: neither committed nor aborted. The next "
+    "producer of that transactional.id aborts it, or transaction.timeout.ms does.",
+    "PrepareCommit": "The cluster has decided to commit the transaction, and is writing its markers.",
+    "CompleteCommit": "The transaction was committed.",
+    "PrepareAbort": "The cluster has decided to abort the transaction, and is writing its markers.",
+    "CompleteAbort": "The transaction was aborted: none of its records counts.",
+}
+EVENTS: Final[Mapping[str, str]] = {
+    "trial": "What a history is about, and when it began.",
+    "inputs": "Every input that was written, with its position.",
+    "started": "A life of the processor begins.",
+    "sprung": "The processor came by its point, and what the plan says was done there: mostly SIGKILL.",
+    "killed": "The whole process group is dead.",
+    "exited": "The processor ended by itself.",
+    "ended": "A life is over; without a life, the trial is, and how far the group came stands there.",
+    "evicted": "Dead members were removed from the consumer group, as the group's timeout would have done later.",
+    "transactions": "What the cluster says of the processor's transactions.",
+    "crossed": "How many connections and messages crossed a proxy.",
+    "complete": "The group has committed the whole input.",
+    "found": "What stands at a place at the end: how often each identity.",
+    "judged": "The verdicts.",
+}
+MESSAGES: Final[Mapping[str, str]] = {
+    "InitProducerId": "A producer asks for its id, and fences whoever had the same transactional.id before; what that "
+    "one left open is aborted.",
+    "Produce": "Records are written. In a transaction they count only once it is committed.",
+    "TxnOffsetCommit": "Positions of the group are sent into the transaction: they count once it is committed.",
+    "OffsetCommit": "Positions of the consumer group are committed at once, outside of any transaction.",
+    "OffsetFetch": "A consumer asks where to go on.",
+    "EndTxn": "The producer asks to commit (or abort) its transaction. Its field `committed` says what was asked "
+    "for, and not what became of it.",
+    "write": "A statement or command that changes something in a database.",
+    "commit": "COMMIT in a database: behind it the effect is durable, whatever Kafka does.",
+    "rollback": "ROLLBACK in a database.",
+    "DATA": "A mail's content: the server that confirms it has taken the mail.",
+}
+CODES: Final[Mapping[str, str]] = {
+    "0": "Held; of `explain`, `config` and such: done.",
+    "1": "Violated: something was done twice, was lost, or differs.",
+    "2": "Usage or configuration: mend what the sentence names; trying again changes nothing.",
+    "3": "Inconclusive: nothing was proved. Treat it like 1: what is unknown is no pass.",
+    "4": "An internal error: a bug in oncewhere.",
+    "5": "Nothing ran: a server could not be fetched, started or reached.",
+    "6": "Fenced: another producer took the transactional.id. Do not restart blindly.",
+    "130": "Interrupted by Ctrl-C or SIGTERM; what was judged until then stands in the run's folder.",
+}
+REPLAY: Final = "See it again: oncewhere replay POINT RUN."
+
+
+def entries() -> Iterator[Entry]:
+    """All of them."""
+    for name, why in CRASHES.items():
+        yield _entry(name, Topic.CRASH, f"The processor was killed {name.words}.", why, REPLAY)
+    for phase, what in PHASES.items():
+        yield _entry(phase, Topic.CRASH, what, "", "")
+    for name, scenario in SCENARIOS.items():
+        yield _entry(
+            name, Topic.SCENARIO, sentence(scenario.words), "", f"Play it: oncewhere drill . --scenario {name}"
+        )
+    for topic, table in (
+        (Topic.WORD, OUTCOMES),
+        (Topic.EVENT, EVENTS),
+        (Topic.MESSAGE, MESSAGES),
+        (Topic.CODE, CODES),
+    ):
+        for code, what in table.items():
+            yield _entry(code, topic, what, "", "")
+
+
+def _entry(code: str, topic: Topic, what: str, why: str, remedy: str) -> Entry:
+    return Entry(code=str(code), topic=topic, what=what, why=why, remedy=remedy)
