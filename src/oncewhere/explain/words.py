@@ -82,8 +82,8 @@ REPLAY: Final = "See it again: oncewhere replay POINT RUN."
 
 def entries() -> Iterator[Entry]:
     """All of them."""
-    for name, why in CRASHES.items():
-        yield _entry(name, Topic.CRASH, f"The processor was killed {name.words}.", why, REPLAY)
+    for crash, why in CRASHES.items():
+        yield _entry(crash, Topic.CRASH, f"The processor was killed {crash.words}.", why, REPLAY)
     for phase, what in PHASES.items():
         yield _entry(phase, Topic.CRASH, what, "", "")
     for name, scenario in SCENARIOS.items():
