@@ -11,18 +11,21 @@ The nouns, in the order in which data flows through them:
 - `Trial`: a fresh world, a `Victim` with one or more lives, a `Trap` at the proxies, a `History` on disk.
 - `Finding`: the `Verdict` about one place, with the number of the check that decided it.
 - `DrillResult`: the findings of all trials of all versions; events tell of it while it grows.
+
+What drives a drill (`Drill`, `Servers`) is imported when it is first asked for: who shows a run needs no Kafka client.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from .checks import Finding
 from .choice import Choice
 from .declaration import Declaration, Version, load
-from .engine import Drill
 from .events import DrillBegan, DrillEnded, DrillEvent, Listener, PlansMade, TrialBegan, TrialJudged, VersionJudged
 from .history import read
 from .itinerary import Itinerary, PointSet
 from .judging import findings
 from .keyword import Keyword
-from .lane import Servers
 from .observations import Observation
 from .points import CrashPoint, NamedCrash, Phase, parse_id
 from .result import Coverage, Crash, DrillResult, TrialResult, VersionResult
@@ -30,6 +33,10 @@ from .scenario import CLEAN, Action, Plan, Step
 from .scenarios import CRASH, SCENARIOS, Scenario
 from .testimony import Testimony, UnreadableHistoryError, take_testimony
 from .verdict import Verdict, worst
+
+if TYPE_CHECKING:
+    from .engine import Drill
+    from .lane import Servers
 
 __all__ = [
     "CLEAN",
@@ -75,3 +82,15 @@ __all__ = [
     "take_testimony",
     "worst",
 ]
+
+_HOMES = {"Drill": "engine", "Servers": "lane"}
+
+
+def __getattr__(name: str) -> object:
+    """Imports a name that needs servers when it is first asked for."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from oncewhere.errors import ConfigurationError
 from oncewhere.runtime.importing import importing
-from oncewhere.runtime.processor import Processor
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    from oncewhere.runtime.processor import Processor
 
 SUFFIX = ".py"
 
@@ -34,6 +35,8 @@ def load(name: str, folder: Path) -> Processor:
     Raises:
         ConfigurationError: there is none of that name, or its module runs it when it is imported.
     """
+    from oncewhere.runtime.processor import Processor  # noqa: PLC0415  # whoever only reads a name needs no client
+
     if not names_an_app(name):
         raise ConfigurationError(f"{name!r} names no processor.", hint="Write MODULE:APP, such as settlement:app.")
     module_name, _, attribute = name.rpartition(":")
