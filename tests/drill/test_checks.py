@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from oncewhere.drill.checks import CHECKS, HELD, Evidence, InputSeen, OutputSeen, PlaceSeen, ProgressSeen, judge
+from oncewhere.drill.checks.finding import EXAMPLES_SHOWN
 from oncewhere.drill.verdict import Verdict, worst
 
 INPUTS = ["a", "b", "c"]
@@ -117,7 +118,7 @@ def test_a_finding_shows_some_examples_and_counts_all() -> None:
     inputs = [str(n) for n in range(20)]
     finding = judged(seen(dict.fromkeys(inputs, 2)), ProgressSeen(committed=20, total=20), inputs=inputs)
     assert finding.duplicates == 20
-    assert finding.examples == ("0", "1", "2", "3", "4")
+    assert finding.examples == tuple(inputs[:EXAMPLES_SHOWN])
 
 
 def test_order_is_only_promised_within_a_key_and_a_partition() -> None:
