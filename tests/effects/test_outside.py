@@ -178,7 +178,7 @@ def test_retry_after_is_waited_for_and_what_is_too_long_is_not_sent_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("oncewhere.effects.outside.time.sleep", slept.append)
+    monkeypatch.setattr("oncewhere.effects.outside.opened.time.sleep", slept.append)
     gateway.script = [(503, {"Retry-After": "2"}), (429, {"Retry-After": "3600"})]
     with Life(charging(gateway, IdempotencyKey())) as life:
         with pytest.raises(UndecidedError, match="429"):

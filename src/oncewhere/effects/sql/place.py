@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from oncewhere.effects.honours import check, require_policy
-from oncewhere.effects.place import Batch, OpenPlace, Place, Start, UndecidedError
+from oncewhere.effects.named import NamedPlace
+from oncewhere.effects.place import Batch, OpenPlace, Start, UndecidedError
 from oncewhere.effects.policy import AtLeastOnce, DedupeTable, OffsetLedger, Policy, UniqueConstraint
 from oncewhere.effects.sql.call_journal import SqlCallJournal
-from oncewhere.effects.sql.connection import (
-    SqlConnection,
-)
+from oncewhere.effects.sql.connection import SqlConnection
 from oncewhere.effects.sql.dedupe_table import DedupeKeeper
 from oncewhere.effects.sql.intent_journal import SqlIntentJournal
 from oncewhere.effects.sql.ledger_table import LedgerKeeper
 from oncewhere.effects.sql.transaction import alone
 from oncewhere.effects.sql.unique import UniqueKeeper
 from oncewhere.effects.sql.work import SqlWork
-from oncewhere.errors import ConfigurationError, UnreachableError
+from oncewhere.errors import UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,12 +35,11 @@ logger = logging.getLogger(__name__)
 C = TypeVar("C")
 
 
-class SqlPlace(Place[C]):
+class SqlPlace(NamedPlace[C]):
     """A database that effects write to; a driver's module derives the system's own class.
 
     Attributes:
         dialect: its SQL.
-        address: where it is, for sentences; never with a password.
 
     Args:
         name: your name for this place, such as `bank`.
@@ -53,38 +50,9 @@ class SqlPlace(Place[C]):
     """
 
     dialect: Dialect
-    address: str
-
-    def __new__(cls, *_: Any, **given: Any) -> Self:
-        """Made with a policy, or not at all."""
-        require_policy(cls, given)
-        return super().__new__(cls)
 
     def __init__(self, *, name: str, policy: Policy) -> None:
-        if not name:
-            kind = type(self).__name__
-            raise ConfigurationError("A place needs a name.", hint=f"Write {kind}(…, name='bank', policy=…).")
-        check(policy, self.dialect.name, place=name)
-        self._name = name
-        self._policy = policy
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._name!r} at {self.address}, {self._policy.name}>"
-
-    @property
-    def name(self) -> str:
-        """The user's name for it."""
-        return self._name
-
-    @property
-    def system(self) -> str:
-        """The dialect's name, such as `postgresql`."""
-        return self.dialect.name
-
-    @property
-    def policy(self) -> Policy:
-        """How duplicates are prevented here."""
-        return self._policy
+        super().__init__(name=name, policy=policy, system=self.dialect.name)
 
     def call_journal(self, table: str, *, create: bool, place: str, group_id: str) -> SqlCallJournal:
         """A journal of another place's calls, in this database; see `KeepsCalls`."""
