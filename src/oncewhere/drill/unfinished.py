@@ -11,7 +11,7 @@ from .observation import Declared, Kind, listed
 from .observations import observe
 
 SLOW = (
-    "This machine may be too slow for it, or too busy: give it more time (drill.deadline_s), "
+    "This machine may be too slow for it, or too busy: give it more time (--deadline 120), "
     "or do one trial at a time: -j 1."
 )
 """What to do about a processor that was still going on."""
