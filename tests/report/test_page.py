@@ -65,7 +65,7 @@ def test_the_first_violation_is_there_at_once_with_its_explanation_and_its_comma
         assert page.locator("#trial-title").inner_text() == "naive / after-effect"
         assert f"so {BATCH} payments happened twice at bank" in page.locator(".place.violated li").last.inner_text()
         command = page.locator(".command code").inner_text()
-        assert command == f"oncewhere replay naive/kafka.EndTxn.1.1.before {run.name}"
+        assert command == f"oncewhere replay naive/after-effect {run.name}"
         assert page.locator(".strip .mark.chosen.not-done").count() == 1, "the message at which it died is chosen"
         assert "Dropped: the server never saw it" in page.locator(".message").inner_text()
         assert page.locator(".strip .crash-label", has_text="SIGKILL").count() == 1

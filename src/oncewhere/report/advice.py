@@ -30,7 +30,7 @@ def whom(result: DrillResult) -> str:
     """Who answers for what was drilled, in a sentence."""
     owners = list(dict.fromkeys(v.version.claims.owner for v in result.versions if v.version.claims.owner))
     if not owners:
-        return "Tell the processor's owner: its declaration names none (document.owner)."
+        return "Tell the owner: none is declared (document.owner)."
     return f"Tell {', '.join(owners)}: the processor's owner, as declared."
 
 

@@ -21,5 +21,6 @@ def heading(run: Run) -> list[str]:
     if run.replayed is not None:
         lines.append(f"{run.replayed.words} {run.replayed.outcome}".rstrip())
     if run.ending.words:
-        lines += (f"{run.ending.words[:1].upper()}{run.ending.words[1:]}.").splitlines()
+        lines.append(f"{run.ending.words[:1].upper()}{run.ending.words[1:]}.")
+        lines += [f"  {line}" for line in run.ending.reason.splitlines()[1:]]
     return [line for line in lines if line]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+NEWLINE = "\n"
 DIGITS_SHOWN = 10
 """Of a commit."""
 
@@ -50,7 +51,9 @@ class Ending:
             case State.LISTED:
                 return "only the points were listed, and nothing was crashed"
             case _:
-                return f"this run did not come to its end ({self.state}): {self.reason.rstrip('.')}"
+                return (
+                    f"this run did not come to its end ({self.state}): {self.reason.partition(NEWLINE)[0].rstrip('.')}"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
