@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
 
 import click
 from rich.console import Console
 from rich.text import Text
 
 from oncewhere.document import (
-    Drilled,
     Facts,
     Observed,
     as_html,
@@ -35,7 +33,6 @@ from .facts import code_of, declared_of, runs_of, with_runs
 MARKDOWN = "EXACTLY-ONCE{}.md"
 EVIDENCE = "exactly-once{}.json"
 VIOLATED, INCONCLUSIVE = 1, 3
-E = TypeVar("E", Observed, Drilled)
 FORMS = {"markdown": as_markdown, "html": as_html, "json": as_json}
 STYLES = {Standing.HOLDS: ("✓", "green"), Standing.BROKEN: ("✗", "bold red"), Standing.UNKNOWN: ("?", "yellow")}
 
@@ -66,7 +63,8 @@ class Documented:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     multiple=True,
     metavar="FOLDER",
-    help="Take the evidence from this run; may be given several times. The newest runs in .oncewhere otherwise.",
+    help="Take the evidence from this run; may be given several times. Otherwise from .oncewhere: the newest run that "
+    "visited all named crashes, or else the newest.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write it there; - prints it.")
 @click.option(
@@ -107,7 +105,7 @@ def document(  # one parameter for each option
     EXACTLY-ONCE.md is written beside the declaration, and exactly-once.json with the facts it is made of: commit both.
     Where a declaration has several versions, name one; the files then carry its name.
 
-    --check compares the committed document with the code, the configuration and the newest run, and needs no server.
+    --check compares the committed document with the code, the configuration and that run, and needs no server.
     Exit codes: 0 they agree, 1 they do not, 3 it cannot be said (no drill stands behind the document). A document that
     says NOT exactly once agrees when that is so; --require-once asks for more than that.
 
@@ -140,6 +138,10 @@ def document(  # one parameter for each option
     if form == "markdown":
         _write(one.evidence, encode(facts, text).decode())
     _show(facts, console)
+    if facts.drilled is not None and facts.drilled.narrower:
+        console.print(
+            f"It stands on {facts.drilled.run}, the newest run that visited all named crashes.", soft_wrap=True
+        )
     console.print(f"Written: {path}" + (f" and {one.evidence.name}" if form == "markdown" else ""), soft_wrap=True)
     return 0
 
@@ -205,13 +207,22 @@ def _committed(subject: str, version: str | None, output: Path | None) -> list[D
     return there
 
 
-def _facts(one: Documented, runs: tuple[Path, ...]) -> Facts:
+def _facts(one: Documented, runs: tuple[Path, ...], *, known: Facts | None = None) -> Facts:
+    """The facts of today; what only `known` facts tell of stays, and a run that was named counts in any case."""
     if one.declaration is None:
         declared = code_of(one.name, Path())
     else:
         declared = declared_of(one.declaration, one.declaration.versions[one.name])
     evidence = runs_of(one.declaration, one.name, runs)
-    return with_runs(declared, evidence, one.name)
+    before = [known.drilled] if known is not None and known.drilled is not None else []
+    facts = with_runs(declared, evidence, one.name, known=() if runs else before)
+    if known is None:
+        return facts
+    return Facts(
+        declared=facts.declared,
+        observed=_newer(facts.observed, known.observed, always=bool(runs)),
+        drilled=facts.drilled or known.drilled,
+    )
 
 
 def _checked(
@@ -224,12 +235,7 @@ def _checked(
             f"The facts of {one.markdown} are missing: {one.evidence} does not exist.",
             hint="Write both again: oncewhere document; commit both.",
         ) from None
-    fresh = _facts(one, runs)
-    now = Facts(
-        declared=fresh.declared,
-        observed=_newer(fresh.observed, committed.facts.observed, always=bool(runs)),
-        drilled=_newer(fresh.drilled, committed.facts.drilled, always=bool(runs)),
-    )
+    now = _facts(one, runs, known=committed.facts)
     text = one.markdown.read_text(encoding="utf-8")
     found = differences(committed, text, now, today=datetime.now(UTC), max_age_days=max_age)
     if not found:
@@ -263,8 +269,8 @@ def _claimed(facts: Facts, console: Console, *, require_once: bool) -> int:
     return VIOLATED if any(claim.standing is Standing.BROKEN for claim in lacking) else INCONCLUSIVE
 
 
-def _newer(fresh: E | None, committed: E | None, *, always: bool) -> E | None:
-    """The newer evidence of the two, by the names of their runs; a run that was named counts in any case."""
+def _newer(fresh: Observed | None, committed: Observed | None, *, always: bool) -> Observed | None:
+    """The newer of the two, by the names of their runs; a run that was named counts in any case."""
     if fresh is None or committed is None:
         return fresh or committed
     return fresh if always or fresh.run >= committed.run else committed

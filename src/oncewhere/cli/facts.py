@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from oncewhere.document import (
     from_declaration,
     merged,
     observed,
+    standing_run,
 )
 from oncewhere.drill import Declaration, Version, VersionResult, application, read
 from oncewhere.drill.declaration import FILE_NAME, INSTANCE
@@ -73,17 +74,28 @@ def code_of(app: str, folder: Path, environment: Mapping[str, str] | None = None
     return from_code(app, application.read(app, folder, variables))
 
 
-def with_runs(declared: Declared, evidence: Evidence, version: str) -> Facts:
-    """The facts: what is declared, the newest run that saw the wire, and the newest that crashed something."""
-    seen: Observed | None = None
-    proved: Drilled | None = None
-    for name, folder, run in evidence.runs:
-        result = next(found for found in run.result.versions if found.version.name == version)
-        seen = seen or _observed(name, folder, result)
-        if proved is None and result.crashes:
-            control = next((v for v in run.result.versions if v.version.name == run.result.control), None)
-            proved = drilled(result, run=name, made_with=run.made_with, control=control)
-    return Facts(declared=declared, observed=seen, drilled=proved)
+def with_runs(declared: Declared, evidence: Evidence, version: str, *, known: Iterable[Drilled] = ()) -> Facts:
+    """The facts: what is declared, the newest run that saw the wire, and the run whose crashes count today.
+
+    Args:
+        declared: what is declared.
+        evidence: the runs at hand.
+        version: of which version.
+        known: what was proved by runs that are not at hand: those of a committed document.
+    """
+    results = [
+        (name, folder, run, next(found for found in run.result.versions if found.version.name == version))
+        for name, folder, run in evidence.runs
+    ]
+    seen = next((found for name, folder, _, result in results if (found := _observed(name, folder, result))), None)
+    proved = [_drilled(name, run, result) for name, _, run, result in results if result.crashes]
+    drills = sorted([*proved, *known], key=lambda drill: drill.run, reverse=True)
+    return Facts(declared=declared, observed=seen, drilled=standing_run(drills, declared))
+
+
+def _drilled(name: str, run: Run, result: VersionResult) -> Drilled:
+    control = next((found for found in run.result.versions if found.version.name == run.result.control), None)
+    return drilled(result, run=name, made_with=run.made_with, control=control)
 
 
 def runs_of(declaration: Declaration | None, version: str, named: Sequence[Path]) -> Evidence:

@@ -23,6 +23,7 @@ from .facts import Committed, Facts, decode, encode
 from .html import as_html
 from .markdown import as_markdown
 from .observed import Observed, observed
+from .standing_run import standing_run
 
 __all__ = [
     "Committed",
@@ -45,4 +46,5 @@ __all__ = [
     "from_declaration",
     "merged",
     "observed",
+    "standing_run",
 ]

@@ -1,7 +1,7 @@
 """Facts come in; for each place what may be claimed of it goes out, and from all of them the sentence.
 
-"Exactly once" is said of a place only where a drill has found it once at every crash that it visited, nothing that was
-seen on the wire contradicts what the guarantee needs, and the drill was of what is declared today.
+"Exactly once" is said of a place only where a drill has visited all named crashes and found it once at every crash,
+nothing that was seen on the wire contradicts what the guarantee needs, and the drill was of what is declared today.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from oncewhere.drill import Verdict
 from oncewhere.drill.footprints import apart
 
-from .declared import DeclaredEffect
-from .drilled import PlaceDrilled
+from .declared import Declared, DeclaredEffect
+from .drilled import Drilled, PlaceDrilled
 from .facts import Facts
 from .promises import WORDS
 from .statement import Basis, Standing, listed
@@ -63,9 +63,11 @@ def sentence(facts: Facts) -> str:
 
 def stale(facts: Facts) -> list[str]:
     """What was declared otherwise when it was drilled; such a drill proves nothing of what is declared today."""
-    declared, drilled = facts.declared, facts.drilled
-    if drilled is None:
-        return []
+    return [] if facts.drilled is None else changed_since(facts.declared, facts.drilled)
+
+
+def changed_since(declared: Declared, drilled: Drilled) -> list[str]:
+    """What was declared otherwise when a run was made."""
     found = []
     if drilled.group != declared.group:
         found.append(f"the group was `{drilled.group}`")
@@ -181,7 +183,16 @@ def _unproved(facts: Facts, found: list[PlaceDrilled], wanted: int, *, allowed: 
     doubtful = [place for place in found if Verdict(place.verdict).open]
     if doubtful and not allowed:
         return _violations(doubtful)
+    if drilled.unvisited:
+        return f"{unvisited_words(drilled)}, so drill all of them: `oncewhere drill .`"
     return ""
+
+
+def unvisited_words(drilled: Drilled) -> str:
+    """Which named crashes a run did not visit: `the drill did not visit the crashes …`."""
+    names = drilled.unvisited
+    several = "crashes" if len(names) > 1 else "crash"
+    return f"the drill did not visit the {several} {listed([str(name) for name in names])}"
 
 
 def _violations(places: list[PlaceDrilled]) -> str:

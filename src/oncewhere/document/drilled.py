@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from oncewhere.drill import CRASH, SCENARIOS, PointSet, TrialResult, Verdict, VersionResult
+from oncewhere.drill import CRASH, SCENARIOS, NamedCrash, PointSet, TrialResult, Verdict, VersionResult
 
 EXAMPLES_SHOWN = 3
 
@@ -63,6 +63,8 @@ class Drilled(msgspec.Struct, frozen=True, kw_only=True):
         policies: by effect, the policy that was declared when it was drilled.
         group: the group likewise.
         topics: the topics likewise.
+        named: the named crashes that were visited; None in facts of a version that did not write them down.
+        narrower: newer runs that visited fewer of the named crashes and found nothing worse.
     """
 
     run: str
@@ -84,6 +86,17 @@ class Drilled(msgspec.Struct, frozen=True, kw_only=True):
     policies: dict[str, str] = {}
     group: str = ""
     topics: list[str] = []
+    named: list[NamedCrash] | None = None
+    narrower: list[str] = []
+
+    @property
+    def unvisited(self) -> list[NamedCrash]:
+        """The named crashes that were not visited; a processor without effects has none before the effect."""
+        wanted = [name for name in NamedCrash if self.policies or name is not NamedCrash.BEFORE_EFFECT]
+        if self.named is None:
+            only_the_named = self.points == PointSet.MISSION and self.scenarios == [CRASH]
+            return [] if only_the_named and self.reached >= len(wanted) else wanted
+        return [name for name in wanted if name not in self.named]
 
     @property
     def crashed(self) -> bool:
@@ -131,7 +144,12 @@ def drilled(
         policies={name: effect.policy for name, effect in version.effects.items()},
         group=version.processor.group,
         topics=[version.processor.input, *version.processor.output],
+        named=[name for name in NamedCrash if any(_visited(trial, name) for trial in crashes)],
     )
+
+
+def _visited(trial: TrialResult, name: NamedCrash) -> bool:
+    return trial.reached and trial.plan.scenario == CRASH and trial.point is not None and trial.point.name is name
 
 
 def date_of(run: str) -> str | None:

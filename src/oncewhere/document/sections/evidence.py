@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oncewhere.document.claim import stale
+from oncewhere.document.claim import stale, unvisited_words
 from oncewhere.document.facts import Facts
 from oncewhere.document.statement import (
     Basis,
@@ -76,6 +76,19 @@ def _drilled(facts: Facts) -> list[Block]:
     if others := stale(facts):
         text = f"It was another processor then: {'; '.join(others)}. This evidence proves nothing of today's."
         blocks.append(Statement(text, Basis.DRILLED, Standing.BROKEN))
+    if drilled.unvisited:
+        words = unvisited_words(drilled)
+        blocks.append(
+            Statement(
+                f"{words[:1].upper()}{words[1:]}: nothing is proved until all are.", Basis.DRILLED, Standing.UNKNOWN
+            )
+        )
+    if drilled.narrower:
+        text = (
+            f"It is the newest run that visited all named crashes. Newer ones visited fewer and found nothing worse: "
+            f"{listed(drilled.narrower)}."
+        )
+        blocks.append(Statement(text, Basis.DRILLED))
     rows = [
         Row(("began", drilled.date or "not known")),
         Row(("crash points", f"{drilled.reached} of {drilled.chosen} chosen reached (set: {drilled.points})")),
