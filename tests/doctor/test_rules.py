@@ -389,6 +389,21 @@ def test_a_dedupe_table_needs_a_key_on_its_identity_alone(keys: object, mark: Ma
     assert only("table-key", facts(places=(place(keys=keys),))).mark is mark
 
 
+def test_a_table_that_is_only_guessed_to_be_the_dedupe_table_is_no_fault_and_the_key_to_name_it_is_told() -> None:
+    guessed = replace(_dedupe(), assumed=True)
+    unkeyed = facts(places=(place(keys=(("id",),), expected=guessed),))
+    assert only("table-key", unkeyed).mark is Mark.UNKNOWN
+    assert only("table-key", unkeyed).fix == "name it: document.effects.bank.dedupe_table"
+    assert of_rule("replay-horizon", unkeyed) == []
+    assert only("table-shape", facts(places=(place(columns={"id": "text"}, expected=guessed),))).mark is Mark.UNKNOWN
+    assert only("table-key", facts(places=(place(expected=guessed),))).mark is Mark.GOOD
+
+
+def test_the_advised_sql_adds_no_second_primary_key() -> None:
+    assert "add primary key (event_id)" in str(only("table-key", facts(places=(place(keys=()),))).fix)
+    assert "add unique (event_id)" in str(only("table-key", facts(places=(place(keys=(("id",),)),))).fix)
+
+
 def test_a_table_that_lacks_its_column_or_is_not_there_is_found() -> None:
     assert "lacks event_id" in only("table-shape", facts(places=(place(columns={"id": "text"}),))).reason
     assert only("table-shape", facts(places=(place(columns={}),))).mark is Mark.FAULT

@@ -30,7 +30,7 @@ class Expected:
         columns: names and types; an empty type where any will do.
         key: the columns that must be unique together.
         made_at_start: True where a processor makes it at its first start.
-        assumed: True where its name is only our guess.
+        assumed: True where its name, or its column's, is only our guess.
         stamp: the column that says when a row was written; empty where it is not known.
         kept_s: how long a row is kept at least, in seconds, as declared; None where nobody has said it.
     """

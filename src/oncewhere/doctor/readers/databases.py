@@ -81,9 +81,11 @@ def database_of(place: object) -> Database | None:
     return None
 
 
-def dedupe(table: str, column: str, kept_s: float | None = None) -> Expected:
+def dedupe(table: str, column: str, kept_s: float | None = None, *, assumed: bool = False) -> Expected:
     """A dedupe table of the user's."""
-    return Expected(purpose=Purpose.DEDUPE, name=table, columns={column: ""}, key=(column,), kept_s=kept_s)
+    return Expected(
+        purpose=Purpose.DEDUPE, name=table, columns={column: ""}, key=(column,), kept_s=kept_s, assumed=assumed
+    )
 
 
 def ledger(table: str, dialect: Dialect) -> Expected:

@@ -13,6 +13,7 @@ from oncewhere.doctor.facts import ClientFacts
 from oncewhere.doctor.places import Expected
 from oncewhere.doctor.subject import Subject
 from oncewhere.drill import Version
+from oncewhere.drill.claims import EffectClaims
 from oncewhere.drill.durations import seconds
 from oncewhere.drill.effect import SQL_SYSTEMS, Effect
 from oncewhere.effects.policy import AtLeastOnce
@@ -24,6 +25,7 @@ from oncewhere.runtime.processor import Processor
 from .databases import Database, database_of, dedupe, ledger
 
 LEDGER_NAME: Final = "oncewhere_ledger"
+DEDUPE_COLUMN: Final = "event_id"
 
 _TABLE: Final = re.compile(r"\bfrom\s+([\w.\"`]+)", re.IGNORECASE)
 _GROUPED: Final = re.compile(r"\bgroup\s+by\s+([\w.\"`]+)", re.IGNORECASE)
@@ -121,8 +123,7 @@ def of_declaration(version: Version, dsns: Mapping[str, str], *, outputs: Iterab
         elif name not in dsns:
             unseen.append(f"effects.{name}: no server is named; name it: --dsn {name}=…")
         else:
-            claimed = version.claims.effects.get(name)
-            expected = tuple(_expected(effect, None if claimed is None else seconds(claimed.retention)))
+            expected = tuple(_expected(effect, version.claims.effects.get(name, EffectClaims())))
             if not expected:
                 unseen.append(f"effects.{name}: policy {effect.policy} names no table to look at")
             place = open_place(effect.system, dsns[name], name)
@@ -162,15 +163,28 @@ def _moved(database: Database, dsns: Mapping[str, str]) -> Database:
     return replace(database, place=open_place(database.place.system, dsns[name], name))
 
 
-def _expected(effect: Effect, kept_s: float | None) -> Iterator[Expected]:
-    """The tables of a policy that is only known by its name: `observe` tells which table shows what was done."""
+def _expected(effect: Effect, claims: EffectClaims) -> Iterator[Expected]:
+    """The tables of a policy that is only known by its name, and the dedupe table that is claimed or guessed."""
     if effect.policy == "offset-ledger":
         yield ledger(LEDGER_NAME, DIALECTS[effect.system])
-    if effect.policy in {"dedupe-table", "unique-constraint"} and effect.observe:
-        table, grouped = _TABLE.search(effect.observe), _GROUPED.search(effect.observe)
-        if table and grouped:
-            column = grouped.group(1).strip('"`').rpartition(".")[2]
-            yield dedupe(table.group(1).replace('"', "").replace("`", ""), column, kept_s)
+    observed, grouped = _observed(effect)
+    if claims.dedupe_table is not None:
+        by_observe = grouped if observed == claims.dedupe_table else ""
+        column = claims.dedupe_column or by_observe or DEDUPE_COLUMN
+        known = bool(claims.dedupe_column or by_observe)
+        yield dedupe(claims.dedupe_table, column, seconds(claims.retention), assumed=not known)
+    elif effect.policy in {"dedupe-table", "unique-constraint"} and observed:
+        column = claims.dedupe_column or grouped
+        yield dedupe(observed, column, seconds(claims.retention), assumed=effect.policy == "dedupe-table")
+
+
+def _observed(effect: Effect) -> tuple[str, str]:
+    """The table that shows what was done, and the column it is counted by; a dedupe table is often another one."""
+    table, grouped = _TABLE.search(effect.observe or ""), _GROUPED.search(effect.observe or "")
+    if not (table and grouped):
+        return "", ""
+    column = grouped.group(1).strip('"`').rpartition(".")[2]
+    return table.group(1).replace('"', "").replace("`", ""), column
 
 
 def open_place(system: str, dsn: str, name: str) -> SqlPlace[Any]:

@@ -9,7 +9,7 @@ from typing import Final
 from oncewhere.cluster import Offset, TopicPartition
 from oncewhere.doctor.fact import Unread
 from oncewhere.doctor.facts import Chart
-from oncewhere.doctor.finding import Finding
+from oncewhere.doctor.finding import Finding, Mark
 from oncewhere.doctor.places import Expected, LedgerPosition, PlaceFacts, Purpose, TableFacts
 from oncewhere.doctor.rule import Area, Rule
 from oncewhere.doctor.spans import moment, span
@@ -45,8 +45,9 @@ KEY = Rule(
     title="The policy's tables refuse a second row",
     why="A dedupe table without a primary key or unique constraint on the identity refuses nothing: two instances, "
     "or a redelivery, do the effect twice and write two rows. The same holds for the key of a ledger.",
-    remedy="alter table T add primary key (COLUMN); where there are duplicates already, this lists them: select "
-    "COLUMN, count(*) from T group by COLUMN having count(*) > 1",
+    remedy="alter table T add primary key (COLUMN), or add unique (COLUMN) where T has a primary key; where there are "
+    "duplicates already, this lists them: select COLUMN, count(*) from T group by COLUMN having count(*) > 1. Which "
+    "table it is, document.effects.NAME.dedupe_table and dedupe_column say.",
 )
 HORIZON = Rule(
     code="replay-horizon",
@@ -114,7 +115,9 @@ def _table(facts: Chart, place: PlaceFacts, table: TableFacts) -> Iterator[Findi
             yield SHAPE.good(about, f"the {expected.purpose} is not there yet; the first start makes it")
         elif expected.assumed:
             yield SHAPE.unknown(
-                about, f"there is no such table, and what the {expected.purpose} is called is not declared"
+                about,
+                f"there is no such table, and what the {expected.purpose} is called is not declared",
+                _name_it(place, expected),
             )
         else:
             yield SHAPE.fault(about, f"there is no such table, and it is the {expected.purpose}")
@@ -124,15 +127,30 @@ def _table(facts: Chart, place: PlaceFacts, table: TableFacts) -> Iterator[Findi
         for column, kind in expected.columns.items()
         if column not in table.columns or (kind and table.columns[column] != kind)
     ]
+    guessed = expected.assumed and expected.purpose is Purpose.DEDUPE
+    if lacks and guessed:
+        said = f"it has no {', '.join(lacks)}, and that it is the {expected.purpose} is a guess"
+        yield SHAPE.unknown(about, said, _name_it(place, expected))
+        return
     if lacks:
         yield SHAPE.fault(about, f"the {expected.purpose} lacks {', '.join(lacks)}")
     else:
         yield SHAPE.good(about, f"the {expected.purpose} has its columns")
-    yield _key(about, table)
+    key = _key(about, table)
+    if key.mark is Mark.FAULT and guessed:
+        said = f"not unique by {', '.join(expected.key)}, and that it is the {expected.purpose} is a guess"
+        yield KEY.unknown(about, said, _name_it(place, expected))
+        return
+    yield key
     if expected.purpose is Purpose.DEDUPE:
         yield from _declared_horizon(facts, about, expected)
         yield from _horizon(facts, about, table)
         yield _growth(facts, about, table)
+
+
+def _name_it(place: PlaceFacts, expected: Expected) -> str | None:
+    """What tells a dedupe table's name; of our own tables there is nothing to tell."""
+    return f"name it: document.effects.{place.name}.dedupe_table" if expected.purpose is Purpose.DEDUPE else None
 
 
 def _key(about: str, table: TableFacts) -> Finding:
@@ -148,7 +166,7 @@ def _key(about: str, table: TableFacts) -> Finding:
         f"the {table.expected.purpose} has no primary key or unique constraint on {columns}"
         + (f" (only on {there})" if there else "")
         + ": it refuses no second row",
-        f"alter table {table.expected.name} add primary key ({columns});",
+        f"alter table {table.expected.name} add {'unique' if table.keys else 'primary key'} ({columns});",
     )
 
 
