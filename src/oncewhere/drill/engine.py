@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from oncewhere.errors import ConfigurationError, InconclusiveError
+from oncewhere.errors import ConfigurationError, InconclusiveError, OncewhereError
 
 from . import inputs
 from .choice import Choice
@@ -145,13 +145,22 @@ class Drill:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(work(version)) for version in self._versions]
         except BaseException as failure:
-            with contextlib.suppress(Exception):  # an error while cleaning up never hides the error that caused it
-                await asyncio.to_thread(self._lanes.remove)
-            if isinstance(failure, BaseExceptionGroup):
-                raise _first(failure) from None
-            raise
+            first = _first(failure) if isinstance(failure, BaseExceptionGroup) else failure
+            await self._leave_nothing_after(first)
+            if first is failure:
+                raise
+            raise first from None
         await asyncio.to_thread(self._lanes.remove)
         return [task.result() for task in tasks]
+
+    async def _leave_nothing_after(self, failure: BaseException) -> None:
+        """Cleans up; an error in it never hides the one that ended the drill, and what remains is told with that."""
+        with contextlib.suppress(Exception):
+            try:
+                await asyncio.to_thread(self._lanes.remove)
+            except InconclusiveError as remains:
+                if isinstance(failure, OncewhereError):
+                    failure.hint = f"{failure.hint} {remains}" if failure.hint else str(remains)
 
     async def _version(self, version: Version) -> VersionResult | None:
         """The version's result; None where the keyword takes nothing of it."""

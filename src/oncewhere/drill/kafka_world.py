@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -50,6 +50,9 @@ PASSING = frozenset(
     }
 )
 """What a group that is being left, or moved, is refused with for a moment."""
+
+GONE = frozenset({KafkaError.GROUP_ID_NOT_FOUND, KafkaError.UNKNOWN_TOPIC_OR_PART})
+"""What a deletion is answered with where there is nothing to delete."""
 
 
 class KafkaWorld:
@@ -157,10 +160,34 @@ class KafkaWorld:
         return any(tp.topic == self.input_topic and tp.offset >= 0 for tp in found.topic_partitions or ())
 
     def remove(self) -> None:
-        """Deletes the group and the topics that were made here; what a drill made on a cluster does not stay there."""
-        if self._made:
-            self._delete()
-        self._next_reader.close()
+        """Deletes the topics and the group that were made here; what a drill made on a cluster does not stay there.
+
+        Raises:
+            InconclusiveError: the cluster refused some of it; it says what remains.
+        """
+        try:
+            if self._made:
+                self._leave_nothing()
+        finally:
+            self._next_reader.close()
+
+    def _leave_nothing(self) -> None:
+        """The topics first, each by itself: a group whose members are not gone yet keeps none of them."""
+        remains: list[str] = []
+        for topic, future in self._admin.delete_topics(list(self.topics)).items():
+            try:
+                future.result(CALL_LIMIT_S)
+            except (KafkaException, TimeoutError) as error:
+                if not isinstance(error, KafkaException) or error.args[0].code() not in GONE:
+                    remains.append(f"topic {topic}")
+        try:
+            self._delete_group(GONE)
+        except (InconclusiveError, TimeoutError):
+            remains.append(f"group {self.group}")
+        if remains:
+            raise InconclusiveError(
+                f"What the drill made could not be deleted: on {self.bootstrap_servers} remain {', '.join(remains)}."
+            )
 
     def outputs(self, topic: str, identity: Identity, compare: Identity | None = None) -> PlaceSeen:
         """Reads an output topic to its end with `isolation.level=read_committed` and counts identities.
@@ -238,12 +265,11 @@ class KafkaWorld:
                 "a drill deletes its topics and makes them anew.",
                 hint="Drill against another cluster, or say --recreate-topics if nobody needs what is in them.",
             )
-        ignore = {KafkaError.GROUP_ID_NOT_FOUND, KafkaError.UNKNOWN_TOPIC_OR_PART}
-        self._delete_group(ignore)
+        self._delete_group(GONE)
         if existing:
-            self._settle(self._admin.delete_topics(sorted(existing)).values(), ignore, "delete the topics")
+            self._settle(self._admin.delete_topics(sorted(existing)).values(), GONE, "delete the topics")
 
-    def _delete_group(self, ignore: set[int]) -> None:
+    def _delete_group(self, ignore: Collection[int]) -> None:
         """A group whose members were evicted may still be on its way to being empty, or to another coordinator."""
         deadline = time.monotonic() + RESET_LIMIT_S
         while True:
@@ -359,7 +385,7 @@ class KafkaWorld:
         finally:
             reader.close()
 
-    def _settle(self, futures: Iterable[object], ignore: set[int], what: str) -> None:
+    def _settle(self, futures: Iterable[object], ignore: Collection[int], what: str) -> None:
         for future in futures:
             try:
                 future.result(CALL_LIMIT_S)  # type: ignore[attr-defined]  # a concurrent.futures.Future without a stub

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from oncewhere.cluster import Access
+from oncewhere.errors import InconclusiveError, OncewhereError
 from oncewhere.proxy import Crossing, Tls
 from oncewhere.stack.kafka_cluster import KafkaCluster
 from oncewhere.stack.kafka_settings import REPLICAS_MAX
@@ -137,12 +138,20 @@ class Lanes:
         return min((servers.spare_brokers for servers in self._servers), default=0)
 
     def remove(self) -> None:
-        """Deletes what was made on the servers."""
-        for kafka in self._kafkas.values():
-            kafka.remove()
-        for worlds in self._worlds.values():
-            for world in worlds:
-                world.remove()
+        """Deletes what was made on the servers; what one of them refuses keeps nobody from deleting the rest.
+
+        Raises:
+            InconclusiveError: some of it remains, as it says.
+        """
+        remains: list[str] = []
+        worlds = (world for worlds in self._worlds.values() for world in worlds)
+        for made in (*self._kafkas.values(), *worlds):
+            try:
+                made.remove()
+            except OncewhereError as error:
+                remains.append(str(error))
+        if remains:
+            raise InconclusiveError(" ".join(remains))
 
     def _kafka(self, number: int, version: Version) -> KafkaWorld:
         processor = version.processor

@@ -12,6 +12,7 @@ The order of one trial:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
@@ -107,7 +108,12 @@ class Trial:
                 self._write_inputs(publication.first, 0)
                 if publication.aborted:
                     self._history.happened("aborted upstream", records=len(publication.aborted))
-                lives, progress = await self._live(trap, cluster, servers, publication.later)
+                try:
+                    lives, progress = await self._live(trap, cluster, servers, publication.later)
+                except BaseException:
+                    with contextlib.suppress(Exception):  # else its dead members keep the group from being deleted
+                        await aftermath.evict()
+                    raise
                 await aftermath.evict()
             if len(self._lane.kafka.written) > 1:
                 self._write_inputs(publication.later, 1)
