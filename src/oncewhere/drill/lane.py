@@ -144,10 +144,11 @@ class Lanes:
             InconclusiveError: some of it remains, as it says.
         """
         remains: list[str] = []
-        worlds = (world for worlds in self._worlds.values() for world in worlds)
-        for made in (*self._kafkas.values(), *worlds):
+        removals = [kafka.remove for kafka in self._kafkas.values()]
+        removals += [world.remove for worlds in self._worlds.values() for world in worlds]
+        for remove in removals:
             try:
-                made.remove()
+                remove()
             except OncewhereError as error:
                 remains.append(str(error))
         if remains:
