@@ -1,23 +1,26 @@
-"""The events of a trial come in as they are written; how long each part of the trial took goes out.
-
-reset    fresh topics, group and databases, the inputs written
-start    from the start of the program to its first message
-join     from there to its first boundary message after InitProducerId: it connects, joins the group, fetches
-work     up to the point (in a clean run: up to the last commit)
-kill     from the signal to the end of the whole process group
-settle   the servers are heard out, the cluster is asked, the dead member is evicted
-restart  start, of the last life
-rejoin   join, of the last life
-rest     up to the last commit of the input
-stop     the wire stays quiet, the last life is ended, its member is evicted
-check    the places are read and judged
-"""
+"""The events of a trial come in as they are written; how long each part of the trial took goes out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from .history import Event, Happened, Wire
 
-PHASES = ("reset", "start", "join", "work", "kill", "settle", "restart", "rejoin", "rest", "stop", "check")
+PHASES: Final[Mapping[str, str]] = {
+    "reset": "fresh topics, group and databases, the inputs written",
+    "start": "from the start of the program to its first message",
+    "join": "to its first boundary message after InitProducerId: it connects, joins the group, fetches",
+    "work": "up to the point (in a clean run: up to the last commit)",
+    "kill": "from the signal to the end of the whole process group",
+    "settle": "the servers are heard out, the cluster is asked, the dead member is evicted",
+    "restart": "from the last life's start to its first message",
+    "rejoin": "to that life's first boundary message after InitProducerId",
+    "rest": "up to the last commit of the input",
+    "stop": "the wire stays quiet, the last life is ended, its member is evicted",
+    "check": "the places are read and judged",
+}
+"""The parts of a trial, in their order, and what happens in each."""
 
 
 class Phases:

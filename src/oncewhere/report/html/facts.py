@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from oncewhere.drill import CRASH, SCENARIOS, DrillResult, TrialResult, Verdict, VersionResult
+from oncewhere.drill.phases import PHASES
 from oncewhere.masking import masked
 from oncewhere.report.again import again
+from oncewhere.report.heading import heading
 from oncewhere.report.run_json import Run
 from oncewhere.report.sentence import answer
 from oncewhere.report.sweep_table import coverage_lines, spared_lines
@@ -27,6 +29,7 @@ def run_facts(run: Run, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "path": run.path,
+        "heading": heading(run),
         "duration_s": result.duration_s,
         "exit_code": result.exit_code,
         "made_with": run.made_with,
@@ -35,6 +38,7 @@ def run_facts(run: Run, name: str) -> dict[str, Any]:
             verdict: {"mark": STYLE[verdict][0], "kind": kind_of(verdict), "meaning": verdict.meaning}
             for verdict in Verdict
         },
+        "phases": dict(PHASES),
         "scenarios": {name: scenario.words for name, scenario in SCENARIOS.items()},
         "versions": [_version(result, version) for version in result.versions],
         "points": [

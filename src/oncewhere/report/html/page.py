@@ -48,6 +48,7 @@ def write_page(facts: Mapping[str, Any], trials: Sequence[str]) -> str:
         "policy": f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'",
         "title": html.escape(f"{facts['name']}: exactly once, where?"),
         "style": style,
+        "heading": "\n".join(f"<li>{html.escape(line)}</li>" for line in facts["heading"]),
         "answers": "\n".join(_answer(facts, version) for version in facts["versions"]),
         "facts": json_for_html(facts),
         "script": script,

@@ -34,7 +34,11 @@ function choosePoint(number, announce = true) {
   row()?.scrollIntoView({ block: "nearest" });
   if (announce) history.replaceState(null, "", `#${encodeURIComponent(`${facts.versions[point.version].name}/${point.id}`)}`);
   showTrial(number);
+  if (announce && stacked()) byId("trial").scrollIntoView({ block: "start" });
 }
+
+// Where the details stand below the points, as on a phone, a choice would change what nobody sees.
+const stacked = () => byId("trial").offsetTop >= byId("points").offsetTop + byId("points").offsetHeight;
 
 function pointOfAddress() {
   const asked = decodeURIComponent(location.hash.slice(1));

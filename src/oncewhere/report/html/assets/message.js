@@ -16,7 +16,10 @@ function showMessage(mark, box) {
 }
 
 function definitions(value) {
-  return el("dl", {}, Object.entries(value).map(([name, entry]) => [el("dt", {}, name), el("dd", { class: "mono" }, plain(entry))]));
+  return el("dl", {}, Object.entries(value).map(([name, entry]) => {
+    const [what, how] = name === "committed" && typeof entry === "boolean" ? ["asks to", entry ? "commit" : "abort"] : [name, plain(entry)];
+    return [el("dt", {}, what), el("dd", { class: "mono" }, how)];
+  }));
 }
 
 function plain(value) {

@@ -43,14 +43,14 @@ function command(text) {
 
 function showEvidence(trial) {
   const file = (name) => el("a", { href: [...trial.folder.split("/"), name].map(encodeURIComponent).join("/") }, name);
-  const times = Object.entries(trial.phases_s).map(([name, time]) => `${name} ${time.toFixed(1)} s`).join(", ");
+  const times = Object.entries(trial.phases_s).map(([name, time]) => [", ", el("abbr", { title: facts.phases[name] }, name), ` ${time.toFixed(1)} s`]);
   return el("div", {},
     el("h3", {}, "Evidence"),
     el("p", {}, "Beside this file, in ", el("code", {}, `${trial.folder}/`), ": ", file("wire.jsonl"),
       ...Array.from({ length: trial.lives }, (_, n) => [", ", file(`life-${n + 1}.log`)])),
     trial.proofs.map((proof) => el("p", { class: "soft" }, proof)),
     trial.observations.map((sentence) => el("p", { class: "notice" }, sentence)),
-    el("p", { class: "soft" }, `${trial.duration_s.toFixed(1)} s${times ? `: ${times}` : ""}`));
+    el("p", { class: "soft" }, `It took ${trial.duration_s.toFixed(1)} s`, times.length ? [": ", ...times.flat().slice(1)] : null));
 }
 
 function showTimeline(trial, version) {
@@ -109,7 +109,9 @@ function showTimeline(trial, version) {
   const join = (record) => {
     view.joined = new Set(record ? record[4] : []);
     redraw();
-    if (record?.[4].length) into(strip, drawn.xOf(record[4][0]));
+    if (!record?.[4].length) return;
+    into(strip, drawn.xOf(record[4][0]));
+    strip.scrollIntoView({ block: "nearest" });
   };
   redraw();
   const omitted = timeline.omissions.flatMap((entry) => Object.values(entry.fates)).reduce((sum, number) => sum + number, 0);
@@ -182,7 +184,7 @@ function showJoins(timeline, choose) {
     join.total > join.records.length ? el("p", { class: "soft" }, `The first ${join.records.length} of ${join.total} are listed.`) : null,
     join.records.some((record) => !record[5]) ? el("p", { class: "soft" }, "The messages of this place name no record: a record is joined to the work of the commit intervals that processed it.") : null,
     el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Records: ${join.verdict} in ${join.place}` }, el("table", {},
-      el("thead", {}, el("tr", {}, ["record", "input", "found", "output", ""].map((name) => el("th", { scope: "col" }, name || el("span", { class: "soft" }, "messages"))))),
+      el("thead", {}, el("tr", {}, ["record", "input", "found", "output", ""].map((name) => el("th", { scope: "col" }, name || "messages")))),
       el("tbody", {}, join.records.slice(0, 10).map((record) => recordRow(record, choose)),
         join.records.length > 10 ? moreRow(join.records.slice(10), choose) : null))))));
 }
@@ -191,7 +193,7 @@ function recordRow(record, choose) {
   const [identity, position, times, outputs, marks] = record;
   return el("tr", {}, el("th", { scope: "row", class: "mono" }, identity), el("td", { class: "mono" }, position), el("td", {}, `${times}×`),
     el("td", { class: "mono" }, outputs.join(", ") || "–"),
-    el("td", {}, marks.length ? el("button", { type: "button", class: "link", "aria-label": `Show the messages of ${identity}`, click: () => choose(record) }, `show ${marks.length}`) : "not on this page"));
+    el("td", {}, marks.length ? el("button", { type: "button", class: "link", "aria-label": `Show the messages of ${identity}`, click: () => choose(record) }, `show ${marks.length} in the timeline`) : "not on this page"));
 }
 
 function moreRow(records, choose) {
