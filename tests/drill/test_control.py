@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from oncewhere.drill import (
@@ -20,6 +22,8 @@ from oncewhere.drill import (
 from oncewhere.drill.control import NAME, with_control
 from oncewhere.errors import ConfigurationError
 from oncewhere.report.junit import as_junit
+from oncewhere.report.provenance import Ending, Provenance
+from oncewhere.report.run_json import Run
 from oncewhere.report.words import conclusion
 
 DECLARATION = """
@@ -108,5 +112,14 @@ def test_a_drill_whose_control_stays_green_has_failed(
     result = drilled(tmp_path, right, naive)
     assert result.exit_code == code
     assert says in " ".join(conclusion(result))
-    failures = {suite.get("name"): suite.get("failures") for suite in as_junit(result)}
+    run = Run(path="", result=result, made_with={}, provenance=Provenance(), ending=Ending())
+    failures = {suite.get("name"): suite.get("failures") for suite in as_junit(run)}
     assert failures["naive"] == ("0" if naive.violated else "1")
+
+
+def test_a_control_without_a_name_of_its_own_is_named_once(tmp_path: Path) -> None:
+    result = drilled(tmp_path, Verdict.ONCE, Verdict.DUPLICATE)
+    naive = next(v for v in result.versions if v.version.name == "naive")
+    unnamed = dataclasses.replace(naive, version=msgspec.structs.replace(naive.version, name=NAME))
+    lines = conclusion(dataclasses.replace(result, versions=(unnamed,), control=NAME))
+    assert "The control turned red at 1 of 1 points, as it must." in lines

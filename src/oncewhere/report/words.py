@@ -51,12 +51,11 @@ def conclusion(result: DrillResult) -> list[str]:
             )
     if result.control is not None:
         trials = sum(len(v.crashes) for v in result.versions if v.version.name == result.control)
+        named = "control" if result.control == "control" else f"control {result.control}"
         if red := result.control_turned_red:
-            lines.append(f"The control {result.control} turned red at {red} of {trials} points, as it must.")
+            lines.append(f"The {named} turned red at {red} of {trials} points, as it must.")
         elif not result.control_failed:
-            lines.append(
-                f"The control {result.control} was not visited to its end, and has not turned red: inconclusive."
-            )
+            lines.append(f"The {named} was not visited to its end, and has not turned red: inconclusive.")
         else:
             lines.append(
                 f"THE CONTROL DID NOT TURN RED: {result.control}, whose protection is off, was not violated at any of "
