@@ -161,6 +161,29 @@ def test_check_judges_all_trials_of_a_run(run: Path, capsys: pytest.CaptureFixtu
     assert "4 trials judged again: 3 violated, 0 open, 1 held." in capsys.readouterr().out
 
 
+def test_check_follows_a_try_that_did_not_come_by_its_point_to_the_one_that_is_judged(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, judged = run / "naive" / "1", run / "naive" / "1-2"
+    shutil.copytree(first, judged)
+    history = first / "wire.jsonl"
+    assert '"reached":true' in history.read_text()
+    history.write_text(history.read_text().replace('"reached":true', '"reached":false'))
+    assert main(["check", str(first)]) == 1
+    assert "1 did not come by its point; the run judges the next try: 1-2" in capsys.readouterr().out
+    assert main(["check", str(history)]) != 0
+    assert "1-2" not in capsys.readouterr().out, "a file that is named is the one that is shown"
+
+
+def test_no_run_is_committed_by_accident(tmp_path: Path) -> None:
+    RunFolder(tmp_path / ".oncewhere", "payments")
+    ignored = tmp_path / ".oncewhere" / ".gitignore"
+    assert ignored.read_text() == "*\n"
+    ignored.write_text("!runs\n")
+    RunFolder(tmp_path / ".oncewhere", "payments")
+    assert ignored.read_text() == "!runs\n"
+
+
 def test_a_damaged_line_is_named_and_what_stands_before_it_is_not_thrown_away(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -69,7 +69,7 @@ def retried(file: Path) -> Retrial:
             for f in judged
         )
         notes.append(damage)
-    if not testimony.reached and _has_next_try(file):
+    if not testimony.reached and next_try(file) is not None:
         notes.append(OTHER_TRY)
     return Retrial(file=file, version=version, plan=plan, findings=judged, notes=tuple(notes))
 
@@ -95,9 +95,10 @@ def _known(events: list[Event]) -> str:
     return "; ".join(told)
 
 
-def _has_next_try(file: Path) -> bool:
-    """True where the trial's folder has a sibling that is a later try of the same point."""
+def next_try(file: Path) -> Path | None:
+    """The history of the next try of the same point, in a sibling of the trial's folder; None where there is none."""
     folder = file.resolve().parent
     head, _, number = folder.name.rpartition("-")
     first, at = (head, int(number)) if number.isdigit() and head else (folder.name, 1)
-    return (folder.parent / f"{first}-{at + 1}").is_dir()
+    following = folder.parent / f"{first}-{at + 1}" / file.name
+    return following if following.parent.is_dir() else None

@@ -1,5 +1,6 @@
 """A drill's events come in; a folder that can be carried to another machine goes out, readable from its first second.
 
+.oncewhere/.gitignore      everything: no run is committed by accident
 .oncewhere/runs/<UTC time>-<name>/
     README.txt             which file is what
     run.json               everything that was found, with versions; how far the run came
@@ -36,6 +37,8 @@ from .run_json import FILE_NAME, Run, encode
 from .so_far import SoFar
 
 LATEST = "latest"
+IGNORED = ".gitignore"
+"""Keeps evidence and servers' data out of a repository, itself included."""
 SAME_SECOND_LIMIT = 1000
 WRITING_SHARE = 0.05
 """How much of a drill's time may go into writing down what was found so far."""
@@ -86,6 +89,8 @@ class RunFolder:
         stamp = self._provenance.began.strftime("%Y-%m-%dT%H-%M-%SZ")
         try:
             self._runs.mkdir(parents=True, exist_ok=True)
+            if not (root / IGNORED).exists():
+                (root / IGNORED).write_text("*\n", encoding="utf-8")
             self.path = self._fresh(f"{stamp}-{name}")
             (self.path / README_NAME).write_text(README, encoding="utf-8")
             self._write_json()
