@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
+
 import msgspec
 import pytest
 
-from oncewhere.document import as_markdown, compose, standing_run
+from oncewhere.document import as_markdown, compose, drilled, standing_run
 from oncewhere.document.claim import claims, sentence
 from oncewhere.document.statement import Standing
-from oncewhere.drill import NamedCrash
+from oncewhere.drill import NamedCrash, Plan, Step, TrialResult, VersionResult, load, parse_id
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "payments"
 
 
 def run(facts, name, named, **fields):
@@ -70,3 +75,19 @@ def test_a_run_of_what_is_declared_today_is_preferred_to_a_newer_one_of_somethin
     assert standing_run([other, mine], ledger.declared) == mine
     assert standing_run([other], ledger.declared) == other
     assert standing_run([], ledger.declared) is None
+
+
+def test_a_named_crash_counts_as_visited_where_a_crash_came_to_it_and_nowhere_else():
+    point = dataclasses.replace(parse_id("kafka.EndTxn.2.1.before", {"kafka": "kafka"}), name=NamedCrash.AFTER_EFFECT)
+
+    def trial(name, scenario="crash", *, reached=True):
+        plan = Plan(steps=(Step(point=dataclasses.replace(point, name=name)),), scenario=scenario)
+        return TrialResult(plan=plan, crashes=(), reached=reached, findings=(), lives=2, duration_s=1, folder="f")
+
+    trials = (
+        trial(NamedCrash.AFTER_EFFECT),
+        trial(NamedCrash.BEFORE_EFFECT, "zombie"),
+        trial(NamedCrash.AFTER_COMMIT, reached=False),
+    )
+    result = VersionResult(version=load(EXAMPLE).versions["offset-ledger"], trials=trials)
+    assert drilled(result, run="r", made_with={}).named == [NamedCrash.AFTER_EFFECT]
