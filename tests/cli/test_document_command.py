@@ -157,7 +157,9 @@ def test_an_old_drill_is_too_old_only_where_a_limit_is_given(examples: Path, run
 def test_a_document_that_says_not_agrees_and_is_refused_where_more_is_asked_for(examples: Path, run: Run) -> None:
     done = run("payments", "naive", "--check")
     assert done.returncode == 0
-    assert "! It says: NOT exactly once in bank. To fail here: --require-once" in " ".join(done.stdout.split())
+    assert "! It says: NOT exactly once in bank, where no policy is declared. To fail here: --require-once" in " ".join(
+        done.stdout.split()
+    )
     done = run("payments", "naive", "--check", "--require-once")
     assert (done.returncode, "✗ It says: NOT exactly once" in done.stdout) == (1, True)
     done = run("payments", "offset-ledger", "--check", "--require-once")
