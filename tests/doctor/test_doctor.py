@@ -203,6 +203,12 @@ def test_a_dedupe_table_without_its_key_is_found(
     look = (str(tmp_path), "-b", world.address, "--dsn", f"bank={dsn}")
     with psycopg.connect(dsn, autocommit=True) as db:
         code, found = diagnosed(capsys, *look)
+        assert (code, found["table-shape"][0]["mark"]) == (3, "unknown")  # the table of `observe` may be another one
+
+        named = '\n[document.effects.bank]\ndedupe_table = "processed_event"\ndedupe_column = "event_id"\n'
+        with (tmp_path / "oncewhere.toml").open("a") as declaration:
+            declaration.write(named)
+        code, found = diagnosed(capsys, *look)
         assert (code, found["table-shape"][0]["mark"]) == (1, "fault")  # there is none
 
         db.execute("create table processed_event (event_id varchar(64), processed_at timestamp not null default now())")

@@ -142,7 +142,7 @@ class Range:
             [drill]
             inputs = "inputs.jsonl"
             partitions = 1
-            deadline_s = 20
+            deadline_s = 40
             """
             + "\n".join(versions)
         )

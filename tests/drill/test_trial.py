@@ -49,7 +49,7 @@ def declare(folder: Path, bug: str, **environment: str) -> Path:
         [drill]
         inputs = "inputs.jsonl"
         partitions = 2
-        deadline_s = 6
+        deadline_s = 12
         restart_limit = 1
         """
     )

@@ -51,8 +51,8 @@ def place(dsn: str, policy: Policy) -> Postgres:
     return Postgres(dsn, name="bank", policy=policy)
 
 
-def test_a_place_without_a_policy_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="policy"):
+def test_a_place_without_a_policy_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(ConfigurationError, match=r"names no policy.*OffsetLedger"):
         Postgres("postgresql://localhost/bank", name="bank")  # type: ignore[call-arg]
 
 

@@ -58,18 +58,20 @@ def swept(*trials: TrialResult) -> object:
 def test_the_same_verdicts_at_other_addresses_agree() -> None:
     first = swept(trial("commit", 5, 1, Verdict.DUPLICATE), trial("write", 5, 1, Verdict.ONCE))
     second = swept(trial("write", 3, 1, Verdict.ONCE), trial("commit", 3, 2, Verdict.DUPLICATE))
-    assert sweeps.differences([first, second, first]) == []
+    assert sweeps.compare([first, second, first]) == sweeps.Compared(apart=(), alone=())
 
 
 def test_another_verdict_after_the_same_kind_of_message_is_told() -> None:
     runs = [swept(trial("commit", 5, 1, verdict)) for verdict in (Verdict.ONCE, Verdict.ONCE, Verdict.DUPLICATE)]
-    assert sweeps.differences(runs) == ["naive, crash@bank.commit before: bank is once, then once, then duplicate"]
+    at = "naive, crash@bank.commit before, no effect confirmed"
+    assert sweeps.compare(runs).apart == (f"{at}: bank is once, then once, then duplicate",)
 
 
-def test_a_kind_of_message_that_one_run_did_not_come_by_is_told_and_never_agreement() -> None:
+def test_a_kind_of_message_that_one_run_did_not_come_by_is_told() -> None:
     both = swept(trial("commit", 5, 1, Verdict.ONCE), trial("write", 5, 1, Verdict.ONCE))
     one = swept(trial("commit", 5, 1, Verdict.ONCE), trial("write", 5, 1, Verdict.ONCE, reached=False))
-    assert sweeps.differences([both, one]) == ["naive, crash@bank.write before: bank is once, then not visited"]
+    alone = ("naive, crash@bank.write before, no effect confirmed: bank is once, in 1 of 2 runs",)
+    assert sweeps.compare([both, one]) == sweeps.Compared(apart=(), alone=alone)
     assert one.open_points == 1  # type: ignore[attr-defined]
 
 

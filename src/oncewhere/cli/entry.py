@@ -45,7 +45,7 @@ DRILL_MARK = "kio"
 
 
 COMMANDS = {
-    "check": "Judge the history of a trial again.",
+    "check": "Judge the histories of a run, or of one trial, again.",
     "completion": "Print the script that completes commands in your shell.",
     "config": "Say each setting's value, and where it comes from.",
     "doctor": "Look at a live cluster and databases, and change nothing.",

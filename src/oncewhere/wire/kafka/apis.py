@@ -48,7 +48,7 @@ class Api:
 
     Attributes:
         kind: the message's kind, by Kafka's name.
-        request: what is worth logging of a request.
+        request: what is worth logging of a request; None where requests are not read.
         reply: what is worth logging of its reply; None where replies are not read.
         boundary: True when a crash around it can change where the work happened.
         news: for APIs that repeat themselves, the facts in a message; it is told only when one of them is new on its
@@ -56,7 +56,7 @@ class Api:
     """
 
     kind: str
-    request: Describe
+    request: Describe | None
     reply: Describe | None
     boundary: bool = False
     news: Callable[[Fields], frozenset[object]] | None = None
@@ -101,7 +101,7 @@ READ: Final[Mapping[int, Api]] = MappingProxyType(
         Key.HEARTBEAT: Api("Heartbeat", f.group_request, f.group_reply, news=_heartbeat_news),
         Key.CONSUMER_GROUP_HEARTBEAT: Api("ConsumerGroupHeartbeat", f.group_request, f.group_reply, news=_member_news),
         Key.STREAMS_GROUP_HEARTBEAT: Api("StreamsGroupHeartbeat", f.group_request, f.group_reply, news=_member_news),
-        Key.METADATA: Api("Metadata", f.metadata_request, f.metadata_reply, news=_missing_news),
+        Key.METADATA: Api("Metadata", None, f.metadata_reply, news=_missing_news),
         Key.FIND_COORDINATOR: Api("FindCoordinator", f.find_coordinator_request, f.find_coordinator_reply),
         Key.API_VERSIONS: Api("ApiVersions", f.api_versions_request, f.api_versions_reply),
     }

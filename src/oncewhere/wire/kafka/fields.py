@@ -262,13 +262,8 @@ def group_reply(values: Values, topics: Topics) -> Fields:
 # ---- who and where
 
 
-def metadata_request(_: Values, __: Topics) -> Fields:
-    """Metadata: everybody asks for it all the time; only what is missing is worth a word."""
-    return {}
-
-
 def metadata_reply(values: Values, _: Topics) -> Fields:
-    """Metadata: the topics that were asked for and are not there."""
+    """Metadata: the topics that were asked for and are not there; all else of it is no news."""
     topics = _list(values, "topics")
     return limited("missing", [t["name"] for t in topics if t.get("name") and t["error_code"] == _NO_SUCH_TOPIC])
 

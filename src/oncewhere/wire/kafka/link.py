@@ -10,7 +10,7 @@ from typing import Final
 
 from oncewhere.wire.frames import Frames, Front, Rest, Unframed
 from oncewhere.wire.kafka.addresses import Advertise, clamp_versions, rewrite_addresses
-from oncewhere.wire.kafka.apis import ADDRESSED, FETCH_WITHOUT_ADDRESSES, HIGHEST, READ, Api, Key
+from oncewhere.wire.kafka.apis import ADDRESSED, FETCH_WITHOUT_ADDRESSES, HIGHEST, READ, Api, Describe, Key
 from oncewhere.wire.kafka.fields import Fields, Topics
 from oncewhere.wire.kafka.schema import UnreadableError, Values, Walk, read_body
 from oncewhere.wire.message import Direction, Message, Outbox, Segment
@@ -124,18 +124,19 @@ class KafkaLink:
 
     def _collect_request(self, head: bytes, size: int) -> int:
         _, key, _, _ = _REQUEST_HEAD.unpack(head)
-        return size if key in READ and size <= MAX_COLLECTED_BYTES else 0
+        api = READ.get(key)
+        return size if api and api.request and size <= MAX_COLLECTED_BYTES else 0
 
     def _request(self, front: Front, out: Outbox) -> None:
         _, key, version, correlation_id = _REQUEST_HEAD.unpack_from(front.data)
         pending = _Pending(self._count, key, version, correlation_id)
         self._count += 1
         message = None
-        if api := READ.get(key):
+        if (api := READ.get(key)) and api.request:
             values = self._read_request(front, pending)
             pending.boundary = api.boundary and not _is_merely_idempotent(key, values)
             pending.expects_reply = not (key == Key.PRODUCE and values.get("acks") == 0)
-            message = self._tell_request(api, pending, values)
+            message = self._tell_request(api, api.request, pending, values)
             pending.told = message is not None
         out.forward(front.data, message)
         if pending.expects_reply:
@@ -157,9 +158,9 @@ class KafkaLink:
         self._unknown_bytes += front.size
         return {}
 
-    def _tell_request(self, api: Api, pending: _Pending, values: Values) -> Message | None:
+    def _tell_request(self, api: Api, describe: Describe, pending: _Pending, values: Values) -> Message | None:
         fields: Fields = {"client_id": pending.client_id, "api_version": pending.version}
-        fields |= api.request(values, self._topics) if values else {"partial": True}
+        fields |= describe(values, self._topics) if values else {"partial": True}
         if not self._is_news(api, fields):
             return None
         return _message(api, Direction.REQUEST, pending, fields)
