@@ -26,7 +26,7 @@ def work() -> None:
         bait.consumer.subscribe(["bait-inn"])
     idle = 0
     while HABIT != "finishes-by-itself" or idle < IDLE_ROUNDS:
-        batch = bait.consumer.consume(4, 0.2)
+        batch = [message for message in bait.consumer.consume(4, 0.2) if not message.error()]  # such as: no such topic
         idle = 0 if batch else idle + 1
         if not batch:
             continue

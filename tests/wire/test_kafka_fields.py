@@ -44,7 +44,9 @@ def value_of(field: dataclasses.Field[Any], *, full: bool) -> Any:
 @pytest.mark.parametrize(("key", "version"), EVERY_VERSION)
 def test_every_api_and_version_is_told(key: int, version: int, *, full: bool) -> None:
     api = READ[key]
-    told = [api.request(values_of(load_request_schema(key, version), full=full), {})]
+    told = []
+    if api.request is not None:
+        told.append(api.request(values_of(load_request_schema(key, version), full=full), {}))
     if api.reply is not None:
         told.append(api.reply(values_of(load_response_schema(key, version), full=full), {}))
     for fields in told:
