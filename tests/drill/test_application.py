@@ -147,7 +147,7 @@ def test_addresses_that_are_given_take_the_place_of_those_in_the_code() -> None:
 
 @pytest.mark.parametrize("name", ["settlement:app", "settlement.py:app"])
 def test_a_module_that_runs_its_processor_when_it_is_imported_is_refused_and_reaches_nothing(
-    folder: Path, name: str
+    folder: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "settlement.py").write_text(f"{APP}\napp.run()\n")
     lines = len(APP.splitlines()) + 2
@@ -155,6 +155,7 @@ def test_a_module_that_runs_its_processor_when_it_is_imported_is_refused_and_rea
         load(folder / name)
     assert "Nothing was contacted" in caught.value.message
     assert 'if __name__ == "__main__"' in (caught.value.hint or "")
+    monkeypatch.setenv("ONCEWHERE_INSTANCE", "0")
     with pytest.raises(ConfigurationError, match="runs the processor when"):
         loading.load(name, folder)
 
