@@ -9,7 +9,8 @@
 Two runs batch their records differently, so their points have other addresses. They agree where each kind of message,
 in each phase, was followed by the same verdicts at every place. Many a client sends from a thread of its own, so
 whether the effect had been done when the processor died at its Produce is chance: that belongs to the kind, too.
-Exit codes: 0 they agree and every point was reached, 1 they differ, 3 they agree as far as they came.
+Exit codes: 0 they agree and every point was reached, 1 they differ, 3 they agree as far as they came, or not every
+one of them came by each moment.
 """
 
 from __future__ import annotations
@@ -104,6 +105,11 @@ class Compared:
 
     apart: tuple[str, ...]
     alone: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """1 they differ, 3 a moment was not seen in all of them, 0 they agree."""
+        return 1 if self.apart else 3 if self.alone else 0
 
 
 def compare(sweeps: Sequence[Swept]) -> Compared:
@@ -201,19 +207,22 @@ def main() -> int:
                 sys.stderr.write(f"{example.name}, run {number}: {told}\n")
                 sweeps += [] if swept is None else [swept]
     console.print(table(sweeps))
-    apart = False
+    codes = {0}
     for example in dict.fromkeys(swept.example for swept in sweeps):
         compared = compare([swept for swept in sweeps if swept.example == example])
-        apart |= bool(compared.apart)
-        for sign, sentences in (("✗", compared.apart), ("·", compared.alone)):
+        codes.add(compared.exit_code)
+        for sign, sentences in (("✗", compared.apart), ("?", compared.alone)):
             for told in sentences:
                 console.print(f"{sign} {example}: {told}", soft_wrap=True)
     unfinished = missing + sum(swept.open_points for swept in sweeps)
-    if not apart:
-        console.print(f"{'?' if unfinished or not sweeps else '✓'} the runs of each example agree")
+    if unfinished or not sweeps:
+        codes.add(3)
+    code = 1 if 1 in codes else max(codes)
+    if code != 1:
+        console.print(f"{'?' if code else '✓'} the runs of each example agree{', as far as they came' if code else ''}")
     if unfinished:
         console.print(f"? {unfinished} points were not reached, or not begun within the time limit")
-    return 1 if apart else 3 if unfinished or not sweeps else 0
+    return code
 
 
 if __name__ == "__main__":

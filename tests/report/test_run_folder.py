@@ -16,6 +16,7 @@ from oncewhere.cli.provenance import commit_of
 from oncewhere.cli.replay import declaration_of
 from oncewhere.drill import (
     DrillBegan,
+    DrillEnded,
     Itinerary,
     PlansMade,
     PointSet,
@@ -25,6 +26,8 @@ from oncewhere.drill import (
 )
 from oncewhere.errors import ConfigurationError, InconclusiveError
 from oncewhere.report import Provenance, RunFolder, State, find_run, read_run
+from oncewhere.report.html.facts import run_facts
+from oncewhere.report.html.page import write_page
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +91,22 @@ def test_what_was_violated_before_the_cut_is_told(run: Path, tmp_path: Path) -> 
     assert found.result.versions[0].verdict is Verdict.DUPLICATE
     assert (folder.path / "report.html").exists()
     assert "told to stop" in (folder.path / "junit.xml").read_text()
+
+
+def test_what_goes_wrong_after_the_end_takes_nothing_from_a_run(run: Path, tmp_path: Path) -> None:
+    folder = begun(tmp_path / "project", trials_of(run), judged=2)
+    folder(DrillEnded(result=read_run(run).result))
+    with pytest.raises(KeyboardInterrupt), folder:
+        raise KeyboardInterrupt
+    found = read_run(folder.path)
+    assert (found.ending.state, found.ending.words) == (State.FINISHED, "")
+
+
+def test_the_page_says_where_the_run_comes_from(run: Path) -> None:
+    provenance = Provenance(command="oncewhere drill . --seed <7>", machine="builder")
+    page = write_page({**run_facts(dataclasses.replace(read_run(run), provenance=provenance), run.name)}, [])
+    assert f"<li>{provenance.began:%Y-%m-%d %H:%M:%S} UTC  oncewhere drill . --seed &lt;7&gt;</li>" in page
+    assert "nothing of production was touched" in page
 
 
 def test_the_reason_of_an_inconclusive_run_stays_with_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

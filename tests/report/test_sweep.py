@@ -173,9 +173,10 @@ def test_a_replay_finds_its_trial_by_id_by_version_or_as_the_first_violation(tmp
     ],
 )
 def test_a_replay_says_whether_it_shows_the_same(before: TrialResult, after: TrialResult, says: str, code: int) -> None:
-    sentence, given = compared(before, result(sweep(after)))
-    assert says in sentence
-    assert given == code
+    outcome = compared(before, result(sweep(after)))
+    assert says in outcome.sentence
+    assert outcome.exit_code == code
+    assert outcome.reproduced != ("NOT REPRODUCED" in outcome.sentence)
 
 
 def test_a_violation_that_came_again_is_reproduced_whatever_else_is_new() -> None:
@@ -183,10 +184,12 @@ def test_a_violation_that_came_again_is_reproduced_whatever_else_is_new() -> Non
     out = dataclasses.replace(before.findings[0], verdict=Verdict.STUCK)
     after = dataclasses.replace(before, findings=(out, *before.findings[1:]))
     assert compared(before, result(sweep(after))) == (
+        True,
         "REPRODUCED: bank duplicate, as before. New: out stuck.",
         1,
     )
     assert compared(after, result(sweep(before))) == (
+        True,
         "REPRODUCED: bank duplicate, as before. No longer: out stuck.",
         1,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from oncewhere.drill import (
     Coverage,
+    Crash,
     CrashPoint,
     DrillResult,
     Finding,
@@ -30,14 +31,16 @@ sys.modules["sweeps"] = sweeps
 _SPEC.loader.exec_module(sweeps)
 
 
-def trial(kind: str, interval: int, nth: int, bank: Verdict, *, reached: bool = True) -> TrialResult:
+def trial(
+    kind: str, interval: int, nth: int, bank: Verdict, *, reached: bool = True, effects_before: int = 0
+) -> TrialResult:
     point = CrashPoint(
         place="bank", system="postgresql", kind=kind, interval=interval, nth=nth, phase=Phase.BEFORE, name=None
     )
     finding = Finding(place="bank", system="postgresql", check=3, verdict=bank, sentence="…")
     return TrialResult(
         plan=Plan(steps=(Step(point=point),)),
-        crashes=(),
+        crashes=(Crash(message=kind, outcome="dropped", effects_before=effects_before),),
         reached=reached,
         findings=(finding,),
         lives=2,
@@ -65,13 +68,23 @@ def test_another_verdict_after_the_same_kind_of_message_is_told() -> None:
     runs = [swept(trial("commit", 5, 1, verdict)) for verdict in (Verdict.ONCE, Verdict.ONCE, Verdict.DUPLICATE)]
     at = "naive, crash@bank.commit before, no effect confirmed"
     assert sweeps.compare(runs).apart == (f"{at}: bank is once, then once, then duplicate",)
+    assert sweeps.compare(runs).exit_code == 1
 
 
-def test_a_kind_of_message_that_one_run_did_not_come_by_is_told() -> None:
+def test_what_had_been_done_when_it_died_belongs_to_the_moment() -> None:
+    before = swept(trial("Produce", 3, 1, Verdict.ONCE, effects_before=0))
+    after = swept(trial("Produce", 3, 1, Verdict.DUPLICATE, effects_before=4))
+    compared = sweeps.compare([before, after])
+    assert (compared.apart, len(compared.alone), compared.exit_code) == ((), 2, 3)
+
+
+def test_a_kind_of_message_that_one_run_did_not_come_by_is_told_and_never_agreement() -> None:
     both = swept(trial("commit", 5, 1, Verdict.ONCE), trial("write", 5, 1, Verdict.ONCE))
     one = swept(trial("commit", 5, 1, Verdict.ONCE), trial("write", 5, 1, Verdict.ONCE, reached=False))
     alone = ("naive, crash@bank.write before, no effect confirmed: bank is once, in 1 of 2 runs",)
-    assert sweeps.compare([both, one]) == sweeps.Compared(apart=(), alone=alone)
+    compared = sweeps.compare([both, one])
+    assert compared == sweeps.Compared(apart=(), alone=alone)
+    assert compared.exit_code == 3
     assert one.open_points == 1  # type: ignore[attr-defined]
 
 

@@ -524,6 +524,15 @@ def test_an_unreadable_boundary_request_is_still_a_boundary() -> None:
     assert kafka.unknown_bytes == len(frame)
 
 
+def test_a_metadata_request_is_not_read_whatever_it_asks_by() -> None:
+    """Librdkafka asks by topic id, in a form that the schema does not have (KIP-848)."""
+    kafka = link()
+    body = struct.pack(">hhih", 3, 12, 1, -1) + b"whatever"
+    frame = struct.pack(">i", len(body)) + body
+    (segment,) = kafka.from_processor(frame)
+    assert (segment.data, segment.message, kafka.unknown_bytes) == (frame, None, 0)
+
+
 @pytest.mark.parametrize(
     "data",
     [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03abc", b"GET / HTTP/1.1\r\n", b"\xff\xff\xff\xff" + bytes(20)],

@@ -13,7 +13,6 @@ from rich.text import Text
 from oncewhere.drill import UnreadableHistoryError, Verdict, worst
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import Retrial, cell, retried
-from oncewhere.report.retrial import OTHER_TRY, next_try
 
 FILE_NAME = "wire.jsonl"
 WHAT_FILES_ARE = {
@@ -61,7 +60,7 @@ def check(history: Path) -> int:
 
 def _judged_try(trial: Retrial, console: Console) -> Retrial:
     """The try that the run judges: a folder is named after its point, and a first try may not have come by it."""
-    while OTHER_TRY in trial.notes and (following := next_try(trial.file)) is not None and following.is_file():
+    while (following := trial.judged_instead) is not None:
         told = f"{trial.file.parent.name} did not come by its point; the run judges the next try: "
         console.print(f"{told}{following.parent.name}", markup=False, soft_wrap=True)
         trial = _judged(following)

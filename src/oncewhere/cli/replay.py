@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 from rich.console import Console
@@ -20,7 +21,6 @@ from .servers import Wishes, choose_versions, named_dsns, running_servers, serve
 LATEST = "latest"
 NOT_REPRODUCED = 3
 IDS_SHOWN = 8
-REPRODUCED = ("REPRODUCED", "The same")
 
 
 @click.command(short_help="Crash a processor again at one point of an earlier run.")
@@ -96,10 +96,10 @@ def replay(
         )
     console = Console(highlight=False)
     show_trial(result, console)
-    sentence, code = compared(trial, result)
-    folder.compared(sentence, reproduced=sentence.startswith(REPRODUCED), exit_code=code)
-    console.print(sentence, markup=False, soft_wrap=True)
-    return code
+    outcome = compared(trial, result)
+    folder.compared(outcome.sentence, reproduced=outcome.reproduced, exit_code=outcome.exit_code)
+    console.print(outcome.sentence, markup=False, soft_wrap=True)
+    return outcome.exit_code
 
 
 def declaration_of(run: Run, project: Path | None) -> Path:
@@ -170,21 +170,30 @@ def inputs_of(version: VersionResult) -> int | None:
     return version.coverage.inputs if version.coverage is not None else None
 
 
-def compared(before: TrialResult, result: DrillResult) -> tuple[str, int]:
-    """Whether a replay shows what it showed before, in words, and the exit code."""
+class Compared(NamedTuple):
+    """Whether a replay shows what the run before it showed."""
+
+    reproduced: bool
+    sentence: str
+    exit_code: int
+
+
+def compared(before: TrialResult, result: DrillResult) -> Compared:
+    """Holds a replay against the trial that it repeats."""
     (after,) = result.versions[0].trials
     same = {f.place: f.verdict for f in before.findings} == {f.place: f.verdict for f in after.findings}
     if not after.reached:
-        return f"NOT REPRODUCED: {before.plan.label} was not reached again in {after.tries} tries.", NOT_REPRODUCED
+        told = f"NOT REPRODUCED: {before.plan.label} was not reached again in {after.tries} tries."
+        return Compared(reproduced=False, sentence=told, exit_code=NOT_REPRODUCED)
     if same and before.verdict.violated:
-        return f"REPRODUCED: {_told(after)}, as before.", 1
+        return Compared(reproduced=True, sentence=f"REPRODUCED: {_told(after)}, as before.", exit_code=1)
     if same:
-        return f"The same as before: {_told(after)}.", result.exit_code
+        return Compared(reproduced=True, sentence=f"The same as before: {_told(after)}.", exit_code=result.exit_code)
     if _violated(before) & _violated(after):
-        return f"REPRODUCED: {_again(before, after)}", 1
-    if after.verdict.violated and not before.verdict.violated:
-        return f"NOT REPRODUCED: {_told(before)} before; {_told(after)} now.", 1
-    return f"NOT REPRODUCED: {_told(before)} before; {_told(after)} now.", NOT_REPRODUCED
+        return Compared(reproduced=True, sentence=f"REPRODUCED: {_again(before, after)}", exit_code=1)
+    worse = after.verdict.violated and not before.verdict.violated
+    told = f"NOT REPRODUCED: {_told(before)} before; {_told(after)} now."
+    return Compared(reproduced=False, sentence=told, exit_code=1 if worse else NOT_REPRODUCED)
 
 
 def _again(before: TrialResult, after: TrialResult) -> str:

@@ -7,17 +7,13 @@ Blocking calls; the engine runs them in a thread.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
     ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
-    Message,
     Producer,
     TopicPartition,
 )
@@ -25,22 +21,21 @@ from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ign
 
 from oncewhere.errors import ConfigurationError, InconclusiveError
 
-from .checks import OutputSeen, PlaceSeen
+from .checks import PlaceSeen
 from .feeding import all_stand, write, write_aborted
 from .identity import Identity
 from .inputs import Input
+from .reading import OutputReader, hidden, seen_in
 
 CALL_LIMIT_S = 10.0
 RESET_LIMIT_S = 15.0
 RESET_POLL_S = 0.01
 FILL_TRIES = 3
 """How often the topics are made anew where an input that was acknowledged does not stand in them."""
-READ_LIMIT_S = 20.0
 STABLE_LIMIT_S = 2.0
 """How long a commit's markers may take to reach the output (EndTxn is answered before they are written)."""
 QUIET_LOG = 2
 """Syslog's "critical": a broker that goes away at the end of a drill is no news."""
-READER_GROUP = "oncewhere-drill"
 PASSING = frozenset(
     {
         KafkaError.NON_EMPTY_GROUP,
@@ -92,9 +87,10 @@ class KafkaWorld:
         }
         self._admin = AdminClient(self._common)
         self._made = False
-        # Clients take half a second to connect: the next ones do so while a trial runs.
-        self._next_producer = self._new_producer()
-        self._next_reader = self._new_reader()
+        self._reader = OutputReader(self._common)
+        self._next_producer = (
+            self._new_producer()
+        )  # which takes half a second to connect: it does so while a trial runs
         self.ends: dict[int, int] = {}
         """The input's end offset per partition, once it is written."""
         self.written: list[tuple[tuple[int, int], ...]] = []
@@ -169,7 +165,7 @@ class KafkaWorld:
             if self._made:
                 self._leave_nothing()
         finally:
-            self._next_reader.close()
+            self._reader.close()
 
     def _leave_nothing(self) -> None:
         """The topics first, each by itself: a group whose members are not gone yet keeps none of them."""
@@ -201,39 +197,7 @@ class KafkaWorld:
         says so in `hidden` (check 1).
         """
         stable, ends = self._wait_stable(topic)
-        behind = {p: (stable[p], end) for p, end in ends.items() if stable[p] < end}
-        counts: Counter[str] = Counter()
-        unidentified = 0
-        records: list[OutputSeen] = []
-        values: dict[str, str] = {}
-        for message in self._read(topic, stable):
-            key, value, headers = message.key(), message.value(), _headers(message)
-            found = identity.of(key, value, headers)
-            if found is None:
-                unidentified += 1
-                continue
-            counts[found] += 1
-            partition, offset = message.partition(), message.offset()
-            records.append(OutputSeen(identity=found, partition=partition or 0, offset=offset or 0, key=_text(key)))
-            said = compare.of(key, value, headers) if compare is not None else None
-            if said is not None:
-                values.setdefault(found, said)
-        hidden = None
-        if behind:
-            partition, (lso, end) = next(iter(behind.items()))
-            hidden = (
-                f"an open transaction hides records: the last stable offset of {topic}-{partition} is {lso}, "
-                f"its high watermark {end}"
-            )
-        return PlaceSeen(
-            place=topic,
-            system="kafka",
-            counts=dict(counts),
-            unidentified=unidentified,
-            hidden=hidden,
-            records=tuple(sorted(records, key=lambda record: (record.partition, record.offset))),
-            values=values,
-        )
+        return seen_in(topic, self._reader.read(topic, stable), identity, compare, hidden=hidden(topic, stable, ends))
 
     def _new_producer(self) -> Producer:
         return Producer(
@@ -242,18 +206,6 @@ class KafkaWorld:
                 "enable.idempotence": True,
                 "linger.ms": 1,
                 "retry.backoff.ms": 5,  # a new partition refuses for a moment, and the default waits 100 ms
-            }
-        )
-
-    def _new_reader(self) -> Consumer:
-        return Consumer(
-            {
-                **self._common,
-                "group.id": READER_GROUP,
-                "enable.auto.commit": False,
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,  # the end of a partition may be a control record that is never handed out
-                "fetch.wait.max.ms": 10,
             }
         )
 
@@ -361,30 +313,6 @@ class KafkaWorld:
         answers = self._admin.list_offsets(asked, isolation_level=isolation, request_timeout=CALL_LIMIT_S)
         return {asked_for.partition: future.result(CALL_LIMIT_S).offset for asked_for, future in answers.items()}
 
-    def _read(self, topic: str, ends: dict[int, int]) -> Iterable[Message[bytes, bytes]]:
-        wanted = {p: end for p, end in ends.items() if end > 0}
-        if not wanted:
-            return
-        reader, self._next_reader = self._next_reader, self._new_reader()
-        try:
-            reader.list_topics(topic, timeout=CALL_LIMIT_S)  # else the leaders are only asked for after half a second
-            reader.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in wanted])
-            open_partitions = set(wanted)
-            deadline = time.monotonic() + READ_LIMIT_S
-            while open_partitions:
-                if time.monotonic() > deadline:
-                    raise InconclusiveError(f"{topic} could not be read to its end within {READ_LIMIT_S:.0f} s.")
-                for message in reader.consume(1000, 0.02):
-                    problem = message.error()
-                    if problem is None:
-                        yield message
-                    elif problem.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
-                        open_partitions.discard(message.partition())
-                    else:
-                        raise InconclusiveError(f"{topic} could not be read: {problem.str()}.")
-        finally:
-            reader.close()
-
     def _settle(self, futures: Iterable[object], ignore: Collection[int], what: str) -> None:
         for future in futures:
             try:
@@ -392,13 +320,3 @@ class KafkaWorld:
             except KafkaException as error:
                 if error.args[0].code() not in ignore:
                     raise InconclusiveError(f"The cluster refused to {what}: {error.args[0].str()}.") from None
-
-
-def _text(data: bytes | None) -> str | None:
-    return None if data is None else data.decode(errors="replace")
-
-
-def _headers(message: Message[bytes, bytes]) -> list[tuple[str, bytes | None]]:
-    found = message.headers() or []
-    pairs = found.items() if isinstance(found, dict) else found
-    return [(name, value.encode() if isinstance(value, str) else value) for name, value in pairs]

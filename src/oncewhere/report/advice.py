@@ -7,17 +7,12 @@ from collections.abc import Iterable
 from oncewhere.drill import DrillResult, Finding, Verdict
 from oncewhere.drill.verdict import SEVERITY
 
-IDS_SHOWN = 10
-
 
 def ids_of(finding: Finding) -> str:
     """The identities that a finding is about: the first ones, and how many more; empty where it names none."""
-    shown = finding.examples[:IDS_SHOWN]
-    if not shown:
-        return ""
     total = finding.missing if finding.verdict is Verdict.LOST else finding.duplicates
-    more = max(total, len(finding.examples)) - len(shown)
-    return f"{', '.join(shown)}{f' and {more} more' if more > 0 else ''}"
+    more = total - len(finding.examples)
+    return f"{', '.join(finding.examples)}{f' and {more} more' if finding.examples and more > 0 else ''}"
 
 
 def explained_by(verdicts: Iterable[Verdict]) -> list[str]:

@@ -27,6 +27,7 @@ class Retrial:
         plan: the plan's id.
         findings: about each place; of a history that breaks off, none.
         notes: what must be known beside them, in sentences.
+        judged_instead: the history of the next try, where this one did not come by its point: the run judges that.
     """
 
     file: Path
@@ -34,6 +35,7 @@ class Retrial:
     plan: str
     findings: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
+    judged_instead: Path | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -69,9 +71,10 @@ def retried(file: Path) -> Retrial:
             for f in judged
         )
         notes.append(damage)
-    if not testimony.reached and next_try(file) is not None:
+    instead = None if testimony.reached else _next_try(file)
+    if instead is not None:
         notes.append(OTHER_TRY)
-    return Retrial(file=file, version=version, plan=plan, findings=judged, notes=tuple(notes))
+    return Retrial(file=file, version=version, plan=plan, findings=judged, notes=tuple(notes), judged_instead=instead)
 
 
 def _read(file: Path) -> tuple[list[Event], str]:
@@ -95,10 +98,10 @@ def _known(events: list[Event]) -> str:
     return "; ".join(told)
 
 
-def next_try(file: Path) -> Path | None:
+def _next_try(file: Path) -> Path | None:
     """The history of the next try of the same point, in a sibling of the trial's folder; None where there is none."""
     folder = file.resolve().parent
     head, _, number = folder.name.rpartition("-")
     first, at = (head, int(number)) if number.isdigit() and head else (folder.name, 1)
     following = folder.parent / f"{first}-{at + 1}" / file.name
-    return following if following.parent.is_dir() else None
+    return following if following.is_file() else None

@@ -106,7 +106,7 @@ class RunFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
+        if error is not None and self._ending.state is State.RUNNING:  # what comes after the end takes nothing from it
             with contextlib.suppress(Exception):  # an error while writing never hides the one that ended the run
                 self._ended(_ending_of(error))
 
