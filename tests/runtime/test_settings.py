@@ -26,6 +26,7 @@ def settings(**given: Any) -> Complete:
         ("isolation.level", "read_uncommitted", "aborted transaction upstream.*must be read_committed"),
         ("enable.idempotence", False, "idempotent producer"),
         ("acks", 1, "in-sync replicas.*must be all"),
+        ("max.in.flight", 5, "a new leader refused.*must be 1"),
         ("request.required.acks", "0", "in-sync replicas"),
         ("group.id", "another", r"Processor\(…, group_id=…\)"),
         ("transactional.id", "another", r"Processor\(…, transactional_id=…\)"),

@@ -31,7 +31,8 @@ class Feeder:
         self.sent = dict.fromkeys(keys, 0)
         self.failed: list[str] = []
         self._producer = Producer(
-            {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5}
+            # One in flight, or what a new leader refuses can be lost: runtime/settings.py says how.
+            {"bootstrap.servers": bootstrap, "enable.idempotence": True, "max.in.flight": 1, "linger.ms": 5}
             | {"reconnect.backoff.max.ms": 500, "delivery.report.only.error": True}
         )
         self._topic = topic

@@ -204,6 +204,7 @@ class KafkaWorld:
             {
                 **self._common,
                 "enable.idempotence": True,
+                "max.in.flight": 1,  # with more, what a new leader refuses can be lost (see runtime/settings.py)
                 "linger.ms": 1,
                 "retry.backoff.ms": 5,  # a new partition refuses for a moment, and the default waits 100 ms
             }

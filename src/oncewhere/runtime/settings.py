@@ -57,6 +57,13 @@ FIXED_FOR_PRODUCER: Mapping[str, Fixed] = {
     "transactional.id": Fixed(None, _IDENTITY, "Write Processor(…, transactional_id=…)."),
     "enable.idempotence": Fixed(value=True, why="a transaction needs an idempotent producer (KIP-98)"),
     "acks": Fixed("all", "an output acknowledged by fewer than all in-sync replicas can be lost (KIP-98)"),
+    # A broker that becomes the leader between two requests refuses the first and takes the second, since it has not
+    # heard of this producer; librdkafka concludes from the second's success that the first was stored too.
+    "max.in.flight.requests.per.connection": Fixed(
+        1,
+        "with more, outputs that a new leader refused count as stored when it takes later ones, and are lost in a "
+        "committed transaction (confluent-kafka-go issue 921)",
+    ),
 }
 
 LINGER_MS = 5.0
@@ -98,6 +105,7 @@ ALIASES: Mapping[str, str] = {
     "message.send.max.retries": "retries",
     "delivery.timeout.ms": "message.timeout.ms",
     "compression.codec": "compression.type",
+    "max.in.flight": "max.in.flight.requests.per.connection",
     "max.partition.fetch.bytes": "fetch.message.max.bytes",
 }
 
