@@ -8,7 +8,7 @@ import pytest
 
 from soak.checks import Checker, Kind, Seen
 from soak.event import POISON
-from soak.soak import HELD, UNKNOWN, VIOLATED, Plan, Soak
+from soak.soak import HELD, VIOLATED, Plan, Soak
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
 SECONDS = 60.0
 SEED = 20261124
-ATTEMPTS = 3
-"""An input that is itself wrong says nothing about outputs (unknown): a fresh cluster under load has lost the first
-batch of a topic although it had acknowledged it. Such a run ends within seconds, and is begun anew elsewhere."""
 BUG_LIMIT_S = 60.0  # a run with a mistake in it ends at the first violation
 
 
@@ -28,13 +25,8 @@ BUG_LIMIT_S = 60.0  # a run with a mistake in it ends at the first violation
 def test_nothing_is_lost_doubled_or_read_too_early_whatever_is_killed_or_stopped(
     kafka3: KafkaCluster, tmp_path: Path
 ) -> None:
-    for attempt in range(ATTEMPTS):
-        plan = Plan(SECONDS, SEED, brokers=3, name=f"soak-ci-{attempt}")
-        folder = tmp_path / str(attempt)
-        folder.mkdir()
-        result = Soak(plan, kafka3, folder).run()
-        if result.code != UNKNOWN:
-            break
+    plan = Plan(SECONDS, SEED, brokers=3, name="soak-ci")
+    result = Soak(plan, kafka3, tmp_path).run()
     told = (plan.replay, result.violations, result.unknown, result.figures)
     assert result.code == HELD, told
     assert result.figures["records"] == result.figures["sent"], told
