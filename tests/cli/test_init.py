@@ -54,6 +54,7 @@ def test_what_the_project_tells_stands_in_the_declaration(project: Path, typed) 
     done = typed("init", "--yes", *TOPICS)
     assert done.returncode == 0, done.stderr
     assert "Looked at pom.xml, compose.yaml." in done.stderr
+    assert "# from compose.yaml" in (project / "oncewhere.toml").read_text()
     assert done.stdout.splitlines()[-1] == "Next: oncewhere drill ."
     (version,) = load(project).versions.values()
     assert version.processor.command == ["java", "-jar", "target/settlement-1.2.jar"]
@@ -152,12 +153,17 @@ def test_what_is_no_address_of_an_effect_stays_as_it_is(name: str, value: str) -
     assert read(name, value) is None
 
 
+def started(folder: Path) -> tuple[str, ...] | None:
+    found = survey(folder).command
+    return None if found is None else found.value
+
+
 def test_other_builds_tell_their_programs_too(tmp_path: Path) -> None:
     (tmp_path / "go.mod").write_text("module example.org/pay/settlement\n")
-    assert survey(tmp_path).command == ("./settlement",)
+    assert started(tmp_path) == ("./settlement",)
     (tmp_path / "go.mod").unlink()
     (tmp_path / "package.json").write_text('{"scripts": {"start": "node dist/main.js"}}')
-    assert survey(tmp_path).command == ("node", "dist/main.js")
+    assert started(tmp_path) == ("node", "dist/main.js")
 
 
 def test_sources_tell_the_names_of_variables_where_no_file_sets_them(tmp_path: Path, typed) -> None:
@@ -175,7 +181,8 @@ def test_sources_tell_the_names_of_variables_where_no_file_sets_them(tmp_path: P
         "DATABASE_URL": "jdbc:postgresql://{bank.host}:{bank.port}/{bank.database}",
         "DATABASE_USER": "{bank.user}",
     }
-    assert "is a guess" in done.stdout
+    assert "Guessed, so look at: " in done.stdout
+    assert "# a guess from its name, which src/Main.java reads" in (tmp_path / "oncewhere.toml").read_text()
 
 
 @pytest.mark.parametrize(
@@ -208,7 +215,7 @@ def test_the_identity_and_the_query_are_proposed_from_what_is_there(project: Pat
 
 def test_a_jar_is_called_as_the_build_calls_it(tmp_path: Path) -> None:
     (tmp_path / "pom.xml").write_text(POM.replace("</project>", "<build><finalName>app</finalName></build></project>"))
-    assert survey(tmp_path).command == ("java", "-jar", "target/app.jar")
+    assert started(tmp_path) == ("java", "-jar", "target/app.jar")
 
 
 def test_an_identity_that_the_inputs_do_not_have_is_told_at_once(project: Path, typed) -> None:
@@ -238,3 +245,30 @@ def test_what_tells_events_apart_is_in_every_record_and_never_twice(tmp_path: Pa
     assert identities(file, {"d"}) == ("d", "c", "key")
     file.write_text("no json")
     assert identities(file) == ()
+
+
+SETTINGS = """
+      GROUP_ID: settlement
+      INPUT_TOPIC: payment-authorized
+      OUTPUT_TOPIC: payment-settled
+"""
+
+
+def test_what_a_file_says_is_not_asked_and_has_its_source_beside_it(project: Path) -> None:
+    (project / "compose.yaml").write_text(COMPOSE.replace("\n      LOG_LEVEL: info\n", SETTINGS))
+    ours, theirs = pty.openpty()
+    os.write(ours, b"java -jar build/mine.jar\n\ndedupe-table\n")
+    done = subprocess.run(
+        command("init"), cwd=project, stdin=theirs, capture_output=True, text=True, timeout=200, check=False
+    )
+    os.close(ours)
+    assert done.returncode == 0, done.stderr
+    assert "How the processor is started (a guess: pom.xml (mvn package builds it; no plugin is seen" in done.stderr
+    assert "topic" not in done.stderr, "what the Compose file says is not asked"
+    lines = [line.split("     # ") for line in (project / "oncewhere.toml").read_text().splitlines()]
+    told = {line[0].strip(): line[1] if len(line) > 1 else "" for line in lines}
+    assert told['group    = "settlement"'] == "from compose.yaml (GROUP_ID)"
+    assert told['input    = "payment-authorized"'] == "from compose.yaml (INPUT_TOPIC)"
+    assert told['command  = ["java", "-jar", "build/mine.jar"]'] == "", "what a person said needs no source"
+    (version,) = load(project).versions.values()
+    assert version.processor.environment["GROUP_ID"] == "settlement", "the processor is given it as well"

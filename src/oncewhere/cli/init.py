@@ -50,8 +50,9 @@ def init(  # noqa: PLR0913  # one parameter for each option
 ) -> int:
     """Write an oncewhere.toml for the processor in FOLDER (default: here); what the project tells is not asked.
 
-    It looks at build files, the compose file, .env files, SQL schemas and processors written with the library, and
-    starts nothing. On a terminal it asks for the rest; elsewhere, or with --yes, it takes that from the options.
+    It looks at build files, the Compose file, .env files, application.yml and .properties, SQL schemas and processors
+    written with the library, and starts nothing. Beside each value it writes where it is from. What is a guess is asked
+    for on a terminal; elsewhere, or with --yes, it is marked, and what nothing tells is taken from the options.
 
     \b
     oncewhere init --demo

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Answers:
         environment: by variable, what the drill writes there.
         effects: in order.
         inputs: a JSON Lines file.
+        sources: by the key in the declaration (`processor.group`), where its value is from, in words.
     """
 
     app: str | None = None
@@ -49,3 +51,4 @@ class Answers:
     environment: dict[str, str]
     effects: tuple[EffectAnswer, ...]
     inputs: str
+    sources: Mapping[str, str] = field(default_factory=dict)

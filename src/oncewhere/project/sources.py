@@ -6,9 +6,11 @@ A name says less than a value: what it leads to is guessed from its words, and t
 from __future__ import annotations
 
 import re
+from collections.abc import Container
+from dataclasses import replace
 from pathlib import Path
 
-from .variables import Variable
+from .variables import SYSTEM_WORDS, Variable
 
 FILES_LIMIT = 2_000
 SIZE_LIMIT_BYTES = 500_000
@@ -22,12 +24,6 @@ _READS = re.compile(
     r"""|\$\{([A-Z][A-Z0-9_]+)[:}]"""
 )
 _KAFKA = re.compile(r"(KAFKA|BOOTSTRAP|BROKER).*(SERVERS?|BROKERS?|BOOTSTRAP|URL|HOSTS?)|^BROKERS?$|BOOTSTRAP_SERVERS")
-_SYSTEMS = {
-    "mysql": re.compile(r"MYSQL|MARIADB"),
-    "redis": re.compile(r"REDIS|VALKEY"),
-    "smtp": re.compile(r"SMTP"),
-    "postgresql": re.compile(r"DATABASE|POSTGRES|JDBC|DATASOURCE|(^|_)(DB|PG)(_|$)"),
-}
 _ADDRESS = re.compile(r"_?(URL|URI|DSN)$")
 _JVM = frozenset({".java", ".kt", ".scala", ".properties", ".yaml", ".yml"})
 
@@ -38,21 +34,25 @@ def variables_read(folder: Path) -> tuple[Variable, ...]:
     Args:
         folder: the project's.
     """
-    names: dict[str, bool] = {}
+    names: dict[str, Path] = {}
     files = (file for file in sorted(folder.rglob("*")) if file.suffix in SUFFIXES or file.name in SETTINGS)
     for _, file in zip(range(FILES_LIMIT), files, strict=False):
         inside = file.relative_to(folder).parts
         if any(part in SKIPPED or part.startswith(".") for part in inside) or file.stat().st_size > SIZE_LIMIT_BYTES:
             continue
         for groups in _READS.findall(file.read_text(encoding="utf-8", errors="replace")):
-            names[next(filter(None, groups))] = file.suffix in _JVM
-    return tuple(variable for name, jvm in names.items() for variable in _meant(name, names, jvm=jvm))
+            names[next(filter(None, groups))] = file.relative_to(folder)
+    return tuple(
+        replace(variable, source=f"a guess from its name, which {names[variable.name]} reads")
+        for name, file in names.items()
+        for variable in _meant(name, names, jvm=file.suffix in _JVM)
+    )
 
 
-def _meant(name: str, names: dict[str, bool], *, jvm: bool) -> list[Variable]:
+def _meant(name: str, names: Container[str], *, jvm: bool) -> list[Variable]:
     if _KAFKA.search(name.upper()):
         return [Variable(name, "{kafka}")]
-    system = next((system for system, words in _SYSTEMS.items() if words.search(name.upper())), None)
+    system = next((system for system, words in SYSTEM_WORDS.items() if words.search(name.upper())), None)
     if system is None or not _ADDRESS.search(name.upper()):
         return []
     stem = _ADDRESS.sub("", name)
@@ -84,4 +84,4 @@ def renamed(variables: tuple[Variable, ...], effects: dict[str, str]) -> tuple[V
 
 def _under(variable: Variable, old: str, new: str) -> Variable:
     text = re.sub(rf"\{{{re.escape(old)}(?=[.}}])", f"{{{new}", variable.text)
-    return Variable(variable.name, text, new if variable.effect == old else variable.effect, variable.system)
+    return replace(variable, text=text, effect=new if variable.effect == old else variable.effect)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from . import variables
-from .environment import variables_of
+from .builds import command_of
+from .compose import Service, service_of
+from .environment import dotenv_of, of_service
 from .events import identities
+from .hosts import hosts_of
+from .kafka_names import KafkaNames, kafka_names
 from .schemas import Schema, schemas_of
 from .sources import variables_read
+from .spring import Property, properties_of
+from .told import Told
 from .variables import Variable
 
 PYTHON_FILES_LIMIT = 200
 _APP = re.compile(r"^(\w+)(?:\s*:\s*[\w.]+)?\s*=\s*(?:oncewhere\.)?Processor\(", re.MULTILINE)
 _IMPORT = re.compile(r"^\s*(?:from|import) oncewhere\b", re.MULTILINE)
+_BOOTSTRAP = re.compile(r"bootstrap[.-]servers$|brokers$")
+_TRANSACTIONAL_ID = re.compile(r"^(KAFKA_)?TRANSACTIONAL_ID$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,19 +34,21 @@ class Found:
     Attributes:
         app: `MODULE:APP` of a processor written with the library.
         command: program and arguments of any other.
+        names: its consumer group and topics.
         told_by: the files that said so.
+        others: services of the Compose file that could be meant as well.
         variables: how the processor learns its addresses.
-        guessed: True where only names of variables tell, and no file their values.
         schemas: SQL files that make tables.
         inputs: a JSON Lines file.
         identities: what may name the business event in it, the likeliest first.
     """
 
     app: str | None = None
-    command: tuple[str, ...] | None = None
+    command: Told[tuple[str, ...]] | None = None
+    names: KafkaNames = field(default_factory=KafkaNames)
     told_by: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
     variables: tuple[Variable, ...] = ()
-    guessed: bool = False
     schemas: tuple[Schema, ...] = ()
     inputs: str | None = None
     identities: tuple[str, ...] = ()
@@ -61,22 +69,28 @@ def survey(folder: Path) -> Found:
         ConfigurationError: a file of its own cannot be read as what it is.
     """
     app = _app(folder)
-    command, said = (None, None) if app is not None else _command(folder)
-    given, files = variables_of(folder)
-    found = [v for name, value in given.items() if (v := variables.read(name, value)) is not None]
-    found += variables.credentials(found, given)
-    guessed = not any(variable.effect or variable.text == "{kafka}" for variable in found)
-    if guessed and app is None:
-        found = list(variables_read(folder))
+    dotenv = dotenv_of(folder)
+    service = service_of(folder, {name: told.value for name, told in dotenv.items()})
+    given = of_service(service) | dotenv
+    properties = properties_of(folder, {name: told.value for name, told in given.items()})
+    command, build = (None, None) if app is not None else _command(folder, service)
+    found = _addresses(given, properties, service)
+    if app is None:
+        found += _of_sources(folder, found)
+    names = kafka_names(given | {name: Told(p.value, p.by) for name, p in properties.items() if p.value})
+    found += _kept(given, names, known={variable.name for variable in found})
     inputs = sorted(path.name for path in folder.glob("*.jsonl"))
     schemas = tuple(schemas_of(folder))
     columns = frozenset(column for schema in schemas for column in schema.columns)
+    module = None if app is None else f"{app.partition(':')[0]}.py"
+    files = (module, build, None if service is None else service.file, *_files(given, properties))
     return Found(
         app=app,
         command=command,
-        told_by=tuple(dict.fromkeys(filter(None, (app and f"{app.partition(':')[0]}.py", said, *files)))),
+        names=names,
+        told_by=tuple(dict.fromkeys(filter(None, files))),
+        others=service.others if service is not None else (),
         variables=tuple(found),
-        guessed=guessed,
         schemas=schemas,
         inputs=inputs[0] if inputs else None,
         identities=identities(folder / inputs[0], columns) if inputs else (),
@@ -91,61 +105,79 @@ def _app(folder: Path) -> str | None:
     return None
 
 
-def _command(folder: Path) -> tuple[tuple[str, ...] | None, str | None]:
-    for name, read in _BUILDS.items():
-        file = folder / name
-        if file.is_file() and (command := read(file)) is not None:
-            return command, name
-    return None, None
+def _command(folder: Path, service: Service | None) -> tuple[Told[tuple[str, ...]] | None, str | None]:
+    """What the build says; else what the container starts, if its paths are ours is not known."""
+    command, build = command_of(folder)
+    if command is None and service is not None and service.command:
+        return Told(service.command, f"{service.file} (command of {service.name})", sure=False), None
+    return command, build
 
 
-def _maven(file: Path) -> tuple[str, ...] | None:
-    jars = sorted((file.parent / "target").glob("*.jar"), key=lambda jar: -jar.stat().st_size)
-    if jars:
-        return ("java", "-jar", f"target/{jars[0].name}")
-    text = file.read_text(encoding="utf-8", errors="replace")
-    if named := re.search(r"<finalName>\s*([\w.-]+)\s*</finalName>", text):
-        return ("java", "-jar", f"target/{named.group(1)}.jar")
-    match = re.search(r"<artifactId>([\w.-]+)</artifactId>\s*<version>([\w.-]+)</version>", text)
-    return ("java", "-jar", f"target/{match.group(1)}-{match.group(2)}.jar") if match else None
+def _addresses(
+    given: Mapping[str, Told[str]], properties: Mapping[str, Property], service: Service | None
+) -> list[Variable]:
+    """The variables that lead to Kafka and to the effects; settings files count where the environment is silent."""
+    found = [
+        replace(variable, source=told.source)
+        for name, told in given.items()
+        if (variable := variables.read(name, told.value)) is not None
+    ]
+    found += variables.credentials(found, given)
+    found += _not_yet(found, hosts_of(given, service.images if service else {}, found))
+    return found + _not_yet(found, _of_properties(properties, found))
 
 
-def _gradle(file: Path) -> tuple[str, ...] | None:
-    jars = sorted((file.parent / "build" / "libs").glob("*.jar"), key=lambda jar: -jar.stat().st_size)
-    return ("java", "-jar", f"build/libs/{jars[0].name}") if jars else None
+def _of_properties(properties: Mapping[str, Property], known: Sequence[Variable]) -> list[Variable]:
+    """What application.yml says of addresses; of Kafka, and of each system, only where nothing else does."""
+    kafka_known = any(variable.text == "{kafka}" for variable in known)
+    systems = {variable.system for variable in known}
+    found: list[Variable] = []
+    for name, setting in properties.items():
+        read = variables.read(setting.variable, setting.value) or _without_value(name, setting)
+        if read is None or (read.system in systems if read.system else kafka_known):
+            continue
+        found.append(replace(read, source=f"from {setting.by}"))
+        prefix = name.rpartition(".")[0].removesuffix(".jdbc")
+        for ending, part in (("username", "user"), ("password", "password")):
+            beside = properties.get(f"{prefix}.{ending}")
+            if read.effect is not None and beside is not None:
+                found.append(Variable(beside.variable, f"{{{read.effect}.{part}}}", source=f"from {beside.by}"))
+    by_variable = {setting.variable: Told(setting.value, setting.by) for setting in properties.values()}
+    known = [*known, *found]
+    systems = {variable.system for variable in known}
+    effects = {v.effect for v in hosts_of(by_variable, {}, known) if v.system and v.system not in systems}
+    return found + [v for v in hosts_of(by_variable, {}, known) if v.text[1:].partition(".")[0] in effects]
 
 
-def _go(file: Path) -> tuple[str, ...] | None:
-    match = re.search(r"^module\s+(\S+)", file.read_text(encoding="utf-8"), re.MULTILINE)
-    return (f"./{match.group(1).rpartition('/')[2]}",) if match else None
+def _without_value(name: str, setting: Property) -> Variable | None:
+    """Kafka's address, where only the environment says it."""
+    return Variable(setting.variable, "{kafka}") if not setting.value and _BOOTSTRAP.search(name) else None
 
 
-def _node(file: Path) -> tuple[str, ...] | None:
-    try:
-        package = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        return None
-    start = package.get("scripts", {}).get("start", "")
-    if start.startswith("node "):
-        return tuple(start.split())
-    return ("node", package["main"]) if "main" in package else None
+def _of_sources(folder: Path, known: Sequence[Variable]) -> list[Variable]:
+    """What sources read, of Kafka or of effects, where no file says a value of it."""
+    kafka_known = any(variable.text == "{kafka}" for variable in known)
+    effect_known = any(variable.effect for variable in known)
+    return [v for v in variables_read(folder) if not (kafka_known if v.text == "{kafka}" else effect_known)]
 
 
-def _python(file: Path) -> tuple[str, ...] | None:
-    try:
-        scripts = tomllib.loads(file.read_text(encoding="utf-8")).get("project", {}).get("scripts", {})
-    except tomllib.TOMLDecodeError:
-        return None
-    module = next((target.partition(":")[0] for target in scripts.values()), None)
-    return ("{python}", "-m", module) if module else None
+def _not_yet(found: Iterable[Variable], more: Iterable[Variable]) -> list[Variable]:
+    """Those under a name that is not there."""
+    names = {variable.name for variable in found}
+    return [variable for variable in more if variable.name not in names]
 
 
-_BUILDS: dict[str, Callable[[Path], tuple[str, ...] | None]] = {
-    "pom.xml": _maven,
-    "build.gradle": _gradle,
-    "build.gradle.kts": _gradle,
-    "go.mod": _go,
-    "package.json": _node,
-    "pyproject.toml": _python,
-}
-"""By what is built with, the program that comes of it."""
+def _kept(given: Mapping[str, Told[str]], names: KafkaNames, *, known: set[str]) -> list[Variable]:
+    """What a processor must be given as it is, since it takes its names from there: the group, topics, its identity."""
+    wanted = [name for name in given if name in names.settings or _TRANSACTIONAL_ID.search(name)]
+    return [
+        Variable(name, given[name].value, source=given[name].source)
+        for name in wanted
+        if name not in known and "{" not in given[name].value
+    ]
+
+
+def _files(given: Mapping[str, Told[str]], properties: Mapping[str, Property]) -> list[str]:
+    """The files that the settings stand in, each once."""
+    said = (*(told.by for told in given.values()), *(setting.file for setting in properties.values()))
+    return list(dict.fromkeys(text.partition(" (")[0] for text in said))

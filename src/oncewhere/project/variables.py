@@ -7,8 +7,11 @@ else stays as it is.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from .told import Told
 
 SCHEMES = {
     "postgresql": "postgresql",
@@ -24,10 +27,32 @@ SCHEMES = {
     "smtps": "smtp",
 }
 """Which system a URL's scheme is for."""
-_KAFKA = re.compile(r"kafka|bootstrap|broker", re.IGNORECASE)
+KAFKA = re.compile(r"kafka|bootstrap|broker", re.IGNORECASE)
+SYSTEM_WORDS = {
+    "mysql": re.compile(r"MYSQL|MARIADB"),
+    "redis": re.compile(r"REDIS|VALKEY"),
+    "smtp": re.compile(r"SMTP|(^|_)MAIL(_|$)"),
+    "postgresql": re.compile(r"DATABASE|POSTGRES|JDBC|DATASOURCE|(^|_)(DB|PG)(_|$)"),
+}
+"""Which system a variable's name speaks of."""
+_NO_EFFECT = re.compile(r"schema|registry|oauth|issuer|jwk|otel|zipkin|tracing|metrics|sentry|eureka", re.IGNORECASE)
+"""What a processor asks or reports to, and does not change."""
 _ADDRESSES = re.compile(r"[\w.-]+:\d{2,5}(,[\w.-]+:\d{2,5})*")
 _UNSAFE = re.compile(r"[^a-z0-9_-]+")
-_ENDINGS = re.compile(r"_?(URL|URI|DSN|ADDRESS|ENDPOINT|HOST|BASE)$", re.IGNORECASE)
+ENDINGS = re.compile(r"_?(URL|URI|DSN|ADDRESS|ENDPOINT|HOST|HOSTNAME|BASE)$", re.IGNORECASE)
+_SPRING = re.compile(r"^spring_(data_)?")
+PARTS = {
+    "PORT": "port",
+    "NAME": "database",
+    "DATABASE": "database",
+    "DB": "database",
+    "DBNAME": "database",
+    "USER": "user",
+    "USERNAME": "user",
+    "PASSWORD": "password",
+    "PASS": "password",
+}
+"""How the variables beside an address end, and which part of it they say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +64,14 @@ class Variable:
         text: what the declaration writes there, with placeholders.
         effect: the effect's name; None for Kafka, and for what is no address.
         system: the effect's system.
+        source: where it is from, in words; empty where nothing is said.
     """
 
     name: str
     text: str
     effect: str | None = None
     system: str | None = None
+    source: str = ""
 
 
 def read(name: str, value: str) -> Variable | None:
@@ -54,7 +81,7 @@ def read(name: str, value: str) -> Variable | None:
         name: its name.
         value: its value, such as `jdbc:postgresql://db:5432/bank` or `kafka:9092`.
     """
-    if _KAFKA.search(name) and _ADDRESSES.fullmatch(value.strip()):
+    if KAFKA.search(name) and _ADDRESSES.fullmatch(value.strip()):
         return Variable(name, "{kafka}")
     jdbc = value.startswith("jdbc:")
     try:
@@ -63,9 +90,9 @@ def read(name: str, value: str) -> Variable | None:
         return None
     scheme, _, driver = parts.scheme.partition("+")
     system = SCHEMES.get(scheme.lower())
-    if system is None or not parts.netloc or "schema" in name.lower():
+    if system is None or not parts.netloc or _NO_EFFECT.search(name):
         return None
-    effect = _name(name, parts.path if system in {"postgresql", "mysql"} else "")
+    effect = effect_name(name, parts.path if system in {"postgresql", "mysql"} else "")
     if jdbc:
         text = f"jdbc:{scheme}://{{{effect}.host}}:{{{effect}.port}}/{{{effect}.database}}"
     elif driver:
@@ -76,23 +103,25 @@ def read(name: str, value: str) -> Variable | None:
     return Variable(name, text, effect, system)
 
 
-def credentials(variables: list[Variable], given: dict[str, str]) -> list[Variable]:
+def credentials(variables: list[Variable], given: Mapping[str, Told[str]]) -> list[Variable]:
     """Users and passwords that stand beside a database's address, such as DATABASE_USER."""
     found = []
     for variable in variables:
         if variable.effect is None or variable.system not in {"postgresql", "mysql"}:
             continue
-        stem = _ENDINGS.sub("", variable.name)
-        for ending, part in (("USER", "user"), ("USERNAME", "user"), ("PASSWORD", "password")):
-            if f"{stem}_{ending}" in given:
-                found.append(Variable(f"{stem}_{ending}", f"{{{variable.effect}.{part}}}"))
+        stem = ENDINGS.sub("", variable.name)
+        for ending, part in PARTS.items():
+            name = f"{stem}_{ending}"
+            if part in {"user", "password"} and name in given:
+                found.append(Variable(name, f"{{{variable.effect}.{part}}}", source=given[name].source))
     return found
 
 
-def _name(variable: str, path: str) -> str:
+def effect_name(variable: str, path: str) -> str:
     """The database's own name, or what the variable is called."""
     database = _UNSAFE.sub("_", path.strip("/").lower()).strip("_-")
     if database and database[0].isalpha() and database not in {"postgres", "mysql"}:
         return database
-    stem = _UNSAFE.sub("_", _ENDINGS.sub("", variable).lower()).strip("_-") or "place"
+    stem = _UNSAFE.sub("_", ENDINGS.sub("", variable).lower()).strip("_-") or "place"
+    stem = _SPRING.sub("", stem) or stem
     return f"{stem}_place" if stem in {"kafka", "python", "instance"} or not stem[0].isalpha() else stem

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from .answers import Answers, EffectAnswer
 
 SAMPLE_RECORDS = 60
+COLUMN_LIMIT = 80
+"""A longer line does not move the remarks of the others."""
 WITHOUT_SCHEMA = '# schema = "schema.sql"      # makes the empty tables; without it the processor must make its own'
 
 
 def as_toml(answers: Answers) -> str:
-    """The file's text."""
+    """The file's text; beside each value that a person did not give stands where it is from."""
     lines = [*_processor(answers)]
     if answers.environment:
         lines += ["", "[processor.environment]     # how the processor learns its addresses; the drill fills in {…}"]
-        width = max(map(len, answers.environment))
-        lines += [f"{_key(name):<{width}} = {_text(text)}" for name, text in answers.environment.items()]
+        width = max(map(len, map(_key, answers.environment)))
+        said = [f"{_key(name):<{width}} = {_text(text)}" for name, text in answers.environment.items()]
+        lines += _beside(said, [answers.sources.get(f"processor.environment.{name}") for name in answers.environment])
     for effect in answers.effects:
         lines += _effect(effect, answers)
-    lines += ["", "[drill]", f"inputs = {_text(answers.inputs)}"]
+    lines += ["", "[drill]", *_beside([f"inputs = {_text(answers.inputs)}"], [answers.sources.get("drill.inputs")])]
     return "\n".join(["# What a drill is told of the processor. Next: oncewhere drill .", "", *lines, ""])
 
 
@@ -45,32 +48,44 @@ def _processor(answers: Answers) -> list[str]:
         if answers.output:
             told.append(f"output   = {_list(answers.output)}")
         return ["[processor]", *told, f"identity = {_text(answers.identity)}"]
-    return [
-        "[processor]",
-        f"command  = {_list(answers.command)}",
-        f"input    = {_text(answers.input)}",
-        f"output   = {_list(answers.output)}",
-        f"group    = {_text(answers.group)}",
-        f"identity = {_text(answers.identity)}     # names the business event: a JSON field, key, or header:NAME",
-    ]
+    said = {
+        "command": _list(answers.command),
+        "input": _text(answers.input),
+        "output": _list(answers.output),
+        "group": _text(answers.group),
+        "identity": _text(answers.identity),
+    }
+    sources = [answers.sources.get(f"processor.{key}") for key in said]
+    means = "names the business event: a JSON field, key, or header:NAME"
+    sources[-1] = means if sources[-1] is None else f"{means}; {sources[-1]}"
+    return ["[processor]", *_beside([f"{key:<8} = {text}" for key, text in said.items()], sources)]
 
 
 def _effect(effect: EffectAnswer, answers: Answers) -> list[str]:
     lines = ["", f"[effects.{effect.name}]"]
     if answers.app is None:
-        lines += [f"system  = {_text(effect.system)}"]
+        lines += _beside([f"system  = {_text(effect.system)}"], [answers.sources.get(f"effects.{effect.name}.system")])
         lines += [f"policy  = {_text(effect.policy or 'undeclared')}     # what you believe prevents duplicates there"]
         if effect.system == "http":
             lines += ['stand_in = "honours-keys"     # or ignores-keys; --dsn names a downstream of yours']
         elif effect.system == "smtp":
             lines += ['stand_in = "accepts"']
     if effect.schema is not None:
-        lines += [f"schema  = {_text(effect.schema)}"]
+        lines += _beside([f"schema  = {_text(effect.schema)}"], [answers.sources.get(f"effects.{effect.name}.schema")])
     elif effect.observe is not None:
         lines += [WITHOUT_SCHEMA]
     if effect.observe is not None:
-        lines += [f"observe = {_text(effect.observe)}"]
+        lines += _beside(
+            [f"observe = {_text(effect.observe)}"], [answers.sources.get(f"effects.{effect.name}.observe")]
+        )
     return lines
+
+
+def _beside(lines: list[str], remarks: Sequence[str | None]) -> list[str]:
+    """Lines with a remark behind each that has one, all in one column; a long line keeps its own."""
+    widths = [len(line) for line, remark in zip(lines, remarks, strict=True) if remark and len(line) <= COLUMN_LIMIT]
+    column = max(widths, default=0)
+    return [f"{line:<{column}}     # {remark}" if remark else line for line, remark in zip(lines, remarks, strict=True)]
 
 
 def _text(value: str) -> str:

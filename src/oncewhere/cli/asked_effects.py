@@ -1,0 +1,104 @@
+"""What a project tells of its effects comes in, and a person's answers; the declaration's effects go out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import get_args
+
+from oncewhere.drill.application import read
+from oncewhere.drill.effect import SQL_SYSTEMS, System
+from oncewhere.errors import ConfigurationError
+from oncewhere.project.answers import Answers, EffectAnswer
+from oncewhere.project.schemas import Schema
+from oncewhere.project.sources import renamed
+from oncewhere.project.survey import Found
+from oncewhere.project.told import Told
+from oncewhere.project.variables import Variable
+
+from .asking import Asking, Question
+
+PLACES = Question("Places outside Kafka, as NAME=SYSTEM (- for none)", "--effect")
+NOTHING_SAYS_IT = "a guess: nothing says what it is called"
+
+
+def with_effects(folder: Path, told: Answers, given: tuple[str, ...], found: Found, ask: Asking) -> Answers:
+    """The effects that were named, or those that the project's variables lead to."""
+    systems = _systems(folder, told, given, found, ask)
+    variables = list(renamed(found.variables, systems)) if told.app is None else []
+    if not given:
+        ask.sources.update(_where_found(variables))
+    effects = tuple(_effect(name, system, told, found, ask) for name, system in systems.items())
+    if told.app is None:
+        variables = _complete(variables, systems)
+        ask.sources.update(
+            {f"processor.environment.{v.name}": v.source.removesuffix(f" ({v.name})") for v in variables if v.source}
+        )
+    return dataclasses.replace(told, effects=effects, environment={v.name: v.text for v in variables})
+
+
+def _systems(folder: Path, told: Answers, given: tuple[str, ...], found: Found, ask: Asking) -> dict[str, str]:
+    """By the effects' names, what they are."""
+    if told.app is not None:
+        declared = read(told.app, folder, {})
+        return {effect.place: effect.system for effect in declared.effects if effect.system in SQL_SYSTEMS}
+    systems = dict(_named(text) for text in given) or dict(found.effects)
+    if systems or not ask.interactive:
+        return systems
+    text = ask.text(PLACES, default="bank=postgresql")
+    return {} if text.strip() == "-" else dict(_named(word) for word in text.split())
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, separator, system = text.partition("=")
+    if not separator or system not in get_args(System):
+        systems = ", ".join(get_args(System))
+        raise ConfigurationError(f"{text!r} is not NAME=SYSTEM.", hint=f"SYSTEM is one of {systems}.")
+    return name, system
+
+
+def _where_found(variables: list[Variable]) -> Mapping[str, str]:
+    """By the key in the declaration, which variable told an effect's system."""
+    return {f"effects.{v.effect}.system": v.source for v in reversed(variables) if v.effect is not None and v.source}
+
+
+def _effect(name: str, system: str, told: Answers, found: Found, ask: Asking) -> EffectAnswer:
+    schema = _schema(found, told.identity) if system in SQL_SYSTEMS else None
+    observe = _observe(name, schema, told, ask) if system in SQL_SYSTEMS else None
+    policy = None
+    if told.app is None:
+        policy = ask.text(Question(f"What prevents duplicates in {name}", "policy"), default="undeclared")
+    file = None if schema is None else schema.file
+    return EffectAnswer(name=name, system=system, policy=policy, schema=file, observe=observe)
+
+
+def _schema(found: Found, identity: str) -> Schema | None:
+    """The file that has a table with the identity; else the first."""
+    fitting = (schema for schema in found.schemas if schema.observe(identity))
+    return next(fitting, found.schemas[0] if found.schemas else None)
+
+
+def _observe(name: str, schema: Schema | None, told: Answers, ask: Asking) -> str:
+    """The query that counts; a table's that has the identity, else one to be looked at."""
+    key = f"effects.{name}.observe"
+    if schema is not None and (query := schema.observe(told.identity)) is not None:
+        ask.sources[key] = f"from {schema.file}"
+        return query
+    question = Question(f"A query that counts what happened in {name}, by event", "observe")
+    if schema is not None and (query := schema.guess()) is not None:
+        why = f"in {schema.file} no column is called {told.identity}"
+        return ask.known(key, Told(query, why, sure=False), question)
+    guess = f"select {told.identity}, count(*) from processed_event group by {told.identity}"  # noqa: S608  # a suggestion
+    return ask.known(key, Told(guess, "no SQL file tells it; name your table", sure=False), question)
+
+
+def _complete(variables: list[Variable], systems: Mapping[str, str]) -> list[Variable]:
+    """With a variable for Kafka and for each effect, where the project shows none."""
+    found = list(variables)
+    for name in systems:
+        if not any(f"{{{name}" in variable.text for variable in found):
+            found.append(Variable(f"{name.upper().replace('-', '_')}_URL", f"{{{name}}}", source=NOTHING_SAYS_IT))
+    if not any(variable.text == "{kafka}" for variable in found):
+        found.insert(0, Variable("KAFKA_BOOTSTRAP_SERVERS", "{kafka}", source=NOTHING_SAYS_IT))
+    return found

@@ -1,0 +1,83 @@
+"""A question comes in; a person's answer goes out, or what the project tells, or the flag that says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+
+from oncewhere.errors import ConfigurationError
+from oncewhere.project.told import Told
+
+ASKED_LIMIT = 5
+"""So often one question is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is asked.
+
+    Attributes:
+        text: the question.
+        flag: says the answer on the command line.
+        example: of an answer.
+    """
+
+    text: str
+    flag: str
+    example: str = ""
+
+
+COMMAND = Question("How the processor is started", "--command", "java -jar app.jar")
+INPUT = Question("The topic that it consumes", "--input", "payment-authorized")
+OUTPUT = Question("The topics that it produces to", "--output", "payment-settled")
+GROUP = Question("Its consumer group", "--group")
+IDENTITY = Question("What names the business event", "--identity")
+
+
+class Asking:
+    """Asks a person where one is there; keeps where each value is from that nobody said.
+
+    Attributes:
+        sources: by the key in the declaration, in words.
+    """
+
+    def __init__(self, *, interactive: bool) -> None:
+        self.interactive = interactive
+        self.sources: dict[str, str] = {}
+
+    def known(self, key: str, told: Told[str] | None, question: Question) -> str:
+        """The value of a key: as a file says it; a guess is asked for, and marked where nobody is there.
+
+        Args:
+            key: in the declaration.
+            told: what the project tells.
+            question: for what it does not tell.
+        """
+        if told is None:
+            return self.text(question)
+        answer = told.value
+        if not told.sure and self.interactive:
+            answer = self.text(Question(f"{question.text} ({told.source})", question.flag), default=told.value)
+            if answer != told.value:
+                return answer
+        self.sources[key] = told.source if told.sure or not self.interactive else f"from {told.by}"
+        return answer
+
+    def text(self, question: Question, *, default: str | None = None) -> str:
+        """One answer; an empty one is told why it will not do.
+
+        Raises:
+            ConfigurationError: nobody is there to say it.
+        """
+        for _ in range(ASKED_LIMIT if self.interactive else 0):
+            given = click.prompt(question.text, default=default or "", show_default=bool(default), err=True)
+            if answer := str(given).strip():
+                return answer
+            example = question.example or question.flag
+            click.echo(f"Nothing tells it, so it cannot be left empty. For example: {example}", err=True)
+        if default is None:
+            raise ConfigurationError(
+                f"{question.text} is not known.", hint=f"Say it by {question.flag}; --help has examples."
+            )
+        return default
