@@ -262,7 +262,8 @@ class Drill:
             result = dataclasses.replace(result, tries=number)
             if result.reached:
                 break
-            plan = self._elsewhere(version, first, _half_as_far(plan), shown)
+            if not result.crashes:  # else it is the recovery that went another way; the first crash stays where it was
+                plan = self._elsewhere(version, first, _half_as_far(plan), shown)
         assert result is not None  # noqa: S101  # TRIES is at least 1
         self._tell(TrialJudged(version=version.name, trial=result))
         return result
