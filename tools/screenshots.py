@@ -107,7 +107,7 @@ def take_terminal(browser: Browser, folder: Path, path: Path) -> None:
     """Takes what the terminal shows of the same run, up to the sentences."""
     console = Console(record=True, width=TERMINAL_WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
     run = read_run(folder)
-    show_result(run.result, console)
+    show_result(run.result, console, run.provenance)
     svg = console.export_svg(title="oncewhere drill examples/payments")
     with browser.new_context(viewport={"width": 640, "height": 400}) as context:
         page = context.new_page()

@@ -5,18 +5,24 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import shlex
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import click
 import pytest
 from jsonschema import Draft202012Validator
 from made_run import BANK, OUTPUT, make_run
 from rich.console import Console
 
 from oncewhere.cli.entry import main
+from oncewhere.cli.provenance import provenance
+from oncewhere.cli.replay import other_servers
+from oncewhere.cli.servers import Wishes, server_options
 from oncewhere.drill import DrillEnded, Verdict
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import (
+    Provenance,
     ReportKind,
     RunFolder,
     compare,
@@ -25,7 +31,9 @@ from oncewhere.report import (
     parse_kinds,
     read_run,
     show_difference,
+    show_run,
 )
+from oncewhere.report.again import again
 from oncewhere.report.html.facts import trial_facts
 from oncewhere.report.run_schema import run_schema
 
@@ -67,9 +75,9 @@ def test_run_json_is_what_its_published_schema_says(run: Path) -> None:
 
 
 def test_annotations_tell_a_violation_once_with_what_it_takes_to_see_it_again(run: Path) -> None:
-    (line,) = github_annotations(read_run(run).result)
+    (line,) = github_annotations(read_run(run).result, Provenance())
     assert line.startswith("::error title=naive%3A duplicate in bank::At 4 of 5 trials; for example after-effect: ")
-    assert f"%0AAgain: oncewhere replay naive/after-effect {run.name}%0A" in line
+    assert f"%0Aagain: oncewhere replay naive/after-effect {run.name}%0A" in line
     assert line.endswith("%0AWhat to do: oncewhere explain duplicate")
     assert "\n" not in line
 
@@ -81,7 +89,8 @@ def test_what_is_open_is_a_warning(run: Path) -> None:
     dark = dataclasses.replace(trial.findings[0], verdict=Verdict.UNKNOWN, sentence="100% dark")
     trials = (version.trials[0], dataclasses.replace(trial, findings=(dark, trial.findings[1])))
     (line,) = github_annotations(
-        dataclasses.replace(result, versions=(dataclasses.replace(version, trials=trials, coverage=None),))
+        dataclasses.replace(result, versions=(dataclasses.replace(version, trials=trials, coverage=None),)),
+        Provenance(),
     )
     assert line.startswith("::warning title=sound%3A unknown in payment-settled::")
     assert "100%25 dark" in line
@@ -151,3 +160,82 @@ def test_a_point_that_was_not_reached_is_not_told_as_a_kill(run: Path) -> None:
     assert trial_facts(found, version, trial)["what"].startswith("Killed after the effect")
     missed = dataclasses.replace(trial, reached=False)
     assert trial_facts(found, version, missed)["what"].startswith("Was to be killed after the effect")
+
+
+SECRET = "hunter2"
+OPTIONS = ("-b", "kafka:9092", "-X", f"ssl.key.password={SECRET}", "-X", "security.protocol=ssl")
+DSNS = ("--dsn", f"bank=postgresql://me:{SECRET}@db/bank", "--dsn", "redis://cache")
+
+
+def of_command(*words: str) -> Provenance:
+    """Where a run comes from that was made with these options."""
+    seen: list[Provenance] = []
+
+    @click.command(context_settings={"ignore_unknown_options": False})
+    @server_options
+    def ask(*, wishes: Wishes) -> None:
+        seen.append(provenance(wishes, {"bank": "x"} if wishes.dsns else {}))
+
+    ask.main([*words], standalone_mode=False, obj=words)
+    return seen[0]
+
+
+@pytest.fixture
+def on_our_servers(run: Path, tmp_path: Path) -> Path:
+    """The same run, as made with servers of the user's."""
+    folder = RunFolder(tmp_path, "payments", provenance=of_command(*OPTIONS, *DSNS))
+    folder(DrillEnded(result=read_run(run).result))
+    return folder.path
+
+
+def test_the_command_that_shows_a_trial_again_leads_to_the_same_servers(on_our_servers: Path) -> None:
+    run = read_run(on_our_servers)
+    version = run.result.versions[0]
+    repeated = again(run.result, version, version.trials[2], run.provenance)
+    assert repeated is not None
+    assert repeated.command.endswith(
+        f"{on_our_servers.name} -b kafka:9092 -X security.protocol=ssl --dsn redis://cache"
+    )
+    assert repeated.beside == "with the same -X ssl.key.password=…, --dsn bank=… as before"
+    parsed = of_command(*shlex.split(repeated.command)[4:])
+    assert parsed.servers == ("kafka", "bank")
+
+
+def test_no_secret_of_an_option_is_written_anywhere_and_every_screen_says_what_to_add(on_our_servers: Path) -> None:
+    run = read_run(on_our_servers)
+    out = io.StringIO()
+    show_run(run, Console(file=out, width=300))
+    told = out.getvalue()
+    annotations = "\n".join(github_annotations(run.result, run.provenance))
+    junit = (on_our_servers / "junit.xml").read_text()
+    for text in (told, annotations, junit):
+        assert "-b kafka:9092" in text
+        assert "with the same -X ssl.key.password=…, --dsn bank=… as before" in text
+    facts = trial_facts(run, run.result.versions[0], run.result.versions[0].trials[2])
+    assert "-b kafka:9092" in facts["replay"]
+    assert facts["beside"] == "with the same -X ssl.key.password=…, --dsn bank=… as before"
+    for file in on_our_servers.rglob("*"):
+        assert not file.is_file() or SECRET.encode() not in file.read_bytes(), file
+    assert SECRET not in told + annotations
+
+
+def test_a_run_that_was_written_before_options_were_still_says_what_is_missing(on_our_servers: Path) -> None:
+    file = on_our_servers / "run.json"
+    data = json.loads(file.read_text())
+    del data["options"]
+    file.write_text(json.dumps(data))
+    run = read_run(on_our_servers)
+    version = run.result.versions[0]
+    repeated = again(run.result, version, version.trials[2], run.provenance)
+    assert repeated is not None
+    assert repeated.beside == "with the same -b, --dsn bank=… as before"
+
+
+def test_a_replay_on_other_servers_says_so(on_our_servers: Path) -> None:
+    run = read_run(on_our_servers)
+    version = run.result.versions[0].version
+    told = other_servers(run.provenance, Provenance(servers=("bank",)), version)
+    assert told.startswith("That run used servers of yours (Kafka); this replay starts its own.")
+    assert "the same options: -b, -X ssl.key.password=…" in told
+    assert other_servers(run.provenance, run.provenance, version) == ""
+    assert other_servers(Provenance(servers=("cache",)), Provenance(), version) == "", "no effect of this version"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import xml.etree.ElementTree as ET
@@ -167,3 +168,21 @@ def test_the_table_fits_eighty_columns_and_names_every_place() -> None:
     table = [line for line in lines if "bank" in line and "✗" in line]
     assert any("✗ duplicate" in line for line in table)
     assert all(len(line) <= 80 for line in lines if not line.startswith("Evidence"))
+
+
+def test_a_choice_of_crashes_is_not_told_as_all_of_them() -> None:
+    held = result(*HELD)
+    one = dataclasses.replace(held, trials=(held.trials[0], held.trials[2]))
+    assert sentence(one) == (
+        "exactly once in Kafka and bank (by offset-ledger) at the crash that was tried: after-effect; "
+        "the drill did not visit the crashes before-effect and after-commit"
+    )
+    two = dataclasses.replace(held, trials=held.trials[:3])
+    assert sentence(two).endswith(
+        "at the crashes that were tried: before-effect and after-effect; the drill did not visit the crash after-commit"
+    )
+    caught = result(*TWICE)
+    assert sentence(dataclasses.replace(caught, trials=(caught.trials[0], caught.trials[2]))).startswith(
+        "exactly once in Kafka at the crash that was tried: after-effect; NOT in bank: 1 payments applied twice"
+    )
+    assert sentence(dataclasses.replace(held, trials=held.trials[:1])).startswith("NOT PROVED in Kafka and bank")

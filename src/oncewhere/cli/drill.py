@@ -189,12 +189,13 @@ def drill(  # noqa: PLR0913  # one parameter for each option
             f"-j {lanes} needs {lanes} clusters, and -b names one.",
             hint="Leave -j out: on a cluster of yours, one trial follows the other.",
         )
+    told = provenance(wishes, given)
     folder = RunFolder(
         project_folder(),
         declaration.folder.name,
         declaration=seen_from_here(declaration),
         versions=chosen,
-        provenance=provenance(wishes, given),
+        provenance=told,
         demonstration=demonstration,
         control=control_name,
         reports=kinds,
@@ -228,11 +229,11 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     if listing:
         show_points(found, console)
         return 0
-    show_result(result, console)
+    show_result(result, console, told)
     if ReportKind.HTML in kinds:
         say_where(folder.path / REPORT_NAME)
     if ReportKind.GITHUB in kinds:
-        for line in github_annotations(result):
+        for line in github_annotations(result, told):
             click.echo(line)
     return result.exit_code
 

@@ -7,13 +7,13 @@ import platform
 import shlex
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
 
-from oncewhere.masking import masked
-from oncewhere.report import Commit, Provenance
+from oncewhere.masking import MASK, is_secret_name, masked
+from oncewhere.report import Commit, Provenance, ServerOption
 
 from .servers import Wishes
 
@@ -39,7 +39,23 @@ def provenance(wishes: Wishes, dsns: Mapping[str, str]) -> Provenance:
         machine=platform.node(),
         commit=commit_of(folder),
         servers=(*(["kafka"] if wishes.bootstrap_servers else []), *sorted(dsns)),
+        options=tuple(_options(wishes)),
     )
+
+
+def _options(wishes: Wishes) -> Iterator[ServerOption]:
+    """The options that lead to servers of the user's, without their secrets."""
+    if wishes.bootstrap_servers is not None:
+        yield ServerOption(flag="-b", value=wishes.bootstrap_servers)
+    if wishes.kafka_file is not None:
+        yield ServerOption(flag="-F", value=str(wishes.kafka_file))
+    for text in wishes.kafka_options:
+        name, _, value = text.partition("=")
+        yield ServerOption(flag="-X", value=f"{name}={MASK if is_secret_name(name) else masked(value)}")
+    for dsn in wishes.dsns:
+        yield ServerOption(flag="--dsn", value=masked(dsn))
+    if wishes.brokers > 1:
+        yield ServerOption(flag="--brokers", value=str(wishes.brokers))
 
 
 def commit_of(folder: Path) -> Commit | None:

@@ -10,9 +10,21 @@ from typing import NamedTuple
 import click
 from rich.console import Console
 
-from oncewhere.drill import Choice, Drill, DrillEvent, DrillResult, TrialResult, Verdict, VersionResult, load
+from oncewhere.drill import Choice, Drill, DrillEvent, DrillResult, TrialResult, Verdict, Version, VersionResult, load
 from oncewhere.errors import ConfigurationError
-from oncewhere.report import DrillProgress, Failures, Replayed, Run, RunFolder, find_run, is_run, read_run, show_trial
+from oncewhere.report import (
+    DrillProgress,
+    Failures,
+    Provenance,
+    Replayed,
+    Run,
+    RunFolder,
+    find_run,
+    is_run,
+    named,
+    read_run,
+    show_trial,
+)
 
 from .places import project_folder
 from .provenance import provenance
@@ -64,12 +76,16 @@ def replay(
     (declared,) = choose_versions(declaration, [version.version.name])
     chosen = with_deadline(declared, max(declared.settings.deadline_s, version.version.settings.deadline_s))
     given = named_dsns(wishes.dsns, [chosen])
+    told = provenance(wishes, given)
+    elsewhere = other_servers(before.provenance, told, chosen)
+    if elsewhere:
+        click.echo(elsewhere, err=True)
     folder = RunFolder(
         project_folder(),
         f"{declaration.folder.name}-replay",
         declaration=before.path,
         versions=[chosen],
-        provenance=provenance(wishes, given),
+        provenance=told,
         replay=True,
         replayed=Replayed(run=found.name, version=chosen.name, point=trial.plan.id),
     )
@@ -96,10 +112,28 @@ def replay(
         )
     console = Console(highlight=False)
     show_trial(result, console)
-    outcome = compared(trial, result)
+    outcome = compared(trial, result, elsewhere=elsewhere)
     folder.compared(outcome.sentence, reproduced=outcome.reproduced, exit_code=outcome.exit_code)
     console.print(outcome.sentence, markup=False, soft_wrap=True)
     return outcome.exit_code
+
+
+def other_servers(before: Provenance, now: Provenance, version: Version) -> str:
+    """What a replay does not have of the servers that the run used, and how it gets them, in a sentence; else empty.
+
+    Args:
+        before: where the run comes from.
+        now: where the replay comes from.
+        version: what is replayed; servers of other versions' effects are not needed.
+    """
+    needed = [name for name in before.servers if name == "kafka" or name in version.effects]
+    lacking = [name for name in needed if name not in now.servers]
+    if not lacking:
+        return ""
+    return (
+        f"That run used servers of yours ({named(lacking)}); this replay starts its own. For the same servers, give it "
+        f"the same options: {before.missing(printed=False).removeprefix('with the same ')}."
+    )
 
 
 def declaration_of(run: Run, project: Path | None) -> Path:
@@ -178,8 +212,22 @@ class Compared(NamedTuple):
     exit_code: int
 
 
-def compared(before: TrialResult, result: DrillResult) -> Compared:
-    """Holds a replay against the trial that it repeats."""
+def compared(before: TrialResult, result: DrillResult, *, elsewhere: str = "") -> Compared:
+    """Holds a replay against the trial that it repeats.
+
+    Args:
+        before: the trial.
+        result: of the replay.
+        elsewhere: which of the run's servers were not used, in a sentence; it belongs to what was not reproduced.
+    """
+    found = _compared(before, result)
+    if not elsewhere or found.reproduced:
+        return found
+    return found._replace(sentence=f"{found.sentence} {elsewhere}")
+
+
+def _compared(before: TrialResult, result: DrillResult) -> Compared:
+    """The same, whatever the servers."""
     (after,) = result.versions[0].trials
     same = {f.place: f.verdict for f in before.findings} == {f.place: f.verdict for f in after.findings}
     if not after.reached:

@@ -56,6 +56,8 @@ class Wishes:
         java: runs our Kafka; None: what is found.
         brokers: of ours, for each lane.
         kafka_settings: how the user's brokers are spoken to.
+        kafka_file: `-F`, of which some of these settings are.
+        kafka_options: `-X`, as they were given.
     """
 
     bootstrap_servers: str | None = None
@@ -64,6 +66,8 @@ class Wishes:
     java: Path | None = None
     brokers: int = 1
     kafka_settings: Mapping[str, str] = field(default_factory=dict)
+    kafka_file: Path | None = None
+    kafka_options: tuple[str, ...] = ()
 
 
 def read_settings(file: Path | None, given: Sequence[str]) -> dict[str, str]:
@@ -108,6 +112,8 @@ def _wishes(  # one parameter for each option
         java=java,
         brokers=int(brokers),
         kafka_settings=settings,
+        kafka_file=kafka_file,
+        kafka_options=kafka_settings,
     )
 
 

@@ -91,8 +91,8 @@ class Drilled(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unvisited(self) -> list[NamedCrash]:
-        """The named crashes that were not visited; a processor without effects has none before the effect."""
-        wanted = [name for name in NamedCrash if self.policies or name is not NamedCrash.BEFORE_EFFECT]
+        """The named crashes that were not visited."""
+        wanted = list(NamedCrash.wanted(effects=bool(self.policies)))
         if self.named is None:
             only_the_named = self.points == PointSet.MISSION and self.scenarios == [CRASH]
             return [] if only_the_named and self.reached >= len(wanted) else wanted

@@ -24,6 +24,11 @@ class NamedCrash(StrEnum):
         """The crash in words, as a column's head or a part of a sentence."""
         return _TITLES[self]
 
+    @classmethod
+    def wanted(cls, *, effects: bool) -> tuple[NamedCrash, ...]:
+        """All that there are for a processor; one without effects has none before the effect."""
+        return tuple(name for name in cls if effects or name is not cls.BEFORE_EFFECT)
+
 
 _TITLES = {
     NamedCrash.BEFORE_EFFECT: "before the external effect",

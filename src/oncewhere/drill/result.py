@@ -152,6 +152,18 @@ class VersionResult:
         return bool(self.cut_off) or (self.coverage is not None and bool(self.coverage.skipped))
 
     @property
+    def tried(self) -> tuple[NamedCrash, ...]:
+        """The named crashes at which it was killed."""
+        names = {t.point.name for t in self.crashes if t.point is not None and t.reached}
+        return tuple(name for name in NamedCrash if name in names)
+
+    @property
+    def not_tried(self) -> tuple[NamedCrash, ...]:
+        """The named crashes that nobody asked for, where a choice was drilled."""
+        asked = {t.point.name for t in self.crashes if t.point is not None}
+        return tuple(name for name in NamedCrash.wanted(effects=bool(self.version.effects)) if name not in asked)
+
+    @property
     def surprises(self) -> tuple[tuple[NamedCrash | None, Finding, Verdict], ...]:
         """Findings that are not what the declaration says this version demonstrates, with the verdict it says."""
         found = []

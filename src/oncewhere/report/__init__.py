@@ -10,7 +10,7 @@ from .html import lost_histories, write_report
 from .kinds import ReportKind, default_kinds, parse_kinds
 from .points_table import show_points
 from .progress import DrillProgress
-from .provenance import Commit, Provenance, Replayed, State
+from .provenance import Commit, Provenance, Replayed, ServerOption, State, named
 from .retrial import Retrial, retried
 from .run_folder import RunFolder
 from .run_json import Run, read_run
@@ -30,6 +30,7 @@ __all__ = [
     "Retrial",
     "Run",
     "RunFolder",
+    "ServerOption",
     "State",
     "cell",
     "compare",
@@ -38,6 +39,7 @@ __all__ = [
     "github_annotations",
     "is_run",
     "lost_histories",
+    "named",
     "parse_kinds",
     "read_run",
     "retried",

@@ -1,23 +1,53 @@
-"""A trial of a run comes in; the one command that shows it again goes out, the same on every screen and page."""
+"""A trial of a run comes in; the one command that shows it again goes out, the same on every screen and page.
+
+Where the run used servers of the user's, their options follow. An option that holds a secret is not printed: which ones
+are missing is said beside the command, so that the command itself can be copied.
+"""
 
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 
 from oncewhere.drill import DrillResult, TrialResult, VersionResult
 
+from .provenance import Provenance
 
-def again(result: DrillResult, version: VersionResult, trial: TrialResult) -> str:
-    """`oncewhere replay POINT RUN`; empty for the clean run, in which nothing was done that could be repeated.
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """How a trial is shown again.
+
+    Attributes:
+        command: to be copied.
+        beside: what must be added to it by hand, in a sentence; empty where nothing is.
+    """
+
+    command: str
+    beside: str = ""
+
+    @property
+    def lines(self) -> list[str]:
+        """Both, for where there is no more than text."""
+        return [f"again: {self.command}", *([f"  ({self.beside})"] if self.beside else [])]
+
+
+def again(result: DrillResult, version: VersionResult, trial: TrialResult, told: Provenance) -> Again | None:
+    """`oncewhere replay POINT RUN`; None for the clean run, in which nothing was done that could be repeated.
 
     Args:
         result: of the run, whose folder's name is the run's.
         version: what was drilled.
         trial: the trial.
+        told: whose servers it used.
     """
     if trial.plan.is_clean:
-        return ""
+        return None
     several = len(result.versions) > 1
     point = f"{version.version.name}/{trial.plan.label}" if several else trial.plan.label
-    return f"oncewhere replay {shlex.quote(point)} {shlex.quote(Path(result.folder).resolve().name)}"
+    words = ["oncewhere", "replay", point, Path(result.folder).resolve().name]
+    for option in told.options:
+        if not option.is_secret:
+            words += [option.flag, option.value]
+    return Again(shlex.join(words), told.missing(printed=True))

@@ -11,10 +11,16 @@ from oncewhere.drill import DrillResult, Finding, TrialResult, Verdict, VersionR
 from oncewhere.drill.verdict import SEVERITY
 
 from .again import again
+from .provenance import Provenance
 
 
-def github_annotations(result: DrillResult) -> Iterator[str]:
-    """One line each: an error for what is violated, a warning for what is open; in a demonstration, for surprises."""
+def github_annotations(result: DrillResult, told: Provenance) -> Iterator[str]:
+    """One line each: an error for what is violated, a warning for what is open; in a demonstration, for surprises.
+
+    Args:
+        result: what was found.
+        told: whose servers were used.
+    """
     if result.control_failed:
         yield _line("error", f"{result.control}: the control did not turn red", "What held proves nothing.")
     for version in result.versions:
@@ -26,12 +32,12 @@ def github_annotations(result: DrillResult) -> Iterator[str]:
             first = trials[0]
             title = f"{name}: {finding.verdict} in {finding.place}"
             where = "the clean run" if first.plan.is_clean else first.plan.label
-            told = [f"At {len(trials)} of {len(version.trials)} trials; for example {where}: {finding.sentence}."]
-            told += finding.chain
-            if command := again(result, version, first):
-                told.append(f"Again: {command}")
-            told.append(f"What to do: oncewhere explain {finding.verdict}")
-            yield _line(level, title, "\n".join(told))
+            lines = [f"At {len(trials)} of {len(version.trials)} trials; for example {where}: {finding.sentence}."]
+            lines += finding.chain
+            if repeated := again(result, version, first, told):
+                lines += repeated.lines
+            lines.append(f"What to do: oncewhere explain {finding.verdict}")
+            yield _line(level, title, "\n".join(lines))
         for why, number in (version.coverage.skipped if version.coverage else {}).items():
             yield _line("warning", f"{name}: inconclusive", f"{number} points {why}.")
 

@@ -25,7 +25,7 @@ def as_junit(run: Run) -> ET.Element:
         suite.set("hostname", told.machine or "unknown")
         suite.set("time", f"{sum(trial.duration_s for trial in version.trials):.3f}")
         for trial in version.trials:
-            _case(suite, result, version, trial)
+            _case(suite, run, version, trial)
         for why, number in (version.coverage.skipped if version.coverage else {}).items():
             _failed(suite, f"{number} points", f"{number} points {why}")
         if version.cut_off:
@@ -56,29 +56,29 @@ def _wrong(result: DrillResult, version: VersionResult, trial: TrialResult) -> l
     return sorted(found, key=lambda finding: list(Verdict).index(finding.verdict))
 
 
-def _case(suite: ET.Element, result: DrillResult, version: VersionResult, trial: TrialResult) -> None:
+def _case(suite: ET.Element, run: Run, version: VersionResult, trial: TrialResult) -> None:
     time = f"{trial.duration_s:.3f}"
     case = ET.SubElement(suite, "testcase", classname=version.version.name, name=trial.plan.label, time=time)
-    wrong = _wrong(result, version, trial)
+    wrong = _wrong(run.result, version, trial)
     if not wrong:
         return
     told = "; ".join(f"{finding.place} {finding.verdict}: {finding.sentence}" for finding in wrong)
     problem = ET.SubElement(case, "failure", type=wrong[0].verdict, message=told)
-    problem.text = "\n".join(_lines(result, version, trial, wrong))
+    problem.text = "\n".join(_lines(run, version, trial, wrong))
 
 
-def _lines(result: DrillResult, version: VersionResult, trial: TrialResult, wrong: Sequence[Finding]) -> Iterator[str]:
+def _lines(run: Run, version: VersionResult, trial: TrialResult, wrong: Sequence[Finding]) -> Iterator[str]:
     """How it came about, what it is about, what to do, and where the evidence is."""
     for finding in wrong:
         yield from finding.chain
         if ids := ids_of(finding):
             yield f"{finding.place} {finding.verdict}: {ids}"
-    if command := again(result, version, trial):
-        yield f"again: {command}"
+    if repeated := again(run.result, version, trial, run.provenance):
+        yield from repeated.lines
     for command in explained_by(finding.verdict for finding in wrong):
         yield f"what to do: {command}"
-    yield whom(result)
-    yield f"evidence: {Path(result.folder).resolve().name}/{trial.folder}/wire.jsonl"
+    yield whom(run.result)
+    yield f"evidence: {Path(run.result.folder).resolve().name}/{trial.folder}/wire.jsonl"
 
 
 def _control(suite: ET.Element, result: DrillResult) -> None:

@@ -12,18 +12,20 @@ from oncewhere.drill import DrillResult, NamedCrash, TrialResult, Verdict, Versi
 from .advice import ids_of
 from .again import again
 from .fitting import fitted
+from .provenance import Provenance
 from .sentence import sentence
 from .words import STYLE, cell, conclusion, proof
 
 WORD_WIDTH = 16
 
 
-def show_mission(result: DrillResult, console: Console) -> None:
+def show_mission(result: DrillResult, console: Console, told: Provenance) -> None:
     """Prints the table, a sentence for each version with its proof, and where the evidence is.
 
     Args:
         result: what was found.
         console: where it goes; standard output.
+        told: whose servers were used.
     """
     crashes = [n for n in NamedCrash if any(t.point and t.point.name is n for v in result.versions for t in v.trials)]
     console.print()
@@ -38,10 +40,10 @@ def show_mission(result: DrillResult, console: Console) -> None:
         console.print(Text.assemble((f"{mark} ", style), (f"{version.version.name}: ", "bold"), sentence(version)))
         for trial in version.crashes:
             if any(f.verdict is not Verdict.ONCE for f in trial.findings):
-                console.print(Padding(_proof(result, version, trial), (0, 0, 0, 4)), style="dim")
+                console.print(Padding(_proof(result, version, trial, told), (0, 0, 0, 4)), style="dim")
     console.print()
-    for told in conclusion(result):
-        console.print(told, markup=False, soft_wrap=True)
+    for line in conclusion(result):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def _explained(word: str, meaning: str) -> Table:
@@ -53,7 +55,7 @@ def _explained(word: str, meaning: str) -> Table:
     return table
 
 
-def _proof(result: DrillResult, version: VersionResult, trial: TrialResult) -> Text:
+def _proof(result: DrillResult, version: VersionResult, trial: TrialResult, told: Provenance) -> Text:
     """How it is known, which inputs it is about, and the one command that shows it again."""
     crash, point = trial.crash, trial.point
     if crash is None or point is None:
@@ -62,7 +64,8 @@ def _proof(result: DrillResult, version: VersionResult, trial: TrialResult) -> T
     for finding in trial.findings:
         if ids := ids_of(finding):
             text.append(f"\n{finding.place} {finding.verdict}: {ids}")
-    return text.append(f"\nagain: {again(result, version, trial)}")
+    repeated = again(result, version, trial, told)
+    return text.append("\n" + "\n".join(repeated.lines)) if repeated is not None else text
 
 
 def _table(result: DrillResult, crashes: list[NamedCrash]) -> Table:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+
+from oncewhere.masking import MASK
 
 NEWLINE = "\n"
 DIGITS_SHOWN = 10
@@ -99,6 +102,30 @@ class Replayed:
         return f"A replay of one point: {self.version}/{self.point} of the run {self.run}."
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOption:
+    """An option that leads to a server of the user's, without its secrets.
+
+    Attributes:
+        flag: such as `-b` or `--dsn`.
+        value: what was said behind it; a secret in it is masked.
+    """
+
+    flag: str
+    value: str
+
+    @property
+    def is_secret(self) -> bool:
+        """True where the value would not work as it stands here."""
+        return MASK in self.value
+
+    @property
+    def words(self) -> str:
+        """How it is spoken of: its name where the value begins with one, and never the value."""
+        name, separator, _ = self.value.partition("=")
+        return f"{self.flag} {name}=…" if separator and "://" not in name and " " not in name else self.flag
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -114,6 +141,7 @@ class Provenance:
         machine: the name of the machine.
         commit: what git says of that folder; None where it says nothing.
         servers: what of the user's servers it used: `kafka`, or an effect's name. All others it started itself.
+        options: of the command line, those that led to these servers.
     """
 
     began: datetime = field(default_factory=_now)
@@ -122,11 +150,28 @@ class Provenance:
     machine: str = ""
     commit: Commit | None = None
     servers: tuple[str, ...] = ()
+    options: tuple[ServerOption, ...] = ()
 
     @property
     def safety(self) -> str:
         """Whose servers were touched, in a sentence."""
         if not self.servers:
             return "A drill: real servers that it started itself, made-up inputs; nothing of production was touched."
-        names = ", ".join("Kafka" if name == "kafka" else name for name in self.servers)
+        names = named(self.servers)
         return f"A drill: made-up inputs. Servers of yours were used, as the command line asked: {names}."
+
+    def missing(self, *, printed: bool) -> str:
+        """The options that whoever repeats the run must add, in words; empty where there are none.
+
+        Args:
+            printed: True where those that can be printed stand in the command already.
+        """
+        names = [option.words for option in self.options if option.is_secret or not printed]
+        if not self.options:  # written down before options were
+            names = ["-b" if name == "kafka" else f"--dsn {name}=…" for name in self.servers]
+        return f"with the same {', '.join(dict.fromkeys(names))} as before" if names else ""
+
+
+def named(servers: Iterable[str]) -> str:
+    """Servers in a sentence, such as `Kafka, bank`."""
+    return ", ".join("Kafka" if name == "kafka" else name for name in servers)

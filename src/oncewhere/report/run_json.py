@@ -18,6 +18,8 @@ from .sentence import answer
 FORMAT = 3
 """Version of run.json; raised when a field changes its meaning or goes away."""
 
+ADDED = frozenset({"options"})
+"""Fields of this format's that its first writers did not have."""
 FILE_NAME = "run.json"
 OPEN = 3
 INPUTS_LINE = "Made for the drill, as drill.inputs says: not the traffic of production."
@@ -116,7 +118,7 @@ def read_run(folder: Path) -> Run:
             path=data["path"],
             result=result,
             made_with=data["made_with"],
-            provenance=msgspec.convert({name: data[name] for name in Provenance.__dataclass_fields__}, Provenance),
+            provenance=msgspec.convert(_of(data), Provenance),
             ending=msgspec.convert(
                 {"state": data["state"], "reason": data["reason"] or "", "exit_code": data["exit_code"]}, Ending
             ),
@@ -124,6 +126,11 @@ def read_run(folder: Path) -> Run:
         )
     except (msgspec.ValidationError, KeyError, TypeError) as error:
         raise ConfigurationError(f"{file} is damaged: {error}.", hint=what_is_there(folder)) from None
+
+
+def _of(data: dict[str, Any]) -> dict[str, Any]:
+    """Where a run comes from."""
+    return {name: data[name] for name in Provenance.__dataclass_fields__ if name in data or name not in ADDED}
 
 
 def what_is_there(folder: Path) -> str:

@@ -12,8 +12,8 @@ import msgspec
 
 from oncewhere.drill import Coverage, Crash, Phase, TrialResult, Verdict, Version
 
-from .provenance import Commit, Replayed, State
-from .run_json import FORMAT
+from .provenance import Commit, Replayed, ServerOption, State
+from .run_json import ADDED, FORMAT
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 TEMPLATE: Final = "#/$defs/{name}"
@@ -21,9 +21,9 @@ TEMPLATE: Final = "#/$defs/{name}"
 
 def run_schema() -> dict[str, Any]:
     """The schema, as a mapping."""
-    roots = (Version, TrialResult, Coverage, Crash, Verdict, Phase, State, Commit, Replayed)
-    (version, trial, coverage, crash, verdict, _, state, commit, replayed), components = msgspec.json.schema_components(
-        roots, ref_template=TEMPLATE
+    roots = (Version, TrialResult, Coverage, Crash, Verdict, Phase, State, Commit, Replayed, ServerOption)
+    (version, trial, coverage, crash, verdict, _, state, commit, replayed, option), components = (
+        msgspec.json.schema_components(roots, ref_template=TEMPLATE)
     )
     definitions = {name: _told(definition) for name, definition in components.items()}
     definitions["Trial"] = {
@@ -74,6 +74,11 @@ def run_schema() -> dict[str, Any]:
         "project": {"type": "string", "description": "The name of the folder that the command was given in."},
         "machine": {"type": "string"},
         "commit": {"anyOf": [{"type": "null"}, commit]},
+        "options": {
+            "type": "array",
+            "items": option,
+            "description": "The options that led to servers of the user's, without their secrets.",
+        },
         "servers": {
             "type": "array",
             "items": {"type": "string"},
@@ -96,7 +101,7 @@ def run_schema() -> dict[str, Any]:
         "description": "What an oncewhere drill found.",
         "type": "object",
         "properties": properties,
-        "required": list(properties),
+        "required": [name for name in properties if name not in ADDED],
         "$defs": dict(sorted(definitions.items())),
     }
 

@@ -9,23 +9,23 @@ from oncewhere.drill import DrillResult
 
 from .heading import heading
 from .mission_table import show_mission
+from .provenance import Provenance
 from .run_json import Run
 from .sentence import is_sweep
 from .sweep_table import show_sweep
 from .words import cell, conclusion, proof
 
 
-def show_result(result: DrillResult, console: Console) -> None:
+def show_result(result: DrillResult, console: Console, told: Provenance | None = None) -> None:
     """Prints the table of the named crashes where nothing else was visited, and the sweep's otherwise.
 
     Args:
         result: what was found.
         console: where it goes; standard output.
+        told: whose servers were used, so that the command that shows a trial again leads to the same; None for ours.
     """
-    if is_sweep(result):
-        show_sweep(result, console)
-    else:
-        show_mission(result, console)
+    show = show_sweep if is_sweep(result) else show_mission
+    show(result, console, told or Provenance())
 
 
 def show_run(run: Run, console: Console) -> None:
@@ -41,7 +41,7 @@ def show_run(run: Run, console: Console) -> None:
         console.print()
         show_trial(run.result, console)
     else:
-        show_result(run.result, console)
+        show_result(run.result, console, run.provenance)
 
 
 def show_trial(result: DrillResult, console: Console) -> None:

@@ -39,7 +39,7 @@ def sentence(result: VersionResult) -> str:
     if whole:
         names = ["Kafka"] if outputs <= set(whole) else [p for p in whole if p in outputs]
         names += [_with_policy(result, place) for place in whole if place not in outputs]
-        parts.append(_held(result, _listed(names), ""))
+        parts.append(_held(result, _listed(names), _where_tried(result)))
     for place in result.version.places:
         broken = [_broken(result, place, trial_name) for trial_name in _names(result) if _at(result, place, trial_name)]
         told = [b for b in broken if b]
@@ -47,7 +47,18 @@ def sentence(result: VersionResult) -> str:
             label = f"Kafka ({place})" if place in outputs else place
             word = "NOT" if _worst(result, place).violated else "NOT PROVED"
             parts.append(f"{word} in {label}: {', and '.join(told)}")
+    if parts and result.crashes and result.not_tried:
+        several = "crashes" if len(result.not_tried) > 1 else "crash"
+        parts.append(f"the drill did not visit the {several} {_listed(result.not_tried)}")
     return "; ".join(parts) or NOTHING
+
+
+def _where_tried(result: VersionResult) -> str:
+    """At which of the named crashes, where not all were asked for."""
+    if not result.not_tried or not result.tried:
+        return ""
+    several = "crashes that were" if len(result.tried) > 1 else "crash that was"
+    return f" at the {several} tried: {_listed(result.tried)}"
 
 
 def swept(result: VersionResult) -> str:
@@ -79,7 +90,7 @@ def swept(result: VersionResult) -> str:
 
 def _held(result: VersionResult, names: str, where: str) -> str:
     """What is said of places where nothing went wrong: that they held, where all was visited that was to be."""
-    if not result.unvisited:
+    if not result.unvisited and result.crashes:
         return f"exactly once in {names}{where}"
     if not result.crashes:
         return f"NOT PROVED in {names}: nothing was crashed"

@@ -17,6 +17,7 @@ from oncewhere.drill.verdict import SEVERITY
 from .advice import ids_of
 from .again import again
 from .fitting import fitted
+from .provenance import Provenance
 from .sentence import swept
 from .words import STYLE, conclusion
 
@@ -24,12 +25,13 @@ KINDS_SHOWN = 12
 SCENARIO_WIDTH = 40
 
 
-def show_sweep(result: DrillResult, console: Console) -> None:
+def show_sweep(result: DrillResult, console: Console, told: Provenance) -> None:
     """Prints what a sweep found.
 
     Args:
         result: what was found.
         console: where it goes; standard output.
+        told: whose servers were used.
     """
     console.print()
     for version in result.versions:
@@ -43,17 +45,17 @@ def show_sweep(result: DrillResult, console: Console) -> None:
             console.print(fitted(_scenarios(version), console, labels=1))
             console.print()
         for trials, finding in _distinct(version):
-            for told in _explained(result, version, trials, finding):
-                console.print(Padding(Text(told), (0, 0, 0, 4)), style="dim")
+            for line in _explained(result, version, trials, finding, told):
+                console.print(Padding(Text(line), (0, 0, 0, 4)), style="dim")
         if version.coverage is not None:
-            for told in [
+            for line in [
                 *coverage_lines(version.coverage, crashes_only=all(map(_is_crash, version.crashes))),
                 *spared_lines(version),
             ]:
-                console.print(Padding(Text(told), (0, 0, 0, 2)))
+                console.print(Padding(Text(line), (0, 0, 0, 2)))
         console.print()
-    for told in conclusion(result):
-        console.print(told, markup=False, soft_wrap=True)
+    for line in conclusion(result):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def coverage_lines(coverage: Coverage, *, crashes_only: bool) -> list[str]:
@@ -159,7 +161,7 @@ def _distinct(version: VersionResult) -> list[tuple[list[TrialResult], Finding]]
 
 
 def _explained(
-    result: DrillResult, version: VersionResult, trials: Sequence[TrialResult], finding: Finding
+    result: DrillResult, version: VersionResult, trials: Sequence[TrialResult], finding: Finding, told: Provenance
 ) -> Iterable[str]:
     shown = trials[0]
     crashed = [trial for trial in trials if not trial.plan.is_clean]
@@ -173,8 +175,8 @@ def _explained(
         yield f"  namely {ids}"
     if crashed and _is_crash(shown):
         yield f"  shown at: {_kinds(crashed)}"
-    if command := again(result, version, shown):
-        yield f"  again: {command}"
+    if repeated := again(result, version, shown, told):
+        yield from (f"  {line}" for line in repeated.lines)
     yield f"  evidence: {shown.folder}/wire.jsonl"
 
 

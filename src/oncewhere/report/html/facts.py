@@ -79,6 +79,7 @@ def trial_facts(run: Run, version: VersionResult, trial: TrialResult) -> dict[st
         version: what was drilled.
         trial: the trial.
     """
+    repeated = again(run.result, version, trial, run.provenance)
     return {
         "what": _what(trial),
         "findings": [
@@ -94,7 +95,8 @@ def trial_facts(run: Run, version: VersionResult, trial: TrialResult) -> dict[st
         ],
         "proofs": [shown(proof(crash)) for crash in trial.crashes],
         "observations": [shown(observation.sentence) for observation in trial.observations],
-        "replay": again(run.result, version, trial),
+        "replay": repeated.command if repeated else "",
+        "beside": repeated.beside if repeated else "",
         "folder": trial.folder,
         "lives": trial.lives,
         "tries": trial.tries,

@@ -20,7 +20,7 @@ async function showTrial(number) {
   put(body,
     el("p", {}, trial.what, trial.reached ? null : el("b", {}, ` The point was not reached again in ${count(trial.tries, "try", "tries")}.`)),
     el("div", { class: "places" }, trial.findings.map(showFinding)),
-    trial.replay ? command(trial.replay) : null,
+    trial.replay ? command(trial.replay, trial.beside) : null,
     ...(trial.timeline ? showTimeline(trial, version) : [el("p", { class: "notice" },
       "This point's timeline was left out, so that the page stays small enough to open. Its history is in the folder below.")]),
     showEvidence(trial),
@@ -36,9 +36,10 @@ function showFinding(finding) {
     finding.examples.length ? el("p", { class: "soft" }, "Such as ", el("span", { class: "mono" }, finding.examples.join(", "))) : null);
 }
 
-function command(text) {
+function command(text, beside) {
   const button = el("button", { type: "button", id: "copy", click: () => copy(text, button) }, "Copy");
-  return el("div", {}, el("h3", {}, "See it again"), el("div", { class: "command" }, el("code", { tabindex: 0 }, text), button));
+  return el("div", {}, el("h3", {}, "See it again"), el("div", { class: "command" }, el("code", { tabindex: 0 }, text), button),
+    beside ? el("p", { class: "soft" }, `Run it ${beside}.`) : null);
 }
 
 function showEvidence(trial) {
