@@ -86,6 +86,9 @@ ROWS: tuple[Row, ...] = (
         one("at-least-once", place, NOWHERE, **{place: TWICE})
         for place in ("mysql", "sqlite", "gateway", "mail", "machine")
     ),
+    one("outbox", "gateway", f"{REQUEST}.delivered"),
+    one("outbox", "mail", f"{MAIL}.replied"),
+    one("outbox", "machine", NOWHERE),
     one("compensate", "hotel", GAP, "hotel.write.1.3.replied"),
     # Drilled in the tests by `test_drilled`.
     one("dedupe-table", "redis", NOWHERE),
@@ -113,6 +116,7 @@ def declaration() -> Declaration:
 
 def _version(row: Row) -> Version:
     effects = {place: _effect(row, place) for place in row.policies}
+    letters = "outbox" in row.policies.values()
     if row.claims:
         effects["claims"] = _CLAIMS
     environment = {name.upper(): f"{{{name}}}" for name in ("kafka", *effects)}
@@ -127,11 +131,13 @@ def _version(row: Row) -> Version:
             input="pairs-in",
             output=[OUTPUT],
             group="pairs",
-            identity="event_id",
+            identity="id" if letters else "event_id",
             environment=environment,
         ),
         effects=effects,
-        settings=Settings(inputs="inputs.jsonl", partitions=2, noun="events"),
+        settings=Settings(
+            inputs=["{python}", "letters.py", *row.policies] if letters else "inputs.jsonl", partitions=2, noun="events"
+        ),
         expect={},
     )
 

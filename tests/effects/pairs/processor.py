@@ -29,6 +29,7 @@ from oncewhere import (
     IdempotencyKey,
     MySql,
     OffsetLedger,
+    Outbox,
     OutcomeUnknown,
     Postgres,
     Processor,
@@ -47,7 +48,11 @@ if TYPE_CHECKING:
     from oncewhere.effects.effect import Effect
     from oncewhere.effects.policy import Policy
 
+LETTERS, ANSWERS = "pairs-in", "pairs-out"
+"""Of an outbox the second processor is drilled: its input is what the first one would have written."""
 IN_DOUBT = "in doubt"
+RUN: dict[str, Any] = {"transactional_id": "pairs-0", "max_batch_records": 3, "commit_interval_ms": 500}
+"""Full batches, so that each run is like the others."""
 UNIQUE = {"postgresql": "done_pkey", "mysql": "PRIMARY", "sqlite": "done.event_id"}
 
 
@@ -79,6 +84,7 @@ POLICIES: dict[str, Callable[[str], Policy]] = {
     "idempotency-key": lambda _: IdempotencyKey(),
     "recorded-answers": lambda _: IdempotencyKey(answers=claims()),
     "at-most-once": lambda _: AtMostOnce(claims=claims()),
+    "outbox": lambda _: Outbox(LETTERS, then=IdempotencyKey(), answers=ANSWERS),
     "compensate": lambda _: Compensate(journal=hotel(), keyed_undo=True),
     "at-least-once": lambda _: AtLeastOnce(acknowledged="a control: what happens twice must be seen"),
 }
@@ -182,15 +188,9 @@ def declared(place: str, policy: str) -> Effect[..., str]:
     return made(EFFECTS.get(place, insert))
 
 
-def main(pairs: list[str]) -> None:
-    effects = {place: declared(place, policy) for place, _, policy in (pair.partition("=") for pair in pairs)}
-    app = Processor(
-        {"bootstrap.servers": address("kafka")},
-        group_id="pairs",
-        transactional_id="pairs-0",
-        max_batch_records=3,
-        commit_interval_ms=500,  # full batches, so that each run is like the others
-    )
+def in_one(effects: dict[str, Effect[..., str]]) -> Processor:
+    """A handler that has every effect, one after the other."""
+    app = Processor({"bootstrap.servers": address("kafka")}, group_id="pairs", **RUN)
 
     @app.consume("pairs-in", Event, identity="event_id", effects=list(effects.values()))
     def on_event(record: Record[Event], tx: Transaction) -> None:
@@ -202,7 +202,28 @@ def main(pairs: list[str]) -> None:
                 said[place] = IN_DOUBT
         tx.produce("pairs-out", said, key=record.key)
 
-    app.run()
+    return app
+
+
+def outbox_of(act: Any) -> Processor:
+    """Who performs the letters of an effect."""
+    writer = Processor({"bootstrap.servers": address("kafka")}, group_id="writer", transactional_id="writer-0")
+
+    @writer.consume("events", Event, identity="event_id", effects=[act])
+    def on_event(record: Record[Event], tx: Transaction) -> None:
+        tx.run(act, record.value.event_id)
+
+    return writer.outbox(act.place, group_id="pairs", **RUN)
+
+
+def main(pairs: list[str]) -> None:
+    named = dict(pair.split("=") for pair in pairs)
+    effects = {place: declared(place, policy) for place, policy in named.items()}
+    if "outbox" in named.values():
+        (act,) = effects.values()
+        outbox_of(act).run()
+    else:
+        in_one(effects).run()
 
 
 if __name__ == "__main__":
