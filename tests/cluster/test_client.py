@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from kio.schema.streams_group_heartbeat.v0 import request as streams
 
-from oncewhere.cluster import NOT_FOUND, UNSTABLE, ClusterClient, answers, client
+from oncewhere.cluster import NOT_FOUND, UNSTABLE, ClusterClient, client
 from oncewhere.errors import ConfigurationError, InconclusiveError
 
 if TYPE_CHECKING:
@@ -253,4 +253,4 @@ def test_a_cancelled_question_does_not_spoil_the_next(kafka: KafkaServer, topic:
 def test_members_of_both_protocols_in_one_group_leave_each_in_its_way() -> None:
     about = {"client_id": "c", "client_host": "/h", "instance_id": None}
     group = {"members": [{"member_id": "a", "member_type": 0} | about, {"member_id": "b", "member_type": 1} | about]}
-    assert [member.protocol for member in answers.members_of(group, "consumer")] == ["classic", "consumer"]
+    assert [member.protocol for member in replies.members_of(group, "consumer")] == ["classic", "consumer"]

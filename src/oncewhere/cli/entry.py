@@ -18,6 +18,7 @@ from rich.text import Text
 from oncewhere.errors import ConfigurationError, OncewhereError
 from oncewhere.masking import masked
 
+from .kio_alone import keep_kio_alone
 from .places import install
 from .project_file import options_file
 
@@ -150,6 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    keep_kio_alone()
     signal.signal(signal.SIGTERM, _terminated)
     try:
         given = options_file(Path.cwd())

@@ -17,14 +17,16 @@ from oncewhere.cluster.answers import (
     TopicPartition,
     TransactionDescription,
     TransactionListing,
+)
+from oncewhere.cluster.broker import CONNECT_LIMIT_S, Address, Broker
+from oncewhere.cluster.questions import GROUP, TRANSACTION, Partitions, Request
+from oncewhere.cluster.replies import (
     members_of,
     offsets_of,
     producer_states,
     transaction_description,
     transaction_listings,
 )
-from oncewhere.cluster.broker import CONNECT_LIMIT_S, Address, Broker
-from oncewhere.cluster.questions import GROUP, TRANSACTION, Partitions, Request
 from oncewhere.errors import ConfigurationError, InconclusiveError
 from oncewhere.wire.kafka.schema import UnreadableError, Values, error_name
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from oncewhere.cluster.answers import Member
-from oncewhere.cluster.broker import Address
-from oncewhere.wire.kafka.schema import Values
+
+if TYPE_CHECKING:
+    from oncewhere.cluster.broker import Address
+    from oncewhere.wire.kafka.schema import Values
 
 _NAMES = (
     "ANY ALL READ WRITE CREATE DELETE ALTER DESCRIBE CLUSTER_ACTION DESCRIBE_CONFIGS ALTER_CONFIGS IDEMPOTENT_WRITE "

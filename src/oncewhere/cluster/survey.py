@@ -14,16 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
 from oncewhere.cluster import inquiries, questions
-from oncewhere.cluster.answers import (
-    Offset,
-    ProducerState,
-    TopicPartition,
-    TransactionListing,
-    members_of,
-    offsets_of,
-    producer_states,
-    transaction_listings,
-)
+from oncewhere.cluster.answers import Offset, ProducerState, TopicPartition, TransactionListing
 from oncewhere.cluster.broker import Address
 from oncewhere.cluster.client import ClusterClient
 from oncewhere.cluster.findings import (
@@ -38,6 +29,7 @@ from oncewhere.cluster.findings import (
     operations,
 )
 from oncewhere.cluster.questions import GROUP, Partitions, Request
+from oncewhere.cluster.replies import members_of, offsets_of, producer_states, transaction_listings
 from oncewhere.errors import InconclusiveError
 from oncewhere.wire.kafka.schema import UnreadableError, Values, error_name
 
