@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from kio.schema.streams_group_heartbeat.v0 import request as streams
 
-from oncewhere.cluster import NOT_FOUND, UNSTABLE, ClusterClient, client
+from oncewhere.cluster import NOT_FOUND, UNSTABLE, ClusterClient, client, replies
 from oncewhere.errors import ConfigurationError, InconclusiveError
 
 if TYPE_CHECKING:
