@@ -156,7 +156,7 @@ def doctor() -> str:
         "# What the doctor looks at",
         "",
         "`oncewhere doctor` asks each of these rules; `oncewhere explain CODE` prints one. How to use it:",
-        "[docs/doctor.md](../doctor.md).",
+        "[The doctor](../guides/doctor.md).",
         "",
     ]
     for area in Area:

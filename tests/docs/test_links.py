@@ -52,3 +52,8 @@ def test_each_page_stands_in_the_navigation() -> None:
     pages = {str(page.relative_to(blocks.DOCS)) for page in blocks.DOCS.rglob("*.md")}
     assert set(named) == pages
     assert len(named) == len(set(named))
+
+
+def test_each_page_stands_in_one_of_the_four_parts() -> None:
+    parts = {page.relative_to(blocks.DOCS).parts[0] for page in blocks.DOCS.rglob("*.md")}
+    assert parts == {"index.md", "tutorial", "guides", "explanation", "reference"}
