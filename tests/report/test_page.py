@@ -74,6 +74,17 @@ def test_the_first_violation_is_there_at_once_with_its_explanation_and_its_comma
         in_order(opened)
 
 
+def test_what_is_wrong_names_its_cure_and_evidence_says_what_it_holds(chromium: Chromium, run: Path) -> None:
+    with chromium.open(run / "report.html") as opened:
+        page = opened.page
+        assert page.locator(".place.violated code").inner_text() == "oncewhere explain duplicate"
+        assert page.locator(".place.held code").count() == 0
+        evidence = page.locator("#trial-body > div", has_text="Evidence").last
+        assert evidence.locator("a").all_inner_texts() == ["wire.jsonl"], "an empty log is named, and not linked"
+        assert " kB)" in evidence.inner_text()
+        in_order(opened)
+
+
 def test_filters_leave_what_was_asked_for_and_say_how_much_that_is(chromium: Chromium, run: Path) -> None:
     with chromium.open(run / "report.html") as opened:
         page = opened.page

@@ -44,10 +44,8 @@ def _table(difference: Difference) -> Table:
     table = Table(header_style="", show_edge=False)
     for name in ("", "point", "place", "before", "after"):
         table.add_column(name, no_wrap=name in {"", "before", "after"}, overflow="fold")
-    several = len({change.version for change in difference.changed}) > 1
     for change in difference.changed[:ROWS_SHOWN]:
         mark, style = DIRECTION[change.direction]
-        point = f"{change.version}/{change.point}" if several else change.point
         verdicts = [cell(verdict) for verdict in (change.before, change.after)]
-        table.add_row(Text(mark, style=style), point, change.place, *verdicts)
+        table.add_row(Text(mark, style=style), f"{change.version}/{change.point}", change.place, *verdicts)
     return table

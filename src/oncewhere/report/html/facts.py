@@ -133,6 +133,7 @@ def _version(result: DrillResult, version: VersionResult) -> dict[str, Any]:
         "sentence": answer(result, version),
         "places": [_place(version, place) for place in version.version.places],
         "coverage": lines,
+        "unvisited": sum(version.coverage.skipped.values()) if version.coverage is not None else 0,
         "control": version.version.name == result.control,
     }
 

@@ -87,7 +87,7 @@ def report_of(folder: Path) -> str:
     squeezed, spent, left_out = [""] * len(trials), 0, 0
     for number in sorted(range(len(trials)), key=lambda n: _interest(trials[n][1])):
         version, trial = trials[number]
-        told = trial_facts(run, version, trial)
+        told = trial_facts(run, version, trial) | {"files": _sizes(folder, trial)}
         if spent < TIMELINES_LIMIT_BYTES:
             told |= {"timeline": _timeline(folder, trial, limit)}
         else:
@@ -95,6 +95,13 @@ def report_of(folder: Path) -> str:
         squeezed[number] = squeeze(told)
         spent += len(squeezed[number])
     return write_page(run_facts(run, name) | {"without_timeline": left_out}, squeezed)
+
+
+def _sizes(folder: Path, trial: TrialResult) -> dict[str, int]:
+    """The files of a trial that are there, with their bytes: an empty one need not be opened to be known."""
+    names = (HISTORY_NAME, *(f"life-{life}.log" for life in range(1, trial.lives + 1)))
+    place = folder / trial.folder
+    return {name: (place / name).stat().st_size for name in names if (place / name).is_file()}
 
 
 def _interest(trial: TrialResult) -> int:

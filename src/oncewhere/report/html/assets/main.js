@@ -16,7 +16,9 @@ function setTheme(theme) {
 
 function refresh() {
   const numbers = passing();
-  byId("counted").textContent = `${numbers.length.toLocaleString("en")} of ${count(facts.points.length, "trial")} shown`;
+  const unvisited = facts.versions.reduce((sum, version) => sum + version.unvisited, 0);
+  const rest = unvisited ? `; ${count(unvisited, "point was", "points were")} not visited, and so nothing is known there` : "";
+  byId("counted").textContent = `${numbers.length.toLocaleString("en")} of ${count(facts.points.length, "trial")} shown${rest}`;
   showMatrix(numbers);
 }
 
@@ -57,7 +59,7 @@ function begin() {
     facts.without_timeline ? el("p", { class: "notice" }, `${count(facts.without_timeline, "point")} have no timeline here, so that the page stays small enough to open; those that held were left out first.`) : null,
     covered.length ? el("details", {}, el("summary", {}, "What was visited, and what was left out"), covered.map((version) => [
       facts.versions.length > 1 ? el("h3", {}, version.name) : null, el("ul", { class: "soft" }, version.coverage.map((line) => el("li", {}, line)))])) : null);
-  byId("about").textContent = `${facts.duration_s.toFixed(0)} s. Made with ${Object.entries(facts.made_with).map((entry) => entry.join(" ")).join(", ")}.`;
+  byId("about").textContent = `The drill took ${facts.duration_s.toFixed(0)} s. Made with ${Object.entries(facts.made_with).map((entry) => entry.join(" ")).join(", ")}.`;
   buildFilters();
   buildKeys();
   refresh();

@@ -29,11 +29,12 @@ async function showTrial(number) {
 }
 
 function showFinding(finding) {
-  const { kind } = facts.verdicts[finding.verdict];
+  const { kind, meaning } = facts.verdicts[finding.verdict];
   return el("div", { class: `place ${kind}` },
     el("p", {}, verdictWord(finding.verdict), el("b", {}, ` ${finding.place}`), `: ${finding.sentence}`),
     finding.chain.length ? el("ol", {}, finding.chain.map((sentence) => el("li", {}, sentence))) : null,
-    finding.examples.length ? el("p", { class: "soft" }, "Such as ", el("span", { class: "mono" }, finding.examples.join(", "))) : null);
+    finding.examples.length ? el("p", { class: "soft" }, "Such as ", el("span", { class: "mono" }, finding.examples.join(", "))) : null,
+    kind === "held" ? null : el("p", { class: "soft" }, `${finding.verdict}: ${meaning}. The cure: `, el("code", {}, `oncewhere explain ${finding.verdict}`)));
 }
 
 function command(text, beside) {
@@ -42,13 +43,16 @@ function command(text, beside) {
     beside ? el("p", { class: "soft" }, `Run it ${beside}.`) : null);
 }
 
+const sized = (bytes) => (bytes < 1000 ? count(bytes, "byte") : bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+
 function showEvidence(trial) {
-  const file = (name) => el("a", { href: [...trial.folder.split("/"), name].map(encodeURIComponent).join("/") }, name);
+  const href = (name) => [...trial.folder.split("/"), name].map(encodeURIComponent).join("/");
+  const file = ([name, bytes]) => (bytes ? [el("a", { href: href(name) }, name), ` (${sized(bytes)})`] : `${name} (empty)`);
+  const files = Object.entries(trial.files).flatMap((entry, number) => [number ? ", " : "", file(entry)]);
   const times = Object.entries(trial.phases_s).map(([name, time]) => [", ", el("abbr", { title: facts.phases[name] }, name), ` ${time.toFixed(1)} s`]);
   return el("div", {},
     el("h3", {}, "Evidence"),
-    el("p", {}, "Beside this file, in ", el("code", {}, `${trial.folder}/`), ": ", file("wire.jsonl"),
-      ...Array.from({ length: trial.lives }, (_, n) => [", ", file(`life-${n + 1}.log`)])),
+    el("p", {}, "Beside this file, in ", el("code", {}, `${trial.folder}/`), ": ", files.length ? files : "nothing any more", "."),
     trial.proofs.map((proof) => el("p", { class: "soft" }, proof)),
     trial.observations.map((sentence) => el("p", { class: "notice" }, sentence)),
     el("p", { class: "soft" }, `It took ${trial.duration_s.toFixed(1)} s`, times.length ? [": ", ...times.flat().slice(1)] : null));
@@ -194,7 +198,7 @@ function recordRow(record, choose) {
   const [identity, position, times, outputs, marks] = record;
   return el("tr", {}, el("th", { scope: "row", class: "mono" }, identity), el("td", { class: "mono" }, position), el("td", {}, `${times}×`),
     el("td", { class: "mono" }, outputs.join(", ") || "–"),
-    el("td", {}, marks.length ? el("button", { type: "button", class: "link", "aria-label": `Show the messages of ${identity}`, click: () => choose(record) }, `show ${marks.length} in the timeline`) : "not on this page"));
+    el("td", {}, marks.length ? el("button", { type: "button", class: "link", "aria-label": `Show the messages of ${identity}`, click: () => choose(record) }, `show ${marks.length}`, el("span", { class: "wide" }, " in the timeline")) : "not on this page"));
 }
 
 function moreRow(records, choose) {
