@@ -205,6 +205,8 @@ def _where(row: Scenario) -> str:
         return "`after-effect`, and then each message of the recovery"
     if row.action is None:
         return "none"
+    if row.to is not None:
+        return "the first Produce, whatever the set"
     phases = "" if row.phases == frozenset(Phase) else f", {', '.join(sorted(row.phases))}"
     named = "every one" if row.at is None else ", ".join(f"`{name}`" for name in row.at)
     return f"{'without any, and ' if row.unpointed else ''}{named}{phases}"

@@ -57,6 +57,7 @@ PLANTED = {
     "two-instances": Planted("every_instance_takes_all.py", (IN_THE_GAP,), {"bait-out": DUPLICATE}),
     "withheld-answer": Planted("timeout_means_aborted.py", ("kafka.EndTxn.2.1.replied",), {"bait-out": DUPLICATE}),
     "slow-effect": Planted("effect_inside_the_transaction.py", ("bank.commit.2.1.before",), {"bank": DUPLICATE}),
+    "new-leader": Planted("several_in_flight.py", ("kafka.Produce.1.1.before",), {"bait-out": LOST}),
     "upstream-duplicate": Planted("second_publication.py", (), {"bait-out": DUPLICATE}),
     "upstream-abort": Planted(
         "reads_uncommitted.py", (), {"bait-out": Verdict.ABORTED_READ, "bank": Verdict.ABORTED_READ}
@@ -242,7 +243,7 @@ def test_a_scenario_is_left_out_with_its_reason(tmp_path: Path) -> None:
     choice = Choice(scenarios=tuple(SCENARIOS))
     plans, left_out = choice.plans(version, clean)
     assert [plan.id for plan in plans] == ["upstream-abort", "topic-recreated"]
-    reasons = {"two-instances", "slow-effect", "broker-killed", "upstream-duplicate", "dedupe-window"}
+    reasons = {"two-instances", "slow-effect", "new-leader", "broker-killed", "upstream-duplicate", "dedupe-window"}
     assert set(left_out) == reasons
     assert "60 s" in left_out["slow-effect"]
     assert "{instance}" in left_out["two-instances"]

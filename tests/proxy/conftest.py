@@ -27,12 +27,20 @@ class LineLink:
     def __init__(self) -> None:
         self._held = {Direction.REQUEST: b"", Direction.REPLY: b""}
         self._numbers: dict[str, int] = {}
+        self._refused: list[Segment] = []
 
     def from_processor(self, data: bytes) -> list[Segment]:
         return self._feed(Direction.REQUEST, data)
 
     def from_server(self, data: bytes) -> list[Segment]:
-        return self._feed(Direction.REPLY, data)
+        return [*self.overdue(), *self._feed(Direction.REPLY, data)]
+
+    def refuse(self, segment: Segment) -> None:
+        self._refused.append(Segment(b"no " + segment.data))
+
+    def overdue(self) -> list[Segment]:
+        refused, self._refused = self._refused, []
+        return refused
 
     def ended(self, direction: Direction) -> list[Segment]:
         held = self._held[direction]

@@ -209,3 +209,29 @@ def test_who_sends_much_behind_a_held_request_is_no_longer_read(
         await world.until(lambda: len(world.server.received[0]) == 8 + 300 * len(line))
 
     in_world(scenario)
+
+
+def test_a_refused_request_never_reaches_its_server_and_its_answer_goes_with_the_next(in_world: InWorld) -> None:
+    async def scenario(world: World) -> None:
+        world.observer.plan[">>", "write!"] = Decision.REFUSE
+        reader, writer = await world.connect()
+        writer.write(b"write!\nnext\n")
+        assert await reader.readline() == b"no write!\n"
+        assert await reader.readline() == b"re next\n"
+        assert world.server.received == [b"next\n"]
+        assert not world.crossing.frozen
+
+    in_world(scenario)
+
+
+def test_a_refusal_that_nothing_follows_comes_by_itself(in_world: InWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "REFUSAL_LIMIT_S", 0.05)
+
+    async def scenario(world: World) -> None:
+        world.observer.plan[">>", "write!"] = Decision.REFUSE
+        reader, writer = await world.connect()
+        writer.write(b"write!\n")
+        assert await reader.readline() == b"no write!\n"
+        assert world.server.received == [b""]
+
+    in_world(scenario)

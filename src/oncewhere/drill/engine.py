@@ -19,7 +19,7 @@ from .declaration import Declaration, Version
 from .events import DrillBegan, DrillEnded, Listener, PlansMade, TrialBegan, TrialJudged, VersionJudged
 from .inputs import Input
 from .intervals import is_effect_commit
-from .itinerary import Itinerary, PointSet, Sighting, boundaries, plan_itinerary, point_again
+from .itinerary import Itinerary, PointSet, Sighting, boundaries, first_produce, plan_itinerary, point_again
 from .judging import unjudged
 from .lane import Lanes, Servers
 from .points import CrashPoint, NamedCrash
@@ -213,6 +213,7 @@ class Drill:
             chosen,
             Clean(
                 points=points,
+                first_produce=first_produce(trial.sightings),
                 transaction_timeout_s=trial.transaction_timeout_s,
                 spare_brokers=self._lanes.spare_brokers,
             ),

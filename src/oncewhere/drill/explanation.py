@@ -215,6 +215,7 @@ _DONE: Mapping[Action, str] = {
     Action.STOP: "SIGSTOP to the whole process group",
     Action.CUT: "its connection is cut, and the process lives on",
     Action.HOLD: "the process lives on, and waits",
+    Action.REFUSE: "the answer says that this broker does not lead the partition",
     Action.WATCH: "the process lives on",
 }
 """What was done to the processor at the point."""

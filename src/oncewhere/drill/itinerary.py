@@ -112,6 +112,13 @@ def boundaries(sightings: Iterable[Sighting]) -> tuple[Boundary, ...]:
     return tuple(found)
 
 
+def first_produce(sightings: Iterable[Sighting]) -> CrashPoint | None:
+    """The first Produce of a clean run, before it reaches its broker; None where nothing was written."""
+    found = (b for b in boundaries(sightings) if b.address.kind == "Produce")
+    first = next(found, None)
+    return None if first is None else CrashPoint.at(first.address, first.system, Phase.BEFORE)
+
+
 def plan_itinerary(sightings: Sequence[Sighting], points: PointSet, *, has_effects: bool) -> Itinerary:
     """Chooses the points of a set.
 

@@ -26,6 +26,7 @@ class Action(StrEnum):
     STOP = "stop"
     CUT = "cut"
     HOLD = "hold"
+    REFUSE = "refuse"
     WATCH = "watch"
     """Nothing to the processor: what is done is done to its world."""
 
@@ -74,6 +75,15 @@ HOLD: Final[Mapping[Phase, Decision]] = MappingProxyType(
 )
 """The message waits at the proxy; a stopped process could not have sent it yet, nor read it."""
 
+REFUSE: Final[Mapping[Phase, Decision]] = MappingProxyType(
+    {
+        Phase.BEFORE: Decision.REFUSE,
+        Phase.DELIVERED: Decision.FORWARD,
+        Phase.REPLIED: Decision.FORWARD,
+    }
+)
+"""The server never sees the message, and the answer refuses it."""
+
 PASS: Final[Mapping[Phase, Decision]] = MappingProxyType(dict.fromkeys(Phase, Decision.FORWARD))
 
 ACTIONS: Final[Mapping[Action, Conduct]] = MappingProxyType(
@@ -84,6 +94,7 @@ ACTIONS: Final[Mapping[Action, Conduct]] = MappingProxyType(
         Action.CUT: Conduct(signal=None, decisions=CUT, ends_life=False, words="cut off"),
         Action.WATCH: Conduct(signal=None, decisions=PASS, ends_life=False, words="left alone"),
         Action.HOLD: Conduct(signal=None, decisions=HOLD, ends_life=False, words="kept waiting"),
+        Action.REFUSE: Conduct(signal=None, decisions=REFUSE, ends_life=False, words="refused"),
     }
 )
 

@@ -36,11 +36,13 @@ class Clean:
 
     Attributes:
         points: the points of the chosen set; the named ones first.
+        first_produce: the first Produce of the run, before it reaches its broker; None where there is none.
         transaction_timeout_s: the longest that a transactional producer asked for; None where there is none.
         spare_brokers: how many brokers may be missing.
     """
 
     points: Sequence[CrashPoint]
+    first_produce: CrashPoint | None = None
     transaction_timeout_s: float | None = None
     spare_brokers: int = 0
 
@@ -96,6 +98,7 @@ class Scenario:
         words: what is done, in one sentence, for a table.
         action: what is done at the point; None where the trial has no point.
         at: the named crashes whose points it goes to; None for every point of the set.
+        to: finds its points, where they need not be among the chosen ones.
         phases: of the points it goes to.
         unpointed: True where there is a trial of it without any point, too.
         course: what follows.
@@ -108,6 +111,7 @@ class Scenario:
     words: str
     action: Action | None = Action.KILL
     at: tuple[NamedCrash, ...] | None = None
+    to: Callable[[Clean], Sequence[CrashPoint]] | None = None
     phases: frozenset[Phase] = frozenset(Phase)
     unpointed: bool = False
     course: type[Course] = Course
@@ -119,14 +123,27 @@ class Scenario:
         """The trials of it, in order."""
         plans = [Plan(scenario=self.name)] if self.unpointed else []
         if self.action is not None:
-            chosen = clean.points if self.at is None else [p for name in self.at if (p := clean.named(name))]
-            plans += [self.plan(point) for point in chosen if point.phase in self.phases]
+            plans += [self.plan(point) for point in self._points(clean) if point.phase in self.phases]
         return tuple(plans)
+
+    def _points(self, clean: Clean) -> Sequence[CrashPoint]:
+        if self.to is not None:
+            return self.to(clean)
+        return clean.points if self.at is None else [p for name in self.at if (p := clean.named(name))]
 
     def plan(self, *points: CrashPoint) -> Plan:
         """The trial at these points."""
         assert self.action is not None  # noqa: S101  # who has no action has no points
         return Plan(steps=tuple(Step(point=point, action=self.action) for point in points), scenario=self.name)
+
+
+def _first_produce(clean: Clean) -> Sequence[CrashPoint]:
+    return () if clean.first_produce is None else (clean.first_produce,)
+
+
+def _writes_nothing(version: Version, clean: Clean) -> str | None:
+    del version
+    return None if clean.first_produce else "the processor has written nothing to Kafka"
 
 
 def _alone(version: Version, clean: Clean) -> str | None:
@@ -225,6 +242,13 @@ _ROWS: Final = (
         at=(NamedCrash.BEFORE_EFFECT,),
         course=Patience,
         left_out=_too_slow,
+    ),
+    Scenario(
+        name="new-leader",
+        words="the leader of an output partition is new: it refuses the first write, and takes those behind it",
+        action=Action.REFUSE,
+        to=_first_produce,
+        left_out=_writes_nothing,
     ),
     Scenario(
         name="broker-killed",

@@ -163,6 +163,7 @@ _OUTCOMES: Final[Mapping[Decision, tuple[Outcome, Outcome]]] = MappingProxyType(
         Decision.CUT_BEFORE: ("dropped", "withheld"),
         Decision.CUT_AFTER: ("forwarded", "forwarded"),
         Decision.HOLD: ("held", "held"),
+        Decision.REFUSE: ("dropped", "forwarded"),
     }
 )
 """What a decision means for a request, and for a reply, in the history's words."""

@@ -9,13 +9,20 @@ from oncewhere.proxy.decision import Counters, Decision, LinkName
 from oncewhere.proxy.holding import Held
 from oncewhere.proxy.sockets import Side
 from oncewhere.proxy.tls import Tls
-from oncewhere.wire import Direction, Link, Message, Segment
+from oncewhere.wire import Direction, Link, Message, Refusing, Segment
 
 HALF_CLOSED_LIMIT_S: Final = 30.0
 """Seconds that a connection may live on after the processor has said that it will send no more."""
 
 HEARING_LIMIT_S: Final = 5.0
 """Seconds that a server has to answer what had been forwarded before its processor's side was gone."""
+
+
+STAYS: Final = frozenset({Decision.FREEZE_BEFORE, Decision.CUT_BEFORE, Decision.HOLD, Decision.REFUSE})
+"""Decisions about a request with which it does not leave for its server now."""
+
+REFUSAL_LIMIT_S: Final = 0.5
+"""Seconds that a refusal waits for a reply that it can go with: whoever sends several at once has done so by then."""
 
 
 class Gate(Protocol):
@@ -224,6 +231,9 @@ class Connection:
                 case Decision.HOLD if not self._is_deserted:
                     self._hold(direction, segment)
                     continue
+                case Decision.REFUSE if not self._gate.frozen and not self._is_deserted:
+                    self._refuse(segment)
+                    continue
                 case Decision.FREEZE_BEFORE:
                     self._gate.freeze()
                 case Decision.CUT_BEFORE:
@@ -246,6 +256,17 @@ class Connection:
         held.keep(segment)
         if held.is_full:
             self._side(direction).pause()
+
+    def _refuse(self, segment: Segment) -> None:
+        if not isinstance(self._link, Refusing):
+            raise TypeError(f"{self._link!r} has no server that could refuse")
+        self._link.refuse(segment)
+        self._counters.bytes_dropped += len(segment.data)
+        asyncio.get_running_loop().call_later(REFUSAL_LIMIT_S, self._overdue, self._link)
+
+    def _overdue(self, link: Refusing) -> None:
+        if self.processor.is_open:
+            self._pass(Direction.REPLY, link.overdue())
 
     def _desert(self) -> None:
         """The processor's side ends; the server's is heard out and then ends too. Nothing more is forwarded."""
@@ -278,7 +299,7 @@ class Connection:
         if self._gate.frozen or self._is_deserted:
             return Decision.FORWARD  # behind a stopped message in the same chunk: it never leaves, so nobody is asked
         decision = self._gate.decide(self.name, message)
-        leaves = decision not in {Decision.FREEZE_BEFORE, Decision.CUT_BEFORE, Decision.HOLD} and not self._gate.frozen
+        leaves = decision not in STAYS and not self._gate.frozen
         if leaves and (message.boundary or decision in {Decision.FREEZE_AFTER, Decision.CUT_AFTER}):
             self._expect_answer(message)
         return decision

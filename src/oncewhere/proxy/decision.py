@@ -24,6 +24,8 @@ class Decision(StrEnum):
     CUT_AFTER = "cut after"
     HOLD = "hold"
     """It waits, and so does all behind it in its direction, until `Crossing.release`; everything else goes on."""
+    REFUSE = "refuse"
+    """Its server never hears of it, and the answer says that it leads no such partition: for Kafka's Produce only."""
 
 
 @dataclass(frozen=True, slots=True)

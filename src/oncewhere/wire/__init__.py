@@ -13,6 +13,6 @@ A link never raises. What it cannot read, it forwards untouched and counts in `u
 its frames is forwarded untouched from there on. Every module here can be tested with nothing but bytes.
 """
 
-from oncewhere.wire.message import JSON, Direction, Link, Message, Segment
+from oncewhere.wire.message import JSON, Direction, Link, Message, Refusing, Segment
 
-__all__ = ["JSON", "Direction", "Link", "Message", "Segment"]
+__all__ = ["JSON", "Direction", "Link", "Message", "Refusing", "Segment"]

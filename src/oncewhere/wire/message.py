@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 Scalar = str | int | float | bool | None
 JSON = Scalar | Sequence["JSON"] | Mapping[str, "JSON"]
@@ -78,6 +78,17 @@ class Link(Protocol):
     @property
     def unknown_bytes(self) -> int:
         """How many bytes were forwarded untouched because they could not be understood."""
+
+
+@runtime_checkable
+class Refusing(Protocol):
+    """A link whose server may be made to refuse: Kafka's, where a broker does not lead a partition yet."""
+
+    def refuse(self, segment: Segment) -> None:
+        """Takes a request that is not forwarded; the refusal comes out among the replies, where its place is."""
+
+    def overdue(self) -> list[Segment]:
+        """Returns refusals that no later reply has brought along."""
 
 
 class Outbox:

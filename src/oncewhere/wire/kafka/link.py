@@ -12,6 +12,7 @@ from oncewhere.wire.frames import Frames, Front, Rest, Unframed
 from oncewhere.wire.kafka.addresses import Advertise, clamp_versions, rewrite_addresses
 from oncewhere.wire.kafka.apis import ADDRESSED, FETCH_WITHOUT_ADDRESSES, HIGHEST, READ, Api, Describe, Key
 from oncewhere.wire.kafka.fields import Fields, Topics
+from oncewhere.wire.kafka.refusal import refusal
 from oncewhere.wire.kafka.schema import UnreadableError, Values, Walk, read_body
 from oncewhere.wire.message import Direction, Message, Outbox, Segment
 
@@ -53,6 +54,7 @@ class _Pending:
     told: bool = False
     expects_reply: bool = True
     client_id: str | None = None
+    refusal: bytes = b""
 
 
 class KafkaLink:
@@ -77,6 +79,7 @@ class KafkaLink:
         self._count = 0
         self._unknown_bytes = 0
         self._known: dict[str, set[object]] = {}
+        self._overdue = False
 
     def __repr__(self) -> str:
         state = "transparent" if self._requests.lost or self._replies.lost else "framed"
@@ -94,6 +97,28 @@ class KafkaLink:
     def from_server(self, data: bytes) -> list[Segment]:
         """Takes bytes that the server sent; returns what to forward to the processor, in order."""
         return self._feed(self._replies, self._reply, data)
+
+    def refuse(self, segment: Segment) -> None:
+        """Takes a Produce that is not forwarded: its broker does not lead those partitions yet.
+
+        Its answer keeps the order of the requests: it comes out in front of the next reply to a later one.
+
+        Raises:
+            ValueError: it is no whole Produce, or nobody waits for its answer.
+        """
+        message = segment.message
+        pending = next((p for p in self._pending if message is not None and p.number == message.sequence), None)
+        if pending is None or pending.key != Key.PRODUCE:
+            raise ValueError(f"only a Produce can be refused, and one that waits for its answer: {message}")
+        request, _ = read_body("request", pending.key, pending.version, segment.data, _REQUEST_HEAD.size)
+        pending.refusal = refusal(pending.version, pending.correlation_id, request)
+
+    def overdue(self) -> list[Segment]:
+        """Returns the refusals that have to wait for no earlier reply; the others come out right behind theirs."""
+        out = Outbox()
+        self._overdue = True
+        self._answer_refused(out)
+        return out.segments()
 
     def ended(self, direction: Direction) -> list[Segment]:
         """Takes the end of what one side sends; returns the beginning of the frame that is not going to be complete."""
@@ -188,8 +213,17 @@ class KafkaLink:
             self._unknown_bytes += len(front.data)
             out.forward(front.data)
             return
-        while self._pending.popleft() is not pending:
-            pass  # a request that the broker was not to answer, and whose acks could not be read
+        while self._pending[0] is not pending:
+            if self._pending[0].refusal:
+                self._answer_refused(out)
+            else:
+                self._pending.popleft()  # the broker was not to answer it, and its acks could not be read
+        self._pending.popleft()
+        self._pass_on(front, pending, out)
+        if self._overdue:
+            self._answer_refused(out)
+
+    def _pass_on(self, front: Front, pending: _Pending, out: Outbox) -> None:
         api = READ.get(pending.key)
         addressed = _holds_addresses(pending) or pending.key == Key.API_VERSIONS
         if not addressed and not (api and api.reply):
@@ -203,6 +237,11 @@ class KafkaLink:
         else:
             data = self._replace(pending, data, values, walk)
         out.forward(data, self._tell_reply(api, pending, values) if api and api.reply else None)
+
+    def _answer_refused(self, out: Outbox) -> None:
+        while self._pending and (answer := self._pending[0].refusal):
+            self._pending[0].refusal = b""  # from here on it is an answer like any other
+            self._reply(Front(answer, len(answer)), out)
 
     def _read_reply(self, front: Front, pending: _Pending) -> tuple[Values, Walk]:
         if not front.whole:
