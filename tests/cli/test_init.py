@@ -55,7 +55,9 @@ def test_what_the_project_tells_stands_in_the_declaration(project: Path, typed) 
     assert done.returncode == 0, done.stderr
     assert "Looked at pom.xml, compose.yaml." in done.stderr
     assert "# from compose.yaml" in (project / "oncewhere.toml").read_text()
-    assert done.stdout.splitlines()[-1] == "Next: oncewhere drill ."
+    assert done.stdout.splitlines()[-1] == (
+        "Next: put the fields that your processor reads into inputs.jsonl, then oncewhere drill ."
+    )
     (version,) = load(project).versions.values()
     assert version.processor.command == ["java", "-jar", "target/settlement-1.2.jar"]
     assert version.processor.environment == {

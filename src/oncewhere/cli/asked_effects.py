@@ -87,7 +87,7 @@ def _observe(name: str, schema: Schema | None, told: Answers, ask: Asking) -> st
         return query
     question = Question(f"A query that counts what happened in {name}, by event", "observe")
     if schema is not None and (query := schema.guess()) is not None:
-        why = f"in {schema.file} no column is called {told.identity}"
+        why = f"by its name, no column of {schema.file} holds {told.identity}"
         return ask.known(key, Told(query, why, sure=False), question)
     guess = f"select {told.identity}, count(*) from processed_event group by {told.identity}"  # noqa: S608  # a suggestion
     return ask.known(key, Told(guess, "no SQL file tells it; name your table", sure=False), question)

@@ -61,7 +61,7 @@ class Asking:
             answer = self.text(Question(f"{question.text} ({told.source})", question.flag), default=told.value)
             if answer != told.value:
                 return answer
-        self.sources[key] = told.source if told.sure or not self.interactive else f"from {told.by}"
+        self.sources[key] = told.source if told.sure or not self.interactive else f"taken as proposed: {told.by}"
         return answer
 
     def text(self, question: Question, *, default: str | None = None) -> str:

@@ -115,7 +115,9 @@ def _check_what_was_written(folder: Path, told: Answers, found: Found) -> int:
     version = next(iter(declared.versions.values()))
     click.echo(f"Wrote {folder / FILE_NAME}.")
     if found.inputs is None:
-        click.echo(f"Wrote {folder / told.inputs}: records with no more than an identity; give them your fields.")
+        click.echo(
+            f"Wrote {folder / told.inputs}: records with no more than an identity, which your processor may not read."
+        )
     for line in _to_look_at(told, found):
         click.echo(line)
     for name, effect in version.effects.items():
@@ -124,14 +126,18 @@ def _check_what_was_written(folder: Path, told: Answers, found: Found) -> int:
             click.echo(f"{name}: took {effect.schema} for its tables; there are {', '.join(others)} as well.")
         if effect.system in SQL_SYSTEMS and effect.schema is None:
             click.echo(f"{name}: no SQL file was found that makes its tables; name one as schema, and look at observe.")
-        if schema_lacks(found, effect.schema, version.processor.identity):
+        identity = version.processor.identity
+        if schema_lacks(found, effect.schema, identity):
             click.echo(
-                f"{name}: no table of {effect.schema} has a column {version.processor.identity}; look at observe: it "
-                "must count by what processor.identity names."
+                f"{name}: no table of {effect.schema} has a column {identity} that the processor writes; look at "
+                "observe: it must count by what processor.identity names."
             )
     if found.inputs is not None and (wrong := _wrong_inputs(version, folder)) is not None:
         click.echo(f"Before a drill, mend this: {wrong}")
-    click.echo(f"Next: oncewhere drill {folder}")
+    before = (
+        f"put the fields that your processor reads into {folder / told.inputs}, then " if found.inputs is None else ""
+    )
+    click.echo(f"Next: {before}oncewhere drill {folder}")
     return 0
 
 

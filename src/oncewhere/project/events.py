@@ -11,6 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from .schemas import plain
+
 RECORDS_READ = 1_000
 KEY = "key"
 
@@ -28,7 +30,10 @@ def identities(file: Path, columns: Collection[str] = ()) -> tuple[str, ...]:
     except (OSError, ValueError):
         return ()
     fields = [name for name in _fields(records) if _tells_apart(_values(records, name))]
-    found = sorted(fields, key=lambda name: (name != "event_id", name not in columns, not name.lower().endswith("id")))
+    known = {plain(column) for column in columns}
+    found = sorted(
+        fields, key=lambda name: (name != "event_id", plain(name) not in known, not name.lower().endswith("id"))
+    )
     keys = [record.get(KEY) for record in records]
     return (*found, *([KEY] if _tells_apart(keys) else []))
 

@@ -9,6 +9,10 @@ from pathlib import Path
 SIZE_LIMIT_BYTES = 1_000_000
 FILES_LIMIT = 200
 _TABLE = re.compile(r"create\s+table\s+(?:if\s+not\s+exists\s+)?([\w.\"`]+)\s*\((.*?)\)\s*;", re.IGNORECASE | re.DOTALL)
+_NUMBERED = re.compile(r"\b(small|big)?serial\b|\bgenerated\b.*\bas\s+identity\b|\bauto_?increment\b", re.IGNORECASE)
+"""What the database counts up for each row: such a column is never doubled, whatever happened twice."""
+_UNLIKELY = re.compile(r"\breferences\b|\bdefault\b.*(nextval|uuid)", re.IGNORECASE)
+"""What names a row elsewhere, or what the database makes up where nobody writes it."""
 _NO_COLUMN = frozenset({"primary", "unique", "constraint", "foreign", "check", "index", "key", "exclude"})
 """How the lines of a table begin that are no column."""
 _SKIPPED = frozenset({"node_modules", "target", "build", "dist", "vendor", "venv", "__pycache__"})
@@ -20,18 +24,22 @@ class Schema:
 
     Attributes:
         file: seen from the project's folder.
-        tables: by name, its columns.
+        tables: by name, those of its columns that are written to.
+        unlikely: the columns among them that seldom name the event, as `table.column`.
     """
 
     file: str
     tables: dict[str, tuple[str, ...]]
+    unlikely: frozenset[str] = frozenset()
 
     def observe(self, identity: str) -> str | None:
-        """A query that counts what happened for each event; None where no table has a column of that name."""
-        for table, columns in self.tables.items():
-            if identity in columns:
-                return f"select {identity}, count(*) from {table} group by {identity}"  # noqa: S608  # a suggestion
-        return None
+        """A query that counts what happened for each event; None where no table has a column of that name.
+
+        A field `orderId` is the column `order_id` or `orderid`; an unlikely column is taken last.
+        """
+        found = [(table, name) for table, columns in self.tables.items() for name in columns if _same(name, identity)]
+        found.sort(key=lambda place: (".".join(place) in self.unlikely, place[1] != identity))
+        return _query(*found[0]) if found else None
 
     @property
     def columns(self) -> frozenset[str]:
@@ -43,8 +51,10 @@ class Schema:
         if not self.tables:
             return None
         table, columns = list(self.tables.items())[-1]
-        column = next((name for name in columns if name.lower().endswith("id")), next(iter(columns), None))
-        return None if column is None else f"select {column}, count(*) from {table} group by {column}"  # noqa: S608  # a suggestion
+        own = [name for name in columns if f"{table}.{name}" not in self.unlikely]
+        likely = [name for name in (*own, *columns) if name.lower().endswith("id")]
+        column = next(iter((*likely, *columns)), None)
+        return None if column is None else _query(table, column)
 
 
 def schemas_of(folder: Path) -> list[Schema]:
@@ -55,16 +65,38 @@ def schemas_of(folder: Path) -> list[Schema]:
         if file.stat().st_size > SIZE_LIMIT_BYTES:
             continue
         text = file.read_text(encoding="utf-8", errors="replace")
-        tables = {name.strip('"`'): _columns(body) for name, body in _TABLE.findall(text)}
+        bodies = {name.strip('"`'): _columns(body) for name, body in _TABLE.findall(text)}
+        tables = {
+            table: tuple(name for name, line in columns if not _NUMBERED.search(line))
+            for table, columns in bodies.items()
+        }
+        unlikely = frozenset(
+            f"{table}.{name}" for table, columns in bodies.items() for name, line in columns if _UNLIKELY.search(line)
+        )
         if tables:
-            found.append(Schema(str(file.relative_to(folder)), tables))
+            found.append(Schema(str(file.relative_to(folder)), tables, unlikely))
     return sorted(found, key=lambda schema: (schema.file.count("/"), schema.file))
 
 
-def _columns(body: str) -> tuple[str, ...]:
-    lines = (line.strip() for line in re.sub(r"--.*", "", body).splitlines())
-    names = (line.split()[0].strip('"`,') for line in lines if line)
-    return tuple(name for name in names if name.lower() not in _NO_COLUMN)
+def _columns(body: str) -> list[tuple[str, str]]:
+    """Each column's name, with its line."""
+    lines = [line.strip() for line in re.sub(r"--.*", "", body).splitlines() if line.strip()]
+    named = [(line.split()[0].strip('"`,'), line) for line in lines]
+    return [(name, line) for name, line in named if name.lower() not in _NO_COLUMN]
+
+
+def _query(table: str, column: str) -> str:
+    return f"select {column}, count(*) from {table} group by {column}"  # noqa: S608  # a suggestion
+
+
+def _same(column: str, field: str) -> bool:
+    """True where a column is called as a field of the records is, written in SQL's way or in JSON's."""
+    return plain(column) == plain(field)
+
+
+def plain(name: str) -> str:
+    """A name as it is alike in SQL's way and in JSON's: `orderid` for `order_id` and `orderId`."""
+    return name.replace("_", "").replace("-", "").lower()
 
 
 def _hidden(path: Path) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from .jdbc import with_placeholders
 from .told import Told
 
 SCHEMES = {
@@ -94,7 +95,7 @@ def read(name: str, value: str) -> Variable | None:
         return None
     effect = effect_name(name, parts.path if system in {"postgresql", "mysql"} else "")
     if jdbc:
-        text = f"jdbc:{scheme}://{{{effect}.host}}:{{{effect}.port}}/{{{effect}.database}}"
+        text = with_placeholders(parts, effect)
     elif driver:
         where = f"{{{effect}.host}}:{{{effect}.port}}/{{{effect}.database}}"
         text = f"{parts.scheme}://{{{effect}.user}}:{{{effect}.password}}@{where}"

@@ -1,0 +1,57 @@
+"""Which column of a project's tables tells how often an event happened, as far as names can say it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from oncewhere.project.events import identities
+from oncewhere.project.schemas import Schema, schemas_of
+
+TABLES = """
+create table customer (customer_id text primary key, owed numeric);
+create table invoice (
+    invoice_id  bigint generated always as identity primary key,
+    customer_id text not null references customer,
+    request_id  uuid default gen_random_uuid(),
+    order_id    text not null,
+    total       numeric(12, 2) not null
+);
+"""
+
+
+@pytest.fixture
+def schema(tmp_path: Path) -> Schema:
+    (tmp_path / "schema.sql").write_text(TABLES)
+    (found,) = schemas_of(tmp_path)
+    return found
+
+
+def test_a_column_that_the_database_counts_up_is_never_proposed(schema: Schema) -> None:
+    assert schema.observe("invoice_id") is None
+    assert schema.guess() == "select order_id, count(*) from invoice group by order_id"
+
+
+@pytest.mark.parametrize("identity", ["order_id", "orderId", "orderID"])
+def test_a_field_in_jsons_spelling_is_the_column_in_sqls(schema: Schema, identity: str) -> None:
+    assert schema.observe(identity) == "select order_id, count(*) from invoice group by order_id"
+
+
+def test_what_only_seldom_names_the_event_is_taken_where_its_name_says_so(schema: Schema) -> None:
+    assert schema.observe("requestId") == "select request_id, count(*) from invoice group by request_id"
+
+
+@pytest.mark.parametrize(
+    "line", ["id bigserial primary key", "id int auto_increment", "id integer primary key autoincrement"]
+)
+def test_each_system_counts_up_in_its_own_words(tmp_path: Path, line: str) -> None:
+    (tmp_path / "schema.sql").write_text(f"create table paid (\n  {line},\n  note text\n);")
+    (found,) = schemas_of(tmp_path)
+    assert found.tables == {"paid": ("note",)}
+
+
+def test_an_input_is_told_apart_by_what_a_table_has_a_column_for(tmp_path: Path) -> None:
+    lines = ('{"value": {"traceId": "t1", "orderNo": 1}}', '{"value": {"traceId": "t2", "orderNo": 2}}')
+    (tmp_path / "inputs.jsonl").write_text("\n".join(lines))
+    assert identities(tmp_path / "inputs.jsonl", ["order_no"])[0] == "orderNo"
