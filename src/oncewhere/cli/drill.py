@@ -13,6 +13,7 @@ from rich.console import Console
 from oncewhere.drill import CRASH, SCENARIOS, Choice, Declaration, Drill, DrillEvent, Keyword, PointSet, load
 from oncewhere.drill.control import with_control
 from oncewhere.drill.inputs import load as load_inputs
+from oncewhere.drill.placeholders import check_placeholders
 from oncewhere.drill.program import check_program
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import (
@@ -179,6 +180,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     )
     choice.refuse_misspelt(chosen)
     for version in chosen:
+        check_placeholders(version)
         check_program(version, declaration.folder)
         load_inputs(version, declaration.folder)  # what is wrong with them is told before a server starts
     given = named_dsns(wishes.dsns, chosen)
