@@ -20,17 +20,18 @@ from confluent_kafka import Consumer, Message, Producer
 BATCH = 10
 LATER_BATCH = 30
 HANG_S = 600
+SOON_MS = 4000
 SERVERS = os.environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
 
 
 class Bait:
     """The parts that every bug is made of, in the order in which each bug puts them."""
 
-    def __init__(self, transactional_id: str | None = "bait-0") -> None:
+    def __init__(self, transactional_id: str | None = "bait-0", **own: int) -> None:
         self.db = psycopg.connect(os.environ["DATABASE_URL"])
         settings = {"bootstrap.servers": SERVERS, "linger.ms": 0}
         if transactional_id:
-            settings |= {"transactional.id": transactional_id, "retry.backoff.ms": 1}
+            settings |= {"transactional.id": transactional_id, "retry.backoff.ms": 1, **own}
         self.producer = Producer(settings)
         if transactional_id:
             self.producer.init_transactions()
@@ -166,6 +167,7 @@ BUGS: dict[str, tuple[Callable[[Bait], Callable[[list[Message]], None]], str | N
     "commits-offsets-first": (commits_offsets_first, "bait-0"),
     "plain-producer": (plain_producer, None),
     "open-transaction-hides-output": (open_transaction_hides_output, f"bait-{uuid.uuid4()}"),
+    "open-transaction-times-out": (open_transaction_hides_output, f"bait-{uuid.uuid4()}"),
     "hangs-after-restart": (hangs_after_restart, "bait-0"),
     "dies-after-restart": (dies_after_restart, "bait-0"),
     "commits-more-rarely": (commits_more_rarely, "bait-0"),
@@ -178,7 +180,8 @@ def main() -> None:
         print("bait: no configuration found in /etc/bait.conf", file=sys.stderr)
         raise SystemExit(78)
     bug, transactional_id = BUGS[name]
-    bait = Bait(transactional_id)
+    soon = {"transaction.timeout.ms": SOON_MS} if name == "open-transaction-times-out" else {}
+    bait = Bait(transactional_id, **soon)
     bait.run(bug(bait), idle_limit_s=0.05 if name == "ends-by-itself" else math.inf)
 
 

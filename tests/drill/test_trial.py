@@ -157,6 +157,13 @@ def test_output_behind_an_open_transaction_is_unknown_and_never_a_pass(
     assert result.exit_code != 0
 
 
+def test_a_transaction_that_soon_times_out_is_outwaited_and_shows_what_it_hid(
+    tmp_path: Path, kafka: KafkaServer, postgres: PostgresServer
+) -> None:
+    result = drill(declare(tmp_path, "open-transaction-times-out"), kafka, postgres, GAP)
+    assert verdicts(result) == {(GAP, "bait-out"): ONCE, (GAP, "bank"): DUPLICATE}
+
+
 def test_the_wire_log_proves_each_crash(tmp_path: Path, kafka: KafkaServer, postgres: PostgresServer) -> None:
     result = drill(declare(tmp_path, "unprotected"), kafka, postgres)
     expected = {BEFORE: ("commit", "dropped"), GAP: ("EndTxn", "dropped"), AFTER: ("EndTxn", "withheld")}

@@ -185,18 +185,21 @@ class KafkaWorld:
                 f"What the drill made could not be deleted: on {self.bootstrap_servers} remain {', '.join(remains)}."
             )
 
-    def outputs(self, topic: str, identity: Identity, compare: Identity | None = None) -> PlaceSeen:
+    def outputs(
+        self, topic: str, identity: Identity, compare: Identity | None = None, *, outwait_s: float = 0.0
+    ) -> PlaceSeen:
         """Reads an output topic to its end with `isolation.level=read_committed` and counts identities.
 
         Args:
             topic: which.
             identity: where the business identity stands in its records.
             compare: where the value stands that is to agree with an effect, if one is compared.
+            outwait_s: how long an open transaction may take to be timed out, in seconds.
 
         Where the last stable offset has not passed the high watermark, an open transaction hides records; the answer
         says so in `hidden` (check 1).
         """
-        stable, ends = self._wait_stable(topic)
+        stable, ends = self._wait_stable(topic, max(outwait_s, STABLE_LIMIT_S))
         return seen_in(topic, self._reader.read(topic, stable), identity, compare, hidden=hidden(topic, stable, ends))
 
     def _new_producer(self) -> Producer:
@@ -282,13 +285,13 @@ class KafkaWorld:
         self.written.append(places + write(producer, self.input_topic, inputs[half:]))
         self.ends = self._ends(self.input_topic, IsolationLevel.READ_UNCOMMITTED)
 
-    def _wait_stable(self, topic: str) -> tuple[dict[int, int], dict[int, int]]:
-        """Waits a moment for the markers of a transaction that was just ended.
+    def _wait_stable(self, topic: str, limit_s: float = STABLE_LIMIT_S) -> tuple[dict[int, int], dict[int, int]]:
+        """Waits for the markers of a transaction that was just ended, or is going to be.
 
         Returns:
             By partition, the last stable offset, and the high watermark.
         """
-        deadline = time.monotonic() + STABLE_LIMIT_S
+        deadline = time.monotonic() + limit_s
         while True:
             ends = self._ends(topic, IsolationLevel.READ_UNCOMMITTED)
             stable = self._ends(topic, IsolationLevel.READ_COMMITTED)

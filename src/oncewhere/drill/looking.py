@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from .checks import InputSeen, PlaceSeen
 from .declaration import Version
@@ -15,12 +16,30 @@ from .lane import Lane
 from .worlds import Keyed
 
 
-async def look(version: Version, lane: Lane, history: Path) -> list[PlaceSeen]:
-    """Reads every place: the output topics, then the effects; where an effect cannot be asked, the trial's history."""
+OUTWAITED_S: Final = 20.0
+"""The longest `transaction.timeout.ms` that is outwaited, in seconds: Kafka Streams has 10, most clients 60."""
+
+TIMED_OUT_WITHIN_S: Final = 11.0
+"""Brokers look for transactions past their timeout every 10 seconds by default; those of ours every second."""
+
+
+async def look(version: Version, lane: Lane, history: Path, transaction_timeout_s: float | None) -> list[PlaceSeen]:
+    """Reads every place: the output topics, then the effects; where an effect cannot be asked, the trial's history.
+
+    Args:
+        version: what was drilled.
+        lane: where.
+        history: the trial's.
+        transaction_timeout_s: the longest that a producer of the processor asked for. What a dead one left open hides
+            outputs until then, unless its successor has the same transactional.id.
+    """
     identity = Identity.parse(version.processor.identity)
     compare = compared_field(version)
+    timeout_s = transaction_timeout_s or 0.0
+    outwait_s = timeout_s + TIMED_OUT_WITHIN_S if timeout_s <= OUTWAITED_S else 0.0
     topics = [
-        await asyncio.to_thread(lane.kafka.outputs, topic, identity, compare) for topic in lane.kafka.output_topics
+        await asyncio.to_thread(lane.kafka.outputs, topic, identity, compare, outwait_s=outwait_s)
+        for topic in lane.kafka.output_topics
     ]
     return [*topics, *[await asyncio.to_thread(world.seen, read(history)) for world in lane.worlds]]
 

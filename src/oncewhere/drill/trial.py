@@ -118,7 +118,8 @@ class Trial:
             if len(self._lane.kafka.written) > 1:
                 self._write_inputs(publication.later, 1)
             write_ended(self._history, progress, lives.crashes, reached=trap.complete)
-            write_found(self._history, await look(self._version, self._lane, self._history.path))
+            found = await look(self._version, self._lane, self._history.path, trap.transaction_timeout_s)
+            write_found(self._history, found)
             if self._plan.is_clean:
                 await write_unique_keys(self._lane, self._history)
             judged = await asyncio.to_thread(self._judged)
