@@ -15,7 +15,6 @@ from .inputs import Input
 from .lane import Lane
 from .worlds import Keyed
 
-
 OUTWAITED_S: Final = 20.0
 """The longest `transaction.timeout.ms` that is outwaited, in seconds: Kafka Streams has 10, most clients 60."""
 
