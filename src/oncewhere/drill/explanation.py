@@ -20,6 +20,7 @@ from .testimony import Testimony
 from .verdict import Verdict
 
 RANGES_SHOWN = 3
+COMMITS_SHOWN = 3
 _E = TypeVar("_E", Wire, Happened)
 FIRST_LIFE = 1
 
@@ -137,23 +138,32 @@ class _Story:
             yield f"{_at(again[0].t)} {place}: the next life {what} it again, and was confirmed"
 
     def _committed_past(self) -> Iterator[str]:
-        """The commit that said that the missing inputs are done; that of a transaction counts once it is committed."""
-        last = max(self._affected, key=lambda entry: entry.offset)
+        """The commits that said that missing inputs are done, each with those that it said it of first."""
+        topic, left, told = self._testimony.subject.input_topic, self._affected, 0
+        for event in self._commits():
+            past = {e["partition"]: e["offset"] for e in event.fields.get("offsets", ()) if e["topic"] == topic}
+            done = [entry for entry in left if past.get(entry.partition, -1) > entry.offset]
+            if not done:
+                continue
+            left = [entry for entry in left if entry not in done]
+            told += 1
+            if told > COMMITS_SHOWN:
+                yield f"and later commits called {len(done) + len(left)} more done"
+                return
+            where = ", ".join(f"{topic}-{number} @ {past[number]}" for number in sorted({e.partition for e in done}))
+            yield (
+                f"{_at(event.t)} {event.kind} (life {event.life}) commits {where}: "
+                f"{self._positions(done)} {_was(done)} called done"
+            )
+
+    def _commits(self) -> Iterator[Wire]:
+        """Requests that committed positions; that of a transaction counts once it is committed."""
         wire = list(self._events(Wire))
         for number, event in enumerate(wire):
-            if event.kind not in {"TxnOffsetCommit", "OffsetCommit"} or event.direction != Direction.REQUEST:
-                continue
-            if event.kind == "TxnOffsetCommit" and not _is_committed(event, wire[number + 1 :]):
-                continue
-            for entry in event.fields.get("offsets", ()):
-                covers = entry["topic"] == self._testimony.subject.input_topic and entry["partition"] == last.partition
-                if covers and entry["offset"] > last.offset and event.outcome == "forwarded":
-                    yield (
-                        f"{_at(event.t)} {event.kind} (life {event.life}) commits "
-                        f"{entry['topic']}-{entry['partition']} @ {entry['offset']}: "
-                        f"{self._positions(self._affected)} {_was(self._affected)} called done"
-                    )
-                    return
+            asks = event.direction == Direction.REQUEST and event.outcome == "forwarded"
+            in_transaction = event.kind == "TxnOffsetCommit" and asks and _is_committed(event, wire[number + 1 :])
+            if in_transaction or (event.kind == "OffsetCommit" and asks):
+                yield event
 
     def _sprung(self) -> Happened | None:
         return next((event for event in self._events(Happened) if event.what == "sprung"), None)

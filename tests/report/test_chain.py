@@ -1,0 +1,86 @@
+"""How a loss is told: every commit that called missing inputs done is named, with those that it called done first."""
+
+from __future__ import annotations
+
+import pytest
+from made_run import BANK, INPUT, OUTPUT, Told
+
+from oncewhere.drill import Verdict, findings, take_testimony
+from oncewhere.drill.checks import InputSeen, OutputSeen, PlaceSeen, ProgressSeen
+from oncewhere.drill.testimony import TrialSubject, write_ended, write_found, write_inputs, write_subject
+
+AT = {"link": "kafka#1", "life": 1, "interval": 1}
+NAME = {"transactional_id": "settlement-0"}
+
+
+def commit(told: Told, offsets: dict[int, int], *, ends: bool = True) -> None:
+    """A transaction that holds these positions, by partition; it is committed, or its EndTxn is dropped."""
+    entries = [{"topic": INPUT, "partition": partition, "offset": offset} for partition, offset in offsets.items()]
+    told.sent("TxnOffsetCommit", **AT, **NAME, offsets=entries, answer={"error": "NONE"})
+    told.sent("EndTxn", **AT, **NAME, committed=True, answer={"error": "NONE"} if ends else None)
+
+
+def chain(lost: set[tuple[int, int]], *commits: dict[int, int]) -> tuple[str, ...]:
+    """What is told of a trial of two partitions with ten inputs each, of which these never came to the output."""
+    told = Told()
+    subject = TrialSubject(
+        version="skip",
+        plan="clean",
+        point=None,
+        name=None,
+        noun="payments",
+        input_topic=INPUT,
+        group="g",
+        judged=(OUTPUT,),
+    )
+    write_subject(told, subject)  # type: ignore[arg-type]  # it takes the same calls
+    inputs = [InputSeen(identity=f"{p}-{n}", partition=p, offset=n) for p in (0, 1) for n in range(10)]
+    write_inputs(told, inputs)  # type: ignore[arg-type]
+    told.happened("started", life=1)
+    commit(told, {0: 10, 1: 10}, ends=False)  # it was never committed, so it called nothing done
+    for offsets in commits:
+        commit(told, offsets)
+    told.happened("complete")
+    write_ended(told, ProgressSeen(committed=20, total=20), [], reached=True)  # type: ignore[arg-type]
+    there = [entry for entry in inputs if (entry.partition, entry.offset) not in lost]
+    records = tuple(OutputSeen(identity=entry.identity, partition=0, offset=n) for n, entry in enumerate(there))
+    places = [
+        PlaceSeen(place=OUTPUT, system="kafka", counts={}, records=records),
+        PlaceSeen(place=BANK, system="postgresql", counts={entry.identity: 1 for entry in inputs}),
+    ]
+    write_found(told, places)  # type: ignore[arg-type]
+    (finding,) = findings(take_testimony(told.events))
+    assert finding.verdict is Verdict.LOST
+    return tuple(said for said in finding.chain if "called" in said)
+
+
+LOST = {(0, 4), (0, 5), (1, 2)}
+
+
+@pytest.mark.parametrize(
+    ("commits", "told"),
+    [
+        (
+            ({0: 10, 1: 10},),
+            (f"{INPUT}-0 @ 10, {INPUT}-1 @ 10: {INPUT}-0 @ 4..5, {INPUT}-1 @ 2 were called done",),
+        ),
+        (
+            ({0: 5}, {0: 10, 1: 2}, {1: 10}),
+            (
+                f"{INPUT}-0 @ 5: {INPUT}-0 @ 4 was called done",
+                f"{INPUT}-0 @ 10: {INPUT}-0 @ 5 was called done",
+                f"{INPUT}-1 @ 10: {INPUT}-1 @ 2 was called done",
+            ),
+        ),
+    ],
+)
+def test_each_commit_names_the_positions_that_it_covers(
+    commits: tuple[dict[int, int], ...], told: tuple[str, ...]
+) -> None:
+    assert tuple(said.partition("commits ")[2] for said in chain(LOST, *commits)) == told
+
+
+def test_many_commits_are_counted() -> None:
+    said = chain({(0, n) for n in range(10)}, *({0: n + 1} for n in range(9)), {0: 10, 1: 10})
+    assert len(said) == 4
+    assert said[-1] == "and later commits called 7 more done"
