@@ -12,9 +12,9 @@ from oncewhere.masking import Secrets
 from oncewhere.processes import Child, spawn
 
 from .declaration import INSTANCE, Version, fill, standing_values
+from .log_tail import tail
 from .stragglers import MARK, kill_marked
 
-LOG_TAIL_CHARACTERS = 4_000
 _OF_PASSWORDS = ".password"
 """Ends the placeholder of a place's password."""
 
@@ -133,7 +133,7 @@ class Victim:
             text = self.log.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
-        return self.secrets.taken_out(text)[-LOG_TAIL_CHARACTERS:].strip()
+        return tail(self.secrets.taken_out(text))
 
     def hide_secrets(self) -> None:
         """Takes the secrets that it was given out of what it has said; it is dead and buried."""
