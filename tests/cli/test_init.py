@@ -12,6 +12,7 @@ import pytest
 from typed_command import command
 
 from oncewhere.drill import load
+from oncewhere.drill.worlds.schema_file import read_schema
 from oncewhere.project.events import identities
 from oncewhere.project.survey import survey
 from oncewhere.project.variables import read
@@ -71,6 +72,17 @@ def test_what_the_project_tells_stands_in_the_declaration(project: Path, typed) 
     assert bank.observe == "select event_id, count(*) from settlement group by event_id"
     assert "secret" not in (project / "oncewhere.toml").read_text(), "a secret of the project is not copied"
     assert len((project / "inputs.jsonl").read_text().splitlines()) == 60
+
+
+def test_migrations_are_declared_in_their_order(project: Path, typed) -> None:
+    (project / "db" / "schema.sql").rename(project / "db" / "V1__settlement.sql")
+    (project / "db" / "V2__note.sql").write_text("alter table settlement add column note text;")
+    done = typed("init", "--yes", *TOPICS)
+    assert done.returncode == 0, done.stderr
+    bank = next(iter(load(project).versions.values())).effects["bank"]
+    assert bank.schema == ["db/V1__settlement.sql", "db/V2__note.sql"]
+    text = read_schema("bank", bank, project)
+    assert text.index("create table") < text.index("alter table")
 
 
 def test_a_declaration_is_not_written_over(project: Path, typed) -> None:

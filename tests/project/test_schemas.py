@@ -55,3 +55,20 @@ def test_an_input_is_told_apart_by_what_a_table_has_a_column_for(tmp_path: Path)
     lines = ('{"value": {"traceId": "t1", "orderNo": 1}}', '{"value": {"traceId": "t2", "orderNo": 2}}')
     (tmp_path / "inputs.jsonl").write_text("\n".join(lines))
     assert identities(tmp_path / "inputs.jsonl", ["order_no"])[0] == "orderNo"
+
+
+def test_migrations_are_one_schema_in_the_order_of_their_versions(tmp_path: Path) -> None:
+    texts = {
+        "V1__first": TABLES,
+        "V10__more": "alter table paid add note text;",
+        "V2__paid": "create table paid (id text);",
+    }
+    folder = tmp_path / "db" / "migration"
+    folder.mkdir(parents=True)
+    for name, text in texts.items():
+        (folder / f"{name}.sql").write_text(text)
+    (tmp_path / "schema.sql").write_text("create table settled (event_id text);")
+    alone, migrations = schemas_of(tmp_path)
+    assert (alone.files, alone.file) == (("schema.sql",), "schema.sql")
+    assert [Path(file).stem for file in migrations.files] == ["V1__first", "V2__paid", "V10__more"]
+    assert (migrations.file, set(migrations.tables)) == ("db/migration", {"customer", "invoice", "paid"})

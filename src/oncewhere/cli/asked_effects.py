@@ -69,8 +69,10 @@ def _effect(name: str, system: str, told: Answers, found: Found, ask: Asking) ->
     policy = None
     if told.app is None:
         policy = ask.text(Question(f"What prevents duplicates in {name}", "policy"), default="undeclared")
-    file = None if schema is None else schema.file
-    return EffectAnswer(name=name, system=system, policy=policy, schema=file, observe=observe)
+    files = () if schema is None else schema.files
+    if len(files) > 1:
+        ask.sources[f"effects.{name}.schema"] = f"from their names: the migrations of {Path(files[0]).parent}, in order"
+    return EffectAnswer(name=name, system=system, policy=policy, schemas=files, observe=observe)
 
 
 def _schema(found: Found, identity: str) -> Schema | None:

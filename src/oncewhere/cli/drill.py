@@ -11,10 +11,8 @@ import click
 from rich.console import Console
 
 from oncewhere.drill import CRASH, SCENARIOS, Choice, Declaration, Drill, DrillEvent, Keyword, PointSet, load
+from oncewhere.drill.beforehand import check_beforehand
 from oncewhere.drill.control import with_control
-from oncewhere.drill.inputs import load as load_inputs
-from oncewhere.drill.placeholders import check_placeholders
-from oncewhere.drill.program import check_program
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import (
     REPORT_NAME,
@@ -180,9 +178,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     )
     choice.refuse_misspelt(chosen)
     for version in chosen:
-        check_placeholders(version)
-        check_program(version, declaration.folder)
-        load_inputs(version, declaration.folder)  # what is wrong with them is told before a server starts
+        check_beforehand(version, declaration.folder)
     given = named_dsns(wishes.dsns, chosen)
     if lanes is None:
         lanes = default_lanes(wishes, given, chosen)

@@ -15,6 +15,7 @@ from oncewhere.drill.effect import SQL_SYSTEMS
 from oncewhere.errors import ConfigurationError
 from oncewhere.project.answers import Answers
 from oncewhere.project.asked import Asked
+from oncewhere.project.schemas import Schema
 from oncewhere.project.survey import Found, survey
 from oncewhere.project.told import GUESS, Told
 from oncewhere.project.writing import as_toml, sample_inputs
@@ -121,15 +122,16 @@ def _check_what_was_written(folder: Path, told: Answers, found: Found) -> int:
     for line in _to_look_at(told, found):
         click.echo(line)
     for name, effect in version.effects.items():
-        others = [schema.file for schema in found.schemas if schema.file != effect.schema]
-        if effect.schema is not None and others:
-            click.echo(f"{name}: took {effect.schema} for its tables; there are {', '.join(others)} as well.")
+        taken = schema_taken(found, effect.schema)
+        others = [schema.file for schema in found.schemas if schema is not taken]
+        if taken is not None and others:
+            click.echo(f"{name}: took {taken.file} for its tables; there are {', '.join(others)} as well.")
         if effect.system in SQL_SYSTEMS and effect.schema is None:
             click.echo(f"{name}: no SQL file was found that makes its tables; name one as schema, and look at observe.")
         identity = version.processor.identity
-        if schema_lacks(found, effect.schema, identity):
+        if taken is not None and taken.observe(identity) is None:
             click.echo(
-                f"{name}: no table of {effect.schema} has a column {identity} that the processor writes; look at "
+                f"{name}: no table of {taken.file} has a column {identity} that the processor writes; look at "
                 "observe: it must count by what processor.identity names."
             )
     if found.inputs is not None and (wrong := _wrong_inputs(version, folder)) is not None:
@@ -151,10 +153,10 @@ def _to_look_at(told: Answers, found: Found) -> list[str]:
     return lines
 
 
-def schema_lacks(found: Found, file: str | None, identity: str) -> bool:
-    """True where the tables of a file are known, and none has a column of the identity's name."""
-    schema = next((schema for schema in found.schemas if schema.file == file), None)
-    return schema is not None and schema.observe(identity) is None
+def schema_taken(found: Found, declared: str | list[str] | None) -> Schema | None:
+    """What is known of the files that were declared."""
+    files = (declared,) if isinstance(declared, str) else tuple(declared or ())
+    return next((schema for schema in found.schemas if schema.files == files), None)
 
 
 def _wrong_inputs(version: Version, folder: Path) -> ConfigurationError | None:

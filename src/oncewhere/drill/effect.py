@@ -28,7 +28,8 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     Attributes:
         system: the protocol that the drill understands.
         policy: how a duplicate is prevented there, in the vocabulary of the policies.
-        schema: an SQL file, relative to the declaration, that makes the empty tables.
+        schema: an SQL file, relative to the declaration, that makes the empty tables; or several, in the order in which
+            they are run, as migrations are.
         observe: how to ask the place what happened. SQL: a query of two columns, the event's identity (as text) and how
             often the effect happened for it. Redis: a reading command, see `worlds.redis_observation`. Without it,
             Redis, HTTP and SMTP are judged by what the proxy saw delivered, or by what the stand-in received.
@@ -45,7 +46,7 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     system: System
     policy: str = "undeclared"
-    schema: str | None = None
+    schema: str | list[str] | None = None
     observe: str | None = None
     purge: str | None = None
     compare: str | None = None
@@ -88,7 +89,7 @@ class EffectChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """What a version changes of an effect."""
 
     policy: str | None = None
-    schema: str | None = None
+    schema: str | list[str] | None = None
     observe: str | None = None
     purge: str | None = None
     compare: str | None = None

@@ -14,14 +14,14 @@ class EffectAnswer:
         name: what it is called.
         system: the protocol that the drill understands.
         policy: what is believed to prevent duplicates; None where an app says it.
-        schema: the SQL file that makes its tables.
+        schemas: the SQL files that make its tables, in the order in which they are run.
         observe: how it is asked what happened.
     """
 
     name: str
     system: str
     policy: str | None = None
-    schema: str | None = None
+    schemas: tuple[str, ...] = ()
     observe: str | None = None
 
 

@@ -13,6 +13,8 @@ _NUMBERED = re.compile(r"\b(small|big)?serial\b|\bgenerated\b.*\bas\s+identity\b
 """What the database counts up for each row: such a column is never doubled, whatever happened twice."""
 _UNLIKELY = re.compile(r"\breferences\b|\bdefault\b.*(nextval|uuid)", re.IGNORECASE)
 """What names a row elsewhere, or what the database makes up where nobody writes it."""
+_MIGRATION = re.compile(r"V(\d+(?:[._]\d+)*)__.*\.sql$")
+"""How Flyway calls a file that is run once, in the order of the versions."""
 _NO_COLUMN = frozenset({"primary", "unique", "constraint", "foreign", "check", "index", "key", "exclude"})
 """How the lines of a table begin that are no column."""
 _SKIPPED = frozenset({"node_modules", "target", "build", "dist", "vendor", "venv", "__pycache__"})
@@ -20,15 +22,15 @@ _SKIPPED = frozenset({"node_modules", "target", "build", "dist", "vendor", "venv
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A file that makes tables.
+    """A file that makes tables, or a folder of migrations.
 
     Attributes:
-        file: seen from the project's folder.
+        files: seen from the project's folder, in the order in which they are run.
         tables: by name, those of its columns that are written to.
         unlikely: the columns among them that seldom name the event, as `table.column`.
     """
 
-    file: str
+    files: tuple[str, ...]
     tables: dict[str, tuple[str, ...]]
     unlikely: frozenset[str] = frozenset()
 
@@ -40,6 +42,11 @@ class Schema:
         found = [(table, name) for table, columns in self.tables.items() for name in columns if _same(name, identity)]
         found.sort(key=lambda place: (".".join(place) in self.unlikely, place[1] != identity))
         return _query(*found[0]) if found else None
+
+    @property
+    def file(self) -> str:
+        """What it is called in a sentence."""
+        return self.files[0] if len(self.files) == 1 else str(Path(self.files[0]).parent)
 
     @property
     def columns(self) -> frozenset[str]:
@@ -58,24 +65,35 @@ class Schema:
 
 
 def schemas_of(folder: Path) -> list[Schema]:
-    """The SQL files below a folder that create tables, the shallowest first."""
+    """The SQL files below a folder that create tables, the shallowest first; the migrations of a folder are one."""
     files = (file for file in sorted(folder.rglob("*.sql")) if not _hidden(file.relative_to(folder)))
-    found = []
+    texts: dict[Path, str] = {}
     for _, file in zip(range(FILES_LIMIT), files, strict=False):
-        if file.stat().st_size > SIZE_LIMIT_BYTES:
-            continue
-        text = file.read_text(encoding="utf-8", errors="replace")
-        bodies = {name.strip('"`'): _columns(body) for name, body in _TABLE.findall(text)}
-        tables = {
-            table: tuple(name for name, line in columns if not _NUMBERED.search(line))
-            for table, columns in bodies.items()
-        }
-        unlikely = frozenset(
-            f"{table}.{name}" for table, columns in bodies.items() for name, line in columns if _UNLIKELY.search(line)
-        )
-        if tables:
-            found.append(Schema(str(file.relative_to(folder)), tables, unlikely))
-    return sorted(found, key=lambda schema: (schema.file.count("/"), schema.file))
+        if file.stat().st_size <= SIZE_LIMIT_BYTES:
+            texts[file.relative_to(folder)] = file.read_text(encoding="utf-8", errors="replace")
+    groups: dict[Path, list[Path]] = {}
+    for file in sorted(texts, key=_version):
+        groups.setdefault(file.parent if _MIGRATION.match(file.name) else file, []).append(file)
+    found = [_schema(tuple(map(str, group)), "\n".join(texts[file] for file in group)) for group in groups.values()]
+    return sorted(filter(None, found), key=lambda schema: (schema.files[0].count("/"), schema.files[0]))
+
+
+def _version(file: Path) -> tuple[list[int], str]:
+    """V2 comes before V10."""
+    match = _MIGRATION.match(file.name)
+    return ([] if match is None else [int(part) for part in re.findall(r"\d+", match[1])]), str(file)
+
+
+def _schema(files: tuple[str, ...], text: str) -> Schema | None:
+    """What the files say; None where they make no table."""
+    bodies = {name.strip('"`'): _columns(body) for name, body in _TABLE.findall(text)}
+    tables = {
+        table: tuple(name for name, line in columns if not _NUMBERED.search(line)) for table, columns in bodies.items()
+    }
+    unlikely = frozenset(
+        f"{table}.{name}" for table, columns in bodies.items() for name, line in columns if _UNLIKELY.search(line)
+    )
+    return Schema(files, tables, unlikely) if tables else None
 
 
 def _columns(body: str) -> list[tuple[str, str]]:

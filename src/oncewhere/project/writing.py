@@ -70,8 +70,9 @@ def _effect(effect: EffectAnswer, answers: Answers) -> list[str]:
             lines += ['stand_in = "honours-keys"     # or ignores-keys; --dsn names a downstream of yours']
         elif effect.system == "smtp":
             lines += ['stand_in = "accepts"']
-    if effect.schema is not None:
-        lines += _beside([f"schema  = {_text(effect.schema)}"], [answers.sources.get(f"effects.{effect.name}.schema")])
+    if effect.schemas:
+        text = _text(effect.schemas[0]) if len(effect.schemas) == 1 else _list(effect.schemas)
+        lines += _beside([f"schema  = {text}"], [answers.sources.get(f"effects.{effect.name}.schema")])
     elif effect.observe is not None:
         lines += [WITHOUT_SCHEMA]
     if effect.observe is not None:

@@ -1,4 +1,4 @@
-"""An effect's `schema` comes in; the file's text goes out."""
+"""An effect's `schema` comes in; the text of its files goes out."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from oncewhere.errors import ConfigurationError
 
 
 def read_schema(name: str, effect: Effect, folder: Path) -> str:
-    """Reads the schema of an effect; empty where it has none.
+    """Reads the schema of an effect, its files one after the other; empty where it has none.
 
     Raises:
-        ConfigurationError: the file cannot be read.
+        ConfigurationError: a file cannot be read.
     """
     if effect.schema is None:
         return ""
-    path = folder / effect.schema
+    files = [effect.schema] if isinstance(effect.schema, str) else effect.schema
+    return "\n".join(_text(name, folder / file) for file in files)
+
+
+def _text(name: str, path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
