@@ -10,13 +10,15 @@ from oncewhere.cli.entry import main
 from oncewhere.doctor.rules.table import RULES
 from oncewhere.drill import SCENARIOS, NamedCrash, Phase, Verdict
 from oncewhere.drill.observations import Kind
-from oncewhere.explain import errors, observations, verdicts, words
+from oncewhere.effects.honours import HONOURED
+from oncewhere.explain import errors, observations, policies, verdicts, words
 from oncewhere.explain.catalogue import CATALOGUE, _all, find, near
 from oncewhere.runtime.failures import CONSUMER_HEALS, FAILURES
 
 
 def test_every_verdict_rule_observation_and_error_is_explained() -> None:
-    wanted = {*Verdict, *Kind, *RULES, *errors.classes(), *FAILURES, *CONSUMER_HEALS}
+    held_by = {policy.name for policy in HONOURED} | policies.WITHOUT_ONE.keys()
+    wanted = {*Verdict, *Kind, *held_by, *RULES, *errors.classes(), *FAILURES, *CONSUMER_HEALS}
     said = {entry.code for entry in words.entries()}
     assert wanted | said == CATALOGUE.keys()
     assert {*NamedCrash, *Phase, *SCENARIOS, "EndTxn", "sprung", "Ongoing", "violated", "3"} <= said
@@ -25,7 +27,7 @@ def test_every_verdict_rule_observation_and_error_is_explained() -> None:
 
 
 def test_a_text_says_what_it_is_why_it_is_bad_and_what_to_do() -> None:
-    said = {entry.code for entry in words.entries()}
+    said = {entry.code for entry in words.entries()} | policies.WITHOUT_ONE.keys()
     for code, entry in CATALOGUE.items():
         assert entry.what.endswith(".")
         if code in said:
@@ -47,6 +49,20 @@ def test_a_code_is_found_however_it_is_spelled(spelled: str) -> None:
     found = find(spelled)
     assert found is not None
     assert found.code == "hanging-transaction"
+
+
+@pytest.mark.parametrize("spelled", ["offset-ledger", "OffsetLedger", "offset ledger"])
+def test_a_policy_is_found_by_its_name_and_by_its_class(spelled: str) -> None:
+    found = find(spelled)
+    assert found is not None
+    assert (found.code, "twice" in found.why) == ("offset-ledger", True)
+
+
+def test_no_line_of_an_explanation_ends_in_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    for code in ((), ("dedupe-table",)):
+        assert main(["explain", *code]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line for line in lines if line != line.rstrip()] == []
 
 
 def test_an_error_of_kafka_is_found_by_its_name() -> None:

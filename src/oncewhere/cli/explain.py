@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import click
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from oncewhere.errors import ConfigurationError
@@ -12,7 +13,11 @@ from oncewhere.explain.catalogue import CATALOGUE, find, near
 from oncewhere.explain.entry import Entry, Topic
 
 WIDTH = 100
-WHY = {Topic.KAFKA: "What oncewhere does about it", Topic.ERROR: "Why it is raised"}
+WHY = {
+    Topic.KAFKA: "What oncewhere does about it",
+    Topic.ERROR: "Why it is raised",
+    Topic.POLICY: "What it leaves open",
+}
 
 
 @click.command(short_help="Say what a verdict, rule, observation or error means.")
@@ -20,9 +25,9 @@ WHY = {Topic.KAFKA: "What oncewhere does about it", Topic.ERROR: "Why it is rais
 def explain(code: str | None) -> int:
     """Say what a code means, why it is bad, and what to do.
 
-    CODE is any word that stands in an output: a verdict, a crash, a scenario, a point's id, a message, an event of the
-    wire log, an exit code, a rule of the doctor, something that was observed on the wire, an error of oncewhere or of
-    Kafka. Without one, all of them are listed.
+    CODE is any word that stands in an output: a verdict, a policy, a crash, a scenario, a point's id, a message, an
+    event of the wire log, an exit code, a rule of the doctor, something that was observed on the wire, an error of
+    oncewhere or of Kafka. Without one, all of them are listed.
 
     \b
     oncewhere explain
@@ -61,7 +66,14 @@ def _show(entry: Entry, console: Console) -> None:
             console.print()
             if title:
                 console.print(Text(title, style="bold"))
-            console.print(Padding(Text(words), (0, 0, 0, 2)), width=width)
+            console.print(Text(_indented(words, width)), soft_wrap=True)
+
+
+def _indented(words: str, width: int) -> str:
+    """Lines of at most that width, without the blanks behind them that a copy would take along."""
+    return textwrap.fill(
+        words, width, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _list(console: Console) -> None:
@@ -71,8 +83,8 @@ def _list(console: Console) -> None:
             continue  # points: there is one for every message
         console.print(Text(topic[0].upper() + topic[1:], style="bold"))
         if topic is Topic.KAFKA:
-            words = Text(", ".join(entry.code for entry in mine))
-            console.print(Padding(words, (0, 0, 0, 2)), width=min(console.width, WIDTH))
+            words = ", ".join(entry.code for entry in mine)
+            console.print(Text(_indented(words, min(console.width, WIDTH))), soft_wrap=True)
         else:
             width = max(len(entry.code) for entry in mine)
             for entry in mine:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from . import errors, kafka_errors, observations, rules, verdicts, words
+from . import errors, kafka_errors, observations, policies, rules, verdicts, words
 from .entry import Entry
 from .point import explain_point
 
@@ -15,7 +16,7 @@ NEAR_CUTOFF: Final = 0.5
 
 
 def _all() -> Iterator[Entry]:
-    for module in (verdicts, observations, words, rules, errors, kafka_errors):
+    for module in (verdicts, observations, policies, words, rules, errors, kafka_errors):
         yield from module.entries()
 
 
@@ -29,13 +30,15 @@ def _by_code() -> dict[str, Entry]:
 CATALOGUE: Final[Mapping[str, Entry]] = _by_code()
 """By code."""
 
+_INSIDE: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SPELLED: Final = {code.lower(): code for code in CATALOGUE}
 
 
 def find(code: str) -> Entry | None:
-    """The entry of a code, however it is spelled: upper or lower case, `_` or a blank for `-`."""
+    """The entry of a code, however it is spelled: in any case, with `_` or a blank for `-`, a policy by its class."""
     plain = code.strip().lower()
-    for spelling in (plain, plain.replace("_", "-"), plain.replace(" ", "-"), plain.replace("-", "_")):
+    parted = _INSIDE.sub("-", code.strip()).lower()
+    for spelling in (plain, plain.replace("_", "-"), plain.replace(" ", "-"), plain.replace("-", "_"), parted):
         if spelling in _SPELLED:
             return CATALOGUE[_SPELLED[spelling]]
     return explain_point(code)

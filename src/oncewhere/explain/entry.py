@@ -11,6 +11,7 @@ class Topic(StrEnum):
 
     VERDICT = "verdict of a drill"
     OBSERVATION = "observation on the wire"
+    POLICY = "policy of an effect"
     CRASH = "crash of a drill"
     SCENARIO = "scenario of a drill"
     POINT = "crash point"
