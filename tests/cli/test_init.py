@@ -95,7 +95,7 @@ def test_a_declaration_is_not_written_over(project: Path, typed) -> None:
 def test_what_nobody_says_is_asked_for_by_its_flag(project: Path, typed) -> None:
     done = typed("init", "--yes")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--input" in done.stderr
+    assert "--input payment-authorized --output payment-settled" in done.stderr, "all that is missing, at once"
     assert not (project / "oncewhere.toml").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 import click
@@ -45,6 +46,22 @@ class Asking:
     def __init__(self, *, interactive: bool) -> None:
         self.interactive = interactive
         self.sources: dict[str, str] = {}
+
+    def require(self, *unknown: Question) -> None:
+        """Nothing where there is nothing to ask, or a person to be asked.
+
+        Args:
+            unknown: what neither the project nor a flag tells.
+
+        Raises:
+            ConfigurationError: nobody is there; all that must be said stands in it, so that it is said at once.
+        """
+        if not unknown or self.interactive:
+            return
+        what = [question.text[0].lower() + question.text[1:] for question in unknown]
+        listed = " and ".join(filter(None, (", ".join(what[:-1]), what[-1])))
+        flags = " ".join(f"{question.flag} {shlex.quote(question.example)}" for question in unknown)
+        raise ConfigurationError(f"Nothing here tells {listed}.", hint=f"Say it, as in: oncewhere init {flags}")
 
     def known(self, key: str, told: Told[str] | None, question: Question) -> str:
         """The value of a key: as a file says it; a guess is asked for, and marked where nobody is there.

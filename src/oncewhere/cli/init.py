@@ -50,9 +50,10 @@ def init(  # noqa: PLR0913  # one parameter for each option
 ) -> int:
     """Write an oncewhere.toml for the processor in FOLDER (default: here); what the project tells is not asked.
 
-    It looks at build files, the Compose file, .env files, application.yml and .properties, SQL schemas and processors
-    written with the library, and starts nothing. Beside each value it writes where it is from. What is a guess is asked
-    for on a terminal; elsewhere, or with --yes, it is marked, and what nothing tells is taken from the options.
+    It looks at build files, the Compose file, .env files, application.yml and .properties, SQL schemas, processors
+    written with the library, and the calls of other Python programs, and starts nothing. Beside each value it writes
+    where it is from. What is a guess is asked for on a terminal; elsewhere, or with --yes, it is marked, and what
+    nothing tells is taken from the options.
 
     \b
     oncewhere init --demo

@@ -68,6 +68,12 @@ def _of_program(folder: Path, asked: Asked, found: Found, ask: Asking) -> Answer
     names = found.names
     group = names.group or Told(folder.resolve().name, "the folder's name", sure=False)
     outputs = Told(" ".join(names.outputs.value), names.outputs.by, names.outputs.sure) if names.outputs else None
+    told = (
+        (COMMAND, asked.command or found.command),
+        (INPUT, asked.input or names.input),
+        (OUTPUT, asked.outputs or outputs),
+    )
+    ask.require(*(question for question, answer in told if not answer))
     return Answers(
         command=_command(ask, asked.command, found),
         input=asked.input or ask.known("processor.input", names.input, INPUT),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .told import Told
 
@@ -44,6 +44,19 @@ class KafkaNames:
     input: Told[str] | None = None
     outputs: Told[tuple[str, ...]] | None = None
     settings: tuple[str, ...] = ()
+
+    def with_gaps_filled(self, others: KafkaNames) -> KafkaNames:
+        """These names; where one is missing, that of others.
+
+        Args:
+            others: what counts less.
+        """
+        return replace(
+            self,
+            group=self.group or others.group,
+            input=self.input or others.input,
+            outputs=self.outputs or others.outputs,
+        )
 
 
 def kafka_names(given: Mapping[str, Told[str]]) -> KafkaNames:

@@ -14,6 +14,7 @@ from .environment import dotenv_of, of_service
 from .events import identities
 from .hosts import hosts_of
 from .kafka_names import KafkaNames, kafka_names
+from .python_sources import Program, program_of
 from .schemas import Schema, schemas_of
 from .sources import variables_read
 from .spring import Property, properties_of
@@ -75,18 +76,21 @@ def survey(folder: Path) -> Found:
     properties = properties_of(folder, {name: told.value for name, told in given.items()})
     command, build = (None, None) if app is not None else _command(folder, service)
     found = _addresses(given, properties, service)
+    program = program_of(folder) if app is None else Program()
     if app is None:
-        found += _of_sources(folder, found)
+        found += _unknown_yet(_addresses(program.defaults, {}, None), found)
+        found += _not_yet(found, _unknown_yet(variables_read(folder), found))
     names = kafka_names(given | {name: Told(p.value, p.by) for name, p in properties.items() if p.value})
+    names = names.with_gaps_filled(program.names)
     found += _kept(given, names, known={variable.name for variable in found})
     inputs = sorted(path.name for path in folder.glob("*.jsonl"))
     schemas = tuple(schemas_of(folder))
     columns = frozenset(column for schema in schemas for column in schema.columns)
     module = None if app is None else f"{app.partition(':')[0]}.py"
-    files = (module, build, None if service is None else service.file, *_files(given, properties))
+    files = (module, build, None if service is None else service.file, *_files(given, properties), program.file)
     return Found(
         app=app,
-        command=command,
+        command=command or program.command,
         names=names,
         told_by=tuple(dict.fromkeys(filter(None, files))),
         others=service.others if service is not None else (),
@@ -154,11 +158,11 @@ def _without_value(name: str, setting: Property) -> Variable | None:
     return Variable(setting.variable, "{kafka}") if not setting.value and _BOOTSTRAP.search(name) else None
 
 
-def _of_sources(folder: Path, known: Sequence[Variable]) -> list[Variable]:
-    """What sources read, of Kafka or of effects, where no file says a value of it."""
+def _unknown_yet(more: Iterable[Variable], known: Sequence[Variable]) -> list[Variable]:
+    """What sources tell, of Kafka or of effects, where no file says a value of it."""
     kafka_known = any(variable.text == "{kafka}" for variable in known)
     effect_known = any(variable.effect for variable in known)
-    return [v for v in variables_read(folder) if not (kafka_known if v.text == "{kafka}" else effect_known)]
+    return [v for v in more if not (kafka_known if v.text == "{kafka}" else effect_known)]
 
 
 def _not_yet(found: Iterable[Variable], more: Iterable[Variable]) -> list[Variable]:
