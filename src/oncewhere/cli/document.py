@@ -251,7 +251,8 @@ def _checked(
     for difference in found:
         mark = ("  ? ", "yellow") if difference.open else ("  ✗ ", "red")
         console.print(Text.assemble(mark, difference.sentence.replace("`", "")), soft_wrap=True)
-    console.print("Mend what is wrong, drill again, and write it anew: oncewhere document", markup=False)
+    first = "Drill it" if only_open else "Mend what is wrong, drill again"
+    console.print(f"{first}, and write it anew: oncewhere document", markup=False)
     return INCONCLUSIVE if only_open else VIOLATED
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ def load(name: str, folder: Path) -> Processor:
     module_name, _, attribute = name.rpartition(":")
     sys.path.insert(0, str(folder))
     with importing():
-        module = _file(folder / module_name) if module_name.endswith(SUFFIX) else _module(module_name)
+        module = _file(folder / module_name) if module_name.endswith(SUFFIX) else _module(module_name, folder)
     found = getattr(module, attribute, None)
     if not isinstance(found, Processor):
         others = [key for key, value in vars(module).items() if isinstance(value, Processor)]
@@ -53,13 +54,15 @@ def load(name: str, folder: Path) -> Processor:
     return found
 
 
-def _module(name: str) -> ModuleType:
+def _module(name: str, folder: Path) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name.partition(".")[0] and error.name != name:
             raise
-        raise ConfigurationError(f"There is no module {name} here.", hint="Run this in the module's folder.") from None
+        near = get_close_matches(name, (path.stem for path in folder.glob(f"*{SUFFIX}")), n=1)
+        hint = f"Did you mean {near[0]}?" if near else "Run this in the module's folder."
+        raise ConfigurationError(f"There is no module {name} here.", hint=hint) from None
 
 
 def _file(path: Path) -> ModuleType:
