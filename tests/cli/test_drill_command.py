@@ -135,6 +135,7 @@ def test_an_interrupt_stops_everything_and_says_so(
     assert drill.wait(END_LIMIT_S) == 130
     told = (example / "progress.log").read_text()
     assert "Interrupted; everything that was started is stopped." in told
+    assert "What was judged until then: oncewhere show .oncewhere/runs/" in told or after == "starting"
     assert "Traceback" not in told
     none_left(str(example))
 

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from oncewhere.cli.entry import main
 from oncewhere.cli.provenance import provenance
-from oncewhere.cli.replay import other_servers
+from oncewhere.cli.replay import find_trial, other_servers
 from oncewhere.cli.servers import Wishes, server_options
 from oncewhere.drill import DrillEnded, Verdict
 from oncewhere.errors import ConfigurationError
@@ -35,6 +35,7 @@ from oncewhere.report import (
 )
 from oncewhere.report.again import again
 from oncewhere.report.html.facts import trial_facts
+from oncewhere.report.junit import as_junit
 from oncewhere.report.run_schema import run_schema
 
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "reference" / "run.schema.json"
@@ -94,6 +95,18 @@ def test_what_is_open_is_a_warning(run: Path) -> None:
     )
     assert line.startswith("::warning title=sound%3A unknown in payment-settled::")
     assert "100%25 dark" in line
+
+
+def test_two_trials_that_came_to_one_point_are_two_cases_of_junit(run: Path) -> None:
+    found = read_run(run)
+    version = found.result.versions[0]
+    moved = dataclasses.replace(version.trials[-1], folder="naive/elsewhere-2")
+    both = dataclasses.replace(version, trials=(*version.trials, moved))
+    told = dataclasses.replace(found, result=dataclasses.replace(found.result, versions=(both,)))
+    names = [case.get("name") for case in as_junit(told).iter("testcase")]
+    assert len(names) == len(set(names))
+    assert f"{moved.plan.label} (elsewhere-2)" in names
+    assert find_trial(told, "elsewhere-2")[1] is moved, "the folder's name tells them apart"
 
 
 def test_kinds_are_named_and_a_wrong_name_is_told_apart() -> None:
@@ -174,7 +187,7 @@ def of_command(*words: str) -> Provenance:
     @click.command(context_settings={"ignore_unknown_options": False})
     @server_options
     def ask(*, wishes: Wishes) -> None:
-        seen.append(provenance(wishes, {"bank": "x"} if wishes.dsns else {}))
+        seen.append(provenance(wishes, {"bank": "x"} if wishes.dsns else {}, Path.cwd()))
 
     ask.main([*words], standalone_mode=False, obj=words)
     return seen[0]

@@ -8,12 +8,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 from made_run import make_run, version
 
 from oncewhere.cli.entry import main
-from oncewhere.cli.provenance import commit_of
+from oncewhere.cli.provenance import commit_of, provenance
 from oncewhere.cli.replay import declaration_of
+from oncewhere.cli.servers import Wishes
 from oncewhere.drill import (
     DrillBegan,
     DrillEnded,
@@ -139,10 +141,11 @@ def test_a_run_is_found_by_anything_in_it(run: Path, monkeypatch: pytest.MonkeyP
     ("what", "says"),
     [
         ("/nowhere/at/all", "does not exist"),
-        ("handed", "holds 1 runs"),
+        ("handed", "holds 1 run."),
         ("empty", "There is nothing of a run in it"),
         ("note.txt", "is a file, and no run is around it"),
-        ("2026-nothing", "There is no run"),
+        ("2026-nothing", "There is no run '2026-nothing' in"),
+        ("run.tgz", "Unpack it, and name the folder"),
     ],
 )
 def test_what_is_no_run_is_told_as_what_it_is(
@@ -150,6 +153,7 @@ def test_what_is_no_run_is_told_as_what_it_is(
 ) -> None:
     Path("empty").mkdir()
     Path("note.txt").write_text("x")
+    Path("run.tgz").write_text("x")
     assert main(["show", what]) == 2
     assert says in " ".join(capsys.readouterr().err.split())
 
@@ -226,7 +230,27 @@ def test_a_replay_says_how_to_come_to_what_it_needs(run: Path, tmp_path: Path) -
     assert "--project DIR" in str(refused.value.hint)
     project = tmp_path / "clone"
     (project / "payments").mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match="a run's folder holds no processor"):
+        declaration_of(found, project)
+    with pytest.raises(ConfigurationError, match="a run's folder holds no processor"):
+        declaration_of(dataclasses.replace(found, path="."), project)
+    (project / "payments" / "oncewhere.toml").touch()
     assert declaration_of(found, project) == project / "payments"
+
+
+def test_the_commit_is_that_of_the_processor_and_not_of_where_the_command_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("here", "processor"):
+        (tmp_path / name).mkdir()
+        for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", name]):
+            who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+            subprocess.run(["git", "-C", tmp_path / name, *who, *words], check=True, capture_output=True)
+    monkeypatch.chdir(tmp_path / "here")
+    with click.Context(click.Command("drill")):
+        told = provenance(Wishes(), {}, tmp_path / "processor")
+    assert told.project == "here"
+    assert told.commit == commit_of(tmp_path / "processor") != commit_of(tmp_path / "here")
 
 
 def test_git_is_asked_and_its_hooks_are_not(tmp_path: Path) -> None:

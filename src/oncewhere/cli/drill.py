@@ -28,7 +28,7 @@ from oncewhere.report import (
     show_scenarios,
 )
 
-from .places import project_folder, say_where
+from .places import project_folder, say_where, saying_what_remains
 from .provenance import provenance
 from .servers import (
     LANES_DEFAULT,
@@ -187,7 +187,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
             f"-j {lanes} needs {lanes} clusters, and -b names one.",
             hint="Leave -j out: on a cluster of yours, one trial follows the other.",
         )
-    told = provenance(wishes, given)
+    told = provenance(wishes, given, declaration.folder)
     folder = RunFolder(
         project_folder(),
         declaration.folder.name,
@@ -206,7 +206,12 @@ def drill(  # noqa: PLR0913  # one parameter for each option
         folder(event)
         failures(event)
 
-    with folder, running_servers(chosen, lanes, wishes, given) as servers, contextlib.closing(progress):
+    with (
+        saying_what_remains(folder.path),
+        folder,
+        running_servers(chosen, lanes, wishes, given) as servers,
+        contextlib.closing(progress),
+    ):
         work = Drill(
             declaration,
             versions=chosen,

@@ -80,7 +80,7 @@ def observe(path: Path, version: str | None, *, wishes: Wishes) -> int:
         f"{declaration.folder.name}-observed",
         declaration=seen_from_here(declaration),
         versions=[one],
-        provenance=provenance(wishes, given),
+        provenance=provenance(wishes, given, declaration.folder),
         replay=True,
     )
     with folder, running_servers([one], 1, wishes, given) as servers:

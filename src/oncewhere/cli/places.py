@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -31,6 +34,16 @@ def short(path: Path) -> str:
 def say_where(page: Path) -> None:
     """Prints where a run's page is, from the current folder; a link such as `latest` is followed."""
     click.echo(f"Report:   {os.path.relpath(page.resolve())}")
+
+
+@contextlib.contextmanager
+def saying_what_remains(run: Path) -> Iterator[None]:
+    """Where its block is interrupted, says where the evidence is and how it is read."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"What was judged until then: oncewhere show {shlex.quote(short(run))}", err=True)
+        raise
 
 
 def heed_start_limit() -> None:

@@ -1,4 +1,4 @@
-"""A command line and the folder that it was given in come in; where the run comes from goes out."""
+"""A command line, the folder that it was given in and the declaration's come in; where the run comes from goes out."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ WITHOUT_PROGRAMS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/nul
 """Git asked this way starts no program of the project's: no hook, no monitor of its files."""
 
 
-def provenance(wishes: Wishes, dsns: Mapping[str, str]) -> Provenance:
+def provenance(wishes: Wishes, dsns: Mapping[str, str], declared_in: Path) -> Provenance:
     """Where the run that begins now comes from.
 
     Args:
         wishes: what the user said of servers.
         dsns: by effect, a server of the user's.
+        declared_in: the declaration's folder: its repository is that of the processor, wherever the command was given.
     """
     given: object = click.get_current_context().find_root().obj
     arguments = given if isinstance(given, tuple) else ()
-    folder = Path.cwd()
     return Provenance(
         command=masked(shlex.join(["oncewhere", *map(str, arguments)])),
-        project=folder.name,
+        project=Path.cwd().name,
         machine=platform.node(),
-        commit=commit_of(folder),
+        commit=commit_of(declared_in),
         servers=(*(["kafka"] if wishes.bootstrap_servers else []), *sorted(dsns)),
         options=tuple(_options(wishes)),
     )

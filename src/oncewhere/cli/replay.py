@@ -26,7 +26,7 @@ from oncewhere.report import (
     show_trial,
 )
 
-from .places import project_folder
+from .places import project_folder, saying_what_remains
 from .provenance import provenance
 from .servers import Wishes, choose_versions, named_dsns, running_servers, server_options, with_deadline
 
@@ -76,7 +76,7 @@ def replay(
     (declared,) = choose_versions(declaration, [version.version.name])
     chosen = with_deadline(declared, max(declared.settings.deadline_s, version.version.settings.deadline_s))
     given = named_dsns(wishes.dsns, [chosen])
-    told = provenance(wishes, given)
+    told = provenance(wishes, given, declaration.folder)
     elsewhere = other_servers(before.provenance, told, chosen)
     if elsewhere:
         click.echo(elsewhere, err=True)
@@ -97,7 +97,12 @@ def replay(
         folder(event)
         failures(event)
 
-    with folder, running_servers([chosen], 1, wishes, given) as servers, contextlib.closing(progress):
+    with (
+        saying_what_remains(folder.path),
+        folder,
+        running_servers([chosen], 1, wishes, given) as servers,
+        contextlib.closing(progress),
+    ):
         result = asyncio.run(
             Drill(
                 declaration,
@@ -151,15 +156,21 @@ def declaration_of(run: Run, project: Path | None) -> Path:
     if folder.is_absolute():
         return folder
     for path in (base / folder, base) if project is not None else (base / folder,):
-        is_there = path.exists() if ":" not in path.name else path.parent.is_dir()
-        if is_there and (path != base or (base / "oncewhere.toml").is_file() or run.path in {".", ""}):
+        if path.is_file() or (_declares(path) if ":" not in path.name else path.parent.is_dir()):
             return path
     commit = f", at {run.provenance.commit.words}" if run.provenance.commit else ""
     named = f"the folder {run.provenance.project!r}" if run.provenance.project else "the project"
+    what = run.path if run.path not in {".", ""} else run.provenance.project or "another folder"
     raise ConfigurationError(
-        f"The run is of {run.path}, which is not in {base}: a run's folder holds no processor.",
+        f"The run is of {what}, which is not in {base}: a run's folder holds no processor.",
         hint=f"Get the project{commit}; it was drilled in {named}. Go there, or add: --project DIR",
     )
+
+
+def _declares(folder: Path) -> bool:
+    """True for a folder that may hold a declaration: what is wrong with it is told when it is read."""
+    python = folder / "pyproject.toml"
+    return (folder / "oncewhere.toml").is_file() or (python.is_file() and b"tool.oncewhere" in python.read_bytes())
 
 
 def find_trial(run: Run, asked: str) -> tuple[VersionResult, TrialResult]:
@@ -167,7 +178,7 @@ def find_trial(run: Run, asked: str) -> tuple[VersionResult, TrialResult]:
 
     Args:
         run: where to look.
-        asked: an id or a name, perhaps with a version in front; or `latest`.
+        asked: an id, a name or the name of a trial's folder, perhaps with a version in front; or `latest`.
 
     Raises:
         ConfigurationError: there is none, or several versions have it.
@@ -186,7 +197,7 @@ def find_trial(run: Run, asked: str) -> tuple[VersionResult, TrialResult]:
     found = [
         (v, t)
         for v, t in everything
-        if point in {t.plan.id, t.plan.label} and (not version or v.version.name == version)
+        if point in {t.plan.id, t.plan.label, Path(t.folder).name} and (not version or v.version.name == version)
     ]
     if not found:
         known = ", ".join(f"{v.version.name}/{t.plan.label}" for v, t in everything[:IDS_SHOWN])

@@ -11,6 +11,7 @@ from .run_folder import LATEST
 from .run_json import FILE_NAME
 
 RUNS_SHOWN = 5
+ARCHIVES = {".tgz", ".gz", ".zip", ".xz", ".zst", ".bz2", ".tar"}
 DEPTH = 4
 """How far below a run's folder something may lie: RUN/VERSION/POINT/wire.jsonl."""
 
@@ -38,12 +39,16 @@ def find_run(root: Path, name: str = LATEST) -> Path:
     if len(matching) == 1:
         return matching[0].resolve()
     known = [path.name for path in _runs_in(runs)][-RUNS_SHOWN:]
-    if name == LATEST or not known:
+    if name == LATEST:
         raise ConfigurationError(
             f"There is no run in {runs} yet.",
             hint="Make one with: oncewhere drill PATH. One from elsewhere is named by its folder.",
         )
-    raise ConfigurationError(f"There is no run {name!r}.", hint=f"The newest are {', '.join(known)}.")
+    raise ConfigurationError(
+        f"There is no run {name!r} in {runs}, and no such file.",
+        hint=(f"The newest are {', '.join(known)}. " if known else "")
+        + "One from elsewhere is named by the path of its folder.",
+    )
 
 
 def is_run(folder: Path) -> bool:
@@ -64,11 +69,13 @@ def _as_it_is(path: Path) -> Path:
     """
     if path.is_file():
         raise ConfigurationError(
-            f"{path} is a file, and no run is around it.", hint="Name the folder that holds run.json."
+            f"{path} is a file, and no run is around it.",
+            hint=f"{'Unpack it, and name' if path.suffix in ARCHIVES else 'Name'} the folder that holds run.json.",
         )
     if found := [folder.name for folder in _runs_in(path) if is_run(folder)]:
         told = ", ".join(found[-RUNS_SHOWN:])
-        raise ConfigurationError(f"{path} holds {len(found)} runs.", hint=f"Name one of them: {told}.")
+        number = "1 run" if len(found) == 1 else f"{len(found)} runs"
+        raise ConfigurationError(f"{path} holds {number}.", hint=f"Name one of them: {told}.")
     return path.resolve()
 
 

@@ -24,8 +24,13 @@ def as_junit(run: Run) -> ET.Element:
         suite.set("timestamp", told.began.strftime("%Y-%m-%dT%H:%M:%S"))
         suite.set("hostname", told.machine or "unknown")
         suite.set("time", f"{sum(trial.duration_s for trial in version.trials):.3f}")
+        names: set[str] = set()
         for trial in version.trials:
-            _case(suite, run, version, trial)
+            name = trial.plan.label
+            if name in names:  # a point that was not reached may have moved to one that has a trial of its own
+                name = f"{name} ({Path(trial.folder).name})"
+            names.add(name)
+            _case(suite, run, version, trial, name)
         for why, number in (version.coverage.skipped if version.coverage else {}).items():
             _failed(suite, f"{number} points", f"{number} points {why}")
         if version.cut_off:
@@ -56,9 +61,9 @@ def _wrong(result: DrillResult, version: VersionResult, trial: TrialResult) -> l
     return sorted(found, key=lambda finding: list(Verdict).index(finding.verdict))
 
 
-def _case(suite: ET.Element, run: Run, version: VersionResult, trial: TrialResult) -> None:
+def _case(suite: ET.Element, run: Run, version: VersionResult, trial: TrialResult, name: str) -> None:
     time = f"{trial.duration_s:.3f}"
-    case = ET.SubElement(suite, "testcase", classname=version.version.name, name=trial.plan.label, time=time)
+    case = ET.SubElement(suite, "testcase", classname=version.version.name, name=name, time=time)
     wrong = _wrong(run.result, version, trial)
     if not wrong:
         return

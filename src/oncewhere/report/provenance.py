@@ -61,7 +61,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """What git says of the project's folder.
+    """What git says of the declaration's folder.
 
     Attributes:
         id: the commit that is checked out.
@@ -139,7 +139,7 @@ class Provenance:
         command: the command line, without secrets.
         project: the name of the folder that it was given in; the declaration is named from there.
         machine: the name of the machine.
-        commit: what git says of that folder; None where it says nothing.
+        commit: what git says of the declaration's folder; None where it says nothing.
         servers: what of the user's servers it used: `kafka`, or an effect's name. All others it started itself.
         options: of the command line, those that led to these servers.
     """
