@@ -9,6 +9,7 @@ import pytest
 from oncewhere.cli.entry import main
 from oncewhere.doctor.rules.table import RULES
 from oncewhere.drill import SCENARIOS, NamedCrash, Phase, Verdict
+from oncewhere.drill.checks import CHECKS, HELD
 from oncewhere.drill.observations import Kind
 from oncewhere.effects.honours import HONOURED
 from oncewhere.explain import errors, observations, policies, verdicts, words
@@ -22,6 +23,8 @@ def test_every_verdict_rule_observation_and_error_is_explained() -> None:
     said = {entry.code for entry in words.entries()}
     assert wanted | said == CATALOGUE.keys()
     assert {*NamedCrash, *Phase, *SCENARIOS, "EndTxn", "sprung", "Ongoing", "violated", "3"} <= said
+    assert {"place", "point", "identity", "Empty", "pending", "REPRODUCED", "not reached again"} <= said
+    assert {f"check {check.number}" for check in CHECKS} | {f"check {HELD}", "check 0"} <= said
     assert verdicts.TEXTS.keys() == set(Verdict)
     assert errors.TEXTS.keys() == errors.classes().keys()
 

@@ -25,8 +25,10 @@ from oncewhere.report import (
     Provenance,
     ReportKind,
     RunFolder,
+    State,
     compare,
     default_kinds,
+    doubts,
     github_annotations,
     parse_kinds,
     read_run,
@@ -34,6 +36,7 @@ from oncewhere.report import (
     show_run,
 )
 from oncewhere.report.again import again
+from oncewhere.report.difference import Difference
 from oncewhere.report.html.facts import trial_facts
 from oncewhere.report.junit import as_junit
 from oncewhere.report.run_schema import run_schema
@@ -142,9 +145,28 @@ def test_two_runs_differ_where_a_verdict_changed(run: Path, tmp_path: Path) -> N
     assert {c.direction for c in compare(renamed, before).changed} == {"worse"}
     out = io.StringIO()
     show_difference(compare(renamed, before), Console(file=out, width=60), names=("a", "b"))
-    assert "3 worse; 5 the same." in out.getvalue()
+    assert "3 worse; 5 the same; 12 could not be compared." in out.getvalue()
     assert all(len(line) <= 60 for line in out.getvalue().splitlines())
     assert OUTPUT not in out.getvalue()
+
+
+def test_a_difference_says_what_it_rests_on(run: Path) -> None:
+    whole = read_run(run)
+    cut = dataclasses.replace(
+        whole,
+        ending=dataclasses.replace(whole.ending, state=State.INTERRUPTED, reason="told to stop."),
+        result=dataclasses.replace(whole.result, folder="/runs/2026-11-25T18-25-25Z-refunds"),
+    )
+    assert doubts(whole, whole) == []
+    first, second = doubts(whole, cut)
+    assert first == "The second: this run did not come to its end (interrupted): told to stop."
+    assert "the second of refunds: is that the same processor?" in second
+    out = io.StringIO()
+    part = Difference(changed=(), only_before=3, only_after=0, same=2)
+    show_difference(part, Console(file=out, width=90), names=("a", "b"), doubts=[second])
+    head, below, *_ = out.getvalue().splitlines()
+    assert head == "Nothing changed where both came by: 2 verdicts are the same; 3 could not be compared."
+    assert below.startswith("The first is of")
 
 
 def as_fields(struct: object) -> dict[str, object]:

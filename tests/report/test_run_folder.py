@@ -198,6 +198,38 @@ def test_check_follows_a_try_that_did_not_come_by_its_point_to_the_one_that_is_j
     assert "1-2" not in capsys.readouterr().out, "a file that is named is the one that is shown"
 
 
+def test_check_counts_each_point_once_and_never_a_run_with_a_gap_as_held(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clean, first = run / "naive" / "0", run / "naive" / "1"
+    shutil.copytree(clean, run / "naive" / "1-2")
+    for folder in (first, run / "naive" / "2", run / "naive" / "3"):
+        shutil.rmtree(folder)
+    shutil.copytree(clean, first)
+    history = first / "wire.jsonl"
+    history.write_text(history.read_text().replace('"reached":true', '"reached":false'))
+    assert main(["check", str(run)]) == 3
+    text = " ".join(capsys.readouterr().out.split())
+    assert "2 trials judged again: 0 violated, 0 open, 2 held. Not counted: 1 that did not come by their point" in text
+    assert "naive/2/wire.jsonl is not there, so this trial is not judged again; the run says duplicate." in text
+
+
+def test_check_takes_a_point_of_a_run_however_it_is_named(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trial = trials_of(run)[1]
+    for words in (
+        [str(run), trial.plan.label],
+        [str(run), f"naive/{trial.plan.id}"],
+        [str(run / "naive" / trial.plan.label)],
+        [str(run / "naive" / "1")],
+    ):
+        assert main(["check", *words]) == 1, words
+        text = " ".join(capsys.readouterr().out.split())
+        assert text.startswith(f"naive {trial.plan.id}")
+        assert "namely" in text
+    for words in (["nowhere"], [str(run), "nothing"], ["latest"]):
+        assert main(["check", *words]) == 2, words
+
+
 def test_no_run_is_committed_by_accident(tmp_path: Path) -> None:
     RunFolder(tmp_path / ".oncewhere", "payments")
     ignored = tmp_path / ".oncewhere" / ".gitignore"

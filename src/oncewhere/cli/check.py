@@ -12,9 +12,10 @@ from rich.text import Text
 
 from oncewhere.drill import UnreadableHistoryError, Verdict, worst
 from oncewhere.errors import ConfigurationError
-from oncewhere.report import Retrial, cell, retried
+from oncewhere.report import Retrial, cell, ids_of, retried
 
-FILE_NAME = "wire.jsonl"
+from .histories import FILE_NAME, find_history, without_history
+
 WHAT_FILES_ARE = {
     "run.json": "the result of a run",
     "report.html": "the page of a run",
@@ -24,38 +25,49 @@ WHAT_FILES_ARE = {
 
 
 @click.command(short_help="Judge the histories of a run, or of one trial, again.")
-@click.argument("history", metavar="FOLDER_OR_FILE", type=click.Path(exists=True, path_type=Path))
-def check(history: Path) -> int:
+@click.argument("name", metavar="FOLDER_OR_FILE", type=click.Path())
+@click.argument("point", metavar="[POINT]", default="")
+def check(name: str, point: str) -> int:
     """Judge what histories say, and explain what is wrong; no server is asked.
 
     A run's folder has all its trials judged, in a table; the folder of a trial, or its wire.jsonl, has that one
-    explained. A history that breaks off is judged as far as it goes, and never as held.
+    explained. A run may be named as elsewhere, `latest` too, and a POINT of it behind it. A history that breaks off is
+    judged as far as it goes, and never as held; nor is a run of which a history is gone.
 
     Exit codes: 0 held, 1 violated, 3 inconclusive.
 
     \b
     oncewhere check ~/Downloads/2026-11-25T18-25-25Z-payments
-    oncewhere check .oncewhere/runs/latest/naive/after-effect
+    oncewhere check latest naive/after-effect
     """  # noqa: D301  # click keeps the lines below \b as they are
     console = Console(highlight=False)
+    history = find_history(name, point)
+    gone: list[str] = []
     file = history / FILE_NAME if history.is_dir() else history
     if history.is_dir() and not file.exists():
         files = sorted(history.rglob(FILE_NAME))
         if not files:
             raise ConfigurationError(
-                f"{history} holds no {FILE_NAME}: it is no trial's folder, and no run's.",
+                f"{history} holds no {FILE_NAME}: there is no history to judge.",
                 hint="A run's folder has one for each trial: RUN/VERSION/POINT/wire.jsonl",
             )
         judged = [_judged(file) for file in files]
-        _show_all(judged, history, console)
+        gone = without_history(history)
+        _show_all(judged, history, gone, console)
     else:
         trial = _judged(file)
         if history.is_dir():
             trial = _judged_try(trial, console)
         judged = [trial]
         _show_one(trial, console)
-    verdict = worst([trial.verdict for trial in judged])
+    counted = [trial.verdict for trial in judged if not _is_other_try(trial)]
+    verdict = worst([*counted, *([Verdict.UNKNOWN] if gone or not counted else [])])
     return 1 if verdict.violated else 3 if verdict.open else 0
+
+
+def _is_other_try(trial: Retrial) -> bool:
+    """True for a try that the run does not count, since it did not come by its point; a violation always counts."""
+    return trial.judged_instead is not None and not trial.verdict.violated
 
 
 def _judged_try(trial: Retrial, console: Console) -> Retrial:
@@ -88,16 +100,23 @@ def _show_one(trial: Retrial, console: Console) -> None:
     console.print(Text(f"{trial.version} {trial.plan}", style="bold"))
     for told in trial.notes:
         console.print(f"  {told}", markup=False, style="yellow")
+    told_of: dict[tuple[str, ...], str] = {}
     for finding in trial.findings:
         line = Text("  ")
         line.append_text(cell(finding.verdict))
         line.append(f"  {finding.place}: {finding.sentence} (check {finding.check})")
         console.print(line)
-        for sentence in finding.chain:
+        how = finding.chain[:-1]
+        above = told_of.setdefault(how, finding.place)
+        if how and above != finding.place:
+            console.print(f"      as at {above}, above", markup=False, style="dim")
+        for sentence in finding.chain[-1:] if above != finding.place else finding.chain:
             console.print(f"      {sentence}", markup=False, style="dim")
+        if ids := ids_of(finding):
+            console.print(f"      namely {ids}", markup=False, style="dim")
 
 
-def _show_all(judged: Sequence[Retrial], folder: Path, console: Console) -> None:
+def _show_all(judged: Sequence[Retrial], folder: Path, gone: Sequence[str], console: Console) -> None:
     table = Table(header_style="", show_edge=False)
     for name in ("trial", "verdict", "where"):
         table.add_column(name, overflow="fold")
@@ -105,12 +124,22 @@ def _show_all(judged: Sequence[Retrial], folder: Path, console: Console) -> None
         wrong = [finding for finding in trial.findings if finding.verdict is not Verdict.ONCE]
         places = ", ".join(f"{finding.place} {finding.verdict}" for finding in wrong)
         told = "; ".join(part for part in (places, *trial.notes) if part)
+        if trial.judged_instead is not None and _is_other_try(trial):
+            told = f"did not come by its point; what counts: {trial.judged_instead.parent.name}"
         table.add_row(str(trial.file.parent.relative_to(folder)), cell(trial.verdict), told or "every place")
     console.print(table)
-    violated = sum(trial.verdict.violated for trial in judged)
-    still_open = sum(trial.verdict.open for trial in judged)
-    held = len(judged) - violated - still_open
-    console.print(f"\n{len(judged)} trials judged again: {violated} violated, {still_open} open, {held} held.")
+    counted = [trial for trial in judged if not _is_other_try(trial)]
+    violated = sum(trial.verdict.violated for trial in counted)
+    still_open = sum(trial.verdict.open for trial in counted)
+    held = len(counted) - violated - still_open
+    tries = len(judged) - len(counted)
+    beside = f" Not counted: {tries} that did not come by their point, and were tried again." if tries else ""
+    console.print(
+        f"\n{len(counted)} trials judged again: {violated} violated, {still_open} open, {held} held.{beside}",
+        soft_wrap=True,
+    )
+    for sentence in gone:
+        console.print(sentence, markup=False, style="yellow", soft_wrap=True)
     if violated:
         first = next(trial for trial in judged if trial.verdict.violated)
         console.print(f"How it came about: oncewhere check {first.file.parent}", markup=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import webbrowser
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from oncewhere.errors import ConfigurationError, InconclusiveError
 from oncewhere.report import (
     REPORT_NAME,
     compare,
+    doubts,
     find_run,
     lost_histories,
     read_run,
@@ -62,6 +64,8 @@ def show(runs: tuple[str, ...], *, html: bool, opening: bool, force: bool, diff:
     show_run(found, Console(highlight=False))
     if (page := folder / REPORT_NAME).exists():
         say_where(page)
+    else:
+        click.echo(f"A page of it: oncewhere show --html {shlex.quote(runs[0] if runs else LATEST)}")
     return found.exit_code
 
 
@@ -98,11 +102,12 @@ def _compared(runs: tuple[str, ...]) -> int:
     if not 1 <= len(runs) <= RUNS_COMPARED:
         raise ConfigurationError("Two runs are compared.", hint="Say which: oncewhere show --diff RUN1 RUN2")
     before, after = (_found(name) for name in (runs if len(runs) == RUNS_COMPARED else (*runs, LATEST)))
-    difference = compare(read_run(before).result, read_run(after).result)
+    first, second = read_run(before), read_run(after)
+    difference = compare(first.result, second.result)
     if not difference.changed and not difference.same:
         raise InconclusiveError(
             f"Nothing could be compared: {before.name} and {after.name} have no point of one version in common.",
             hint="Compare runs of the same processor, drilled at the same points.",
         )
-    show_difference(difference, Console(highlight=False), names=(before.name, after.name))
+    show_difference(difference, Console(highlight=False), names=(before.name, after.name), doubts=doubts(first, second))
     return int(any(change.direction == "worse" for change in difference.changed))

@@ -16,6 +16,8 @@ class Topic(StrEnum):
     SCENARIO = "scenario of a drill"
     POINT = "crash point"
     WORD = "word of a result"
+    TERM = "term of a drill"
+    CHECK = "check behind a verdict"
     EVENT = "event of the wire log"
     MESSAGE = "message at a boundary"
     CODE = "exit code"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from oncewhere.drill.checks import CHECKS, HELD
 from oncewhere.drill.points import NamedCrash, Phase
 from oncewhere.drill.scenarios import SCENARIOS
 
@@ -28,15 +29,38 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "open": "Neither held nor violated: the evidence does not reach. It counts as no pass (exit code 3).",
     "held": "At the crashes that were visited the work happened exactly once.",
     "inconclusive": "Nothing was proved: neither that it holds nor that it breaks; the reason stands with it.",
+    "not reached again": "The processor did not come by the point again, so nothing was crashed there: batches depend "
+    "on time. It was tried again, and then counted as unknown. To try once more: oncewhere replay POINT RUN.",
+    "REPRODUCED": "A replay showed what the run showed: the bug is in your hands.",
+    "NOT REPRODUCED": "A replay did not show what the run showed. It is no all-clear: how records are batched depends "
+    "on time.",
     "dropped": "The request never reached the server.",
     "forwarded": "The message passed the proxy.",
     "withheld": "The server answered, and the processor never saw the answer.",
+    "Empty": "The cluster knows the transactional.id, and no transaction of it is open: nothing was sent into one.",
+    "pending": "Offsets were sent into a transaction that is still open: they count once it is committed.",
     "Ongoing": "What the cluster said of the transaction after the kill: neither committed nor aborted. The next "
     "producer of that transactional.id aborts it, or transaction.timeout.ms does.",
     "PrepareCommit": "The cluster has decided to commit the transaction, and is writing its markers.",
     "CompleteCommit": "The transaction was committed.",
     "PrepareAbort": "The cluster has decided to abort the transaction, and is writing its markers.",
     "CompleteAbort": "The transaction was aborted: none of its records counts.",
+}
+TERMS: Final[Mapping[str, str]] = {
+    "place": "Where work shows: an output topic, or an effect such as a database. Each place has a verdict of its own.",
+    "point": "A message at which the processor is killed, and in which phase: before the server has it, delivered to "
+    "the server, or replied to. Its name: place, message, commit interval, number in it, phase.",
+    "identity": "What names the business event (processor.identity): by it an input is found again at each place.",
+    "life": "The time from a start of the processor to its end. Life 1 is killed; life 2 is the restart.",
+    "commit interval": "What a processor does from one commit of its positions to the next: mostly a batch.",
+    "redelivered": "Kafka hands the input out once more, since its position was not committed before the crash.",
+    "boundary": "Where a message leaves or enters the processor. At a message there it is killed.",
+    "wire log": "wire.jsonl: every message between the processor and its servers, in order, and what was done to it.",
+    "history": "A trial's wire log, read as evidence: oncewhere check judges it again.",
+    "run": "One command's trials, in a folder of their own: .oncewhere/runs/.",
+    "version": "One of the processors that a declaration names.",
+    "processor": "The program that is drilled: it reads the input, does the effects and writes the outputs.",
+    "SIGKILL": "How a processor is killed: it is not asked, and cleans nothing up, as when memory runs out.",
 }
 EVENTS: Final[Mapping[str, str]] = {
     "trial": "What a history is about, and when it began.",
@@ -77,6 +101,7 @@ CODES: Final[Mapping[str, str]] = {
     "6": "Fenced: another producer took the transactional.id. Do not restart blindly.",
     "130": "Interrupted by Ctrl-C or SIGTERM; what was judged until then stands in the run's folder.",
 }
+NOT_AS_NAMED: Final = "The crash did not come about as named: what seems to hold was not put to the test."
 REPLAY: Final = "See it again: oncewhere replay POINT RUN."
 
 
@@ -92,12 +117,19 @@ def entries() -> Iterator[Entry]:
         )
     for topic, table in (
         (Topic.WORD, OUTCOMES),
+        (Topic.TERM, TERMS),
         (Topic.EVENT, EVENTS),
         (Topic.MESSAGE, MESSAGES),
         (Topic.CODE, CODES),
     ):
         for code, what in table.items():
             yield _entry(code, topic, what, "", "")
+
+    for check in CHECKS:
+        decides = (check.decide.__doc__ or "").strip().removeprefix("Decides ")
+        yield _entry(f"check {check.number}", Topic.CHECK, f"{sentence(check.name)[:-1]}: it decides {decides}", "", "")
+    yield _entry(f"check {HELD}", Topic.CHECK, "Once: no other check decided.", "", "")
+    yield _entry("check 0", Topic.CHECK, NOT_AS_NAMED, "", "")
 
 
 def _entry(code: str, topic: Topic, what: str, why: str, remedy: str) -> Entry:

@@ -1,6 +1,7 @@
 """What is read of a drill: the screens, the sentence, the run folder; all listen to its events or read its result."""
 
-from .difference import compare
+from .advice import ids_of
+from .difference import compare, doubts
 from .difference_table import show_difference
 from .failures import Failures
 from .finding_runs import find_run, is_run
@@ -35,8 +36,10 @@ __all__ = [
     "cell",
     "compare",
     "default_kinds",
+    "doubts",
     "find_run",
     "github_annotations",
+    "ids_of",
     "is_run",
     "lost_histories",
     "named",

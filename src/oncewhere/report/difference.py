@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from oncewhere.drill import DrillResult, Verdict
+
+from .run_json import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,26 @@ def compare(before: DrillResult, after: DrillResult) -> Difference:
         only_after=len(second.keys() - first.keys()),
         same=len(both) - len(changes),
     )
+
+
+def doubts(before: Run, after: Run) -> list[str]:
+    """Why two runs say less of each other than their verdicts do, in sentences: cut off, or of other processors."""
+    told = [
+        f"{which}: {run.ending.words}."
+        for which, run in (("The first", before), ("The second", after))
+        if run.ending.words
+    ]
+    named = [
+        Path(run.result.folder).resolve().name.partition("Z-")[2].removesuffix("-replay") for run in (before, after)
+    ]
+    if named[0] != named[1]:
+        told.append(f"The first is of {named[0]}, the second of {named[1]}: is that the same processor?")
+    inputs = [{v.version.name: v.coverage.inputs for v in run.result.versions if v.coverage} for run in (before, after)]
+    if differ := [name for name in inputs[0] if name in inputs[1] and inputs[0][name] != inputs[1][name]]:
+        told.append(
+            f"Each sent its own number of inputs to {', '.join(differ)}: a point may lie elsewhere in the other."
+        )
+    return told
 
 
 def _verdicts(result: DrillResult) -> dict[tuple[str, str, str], Verdict]:

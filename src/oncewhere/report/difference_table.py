@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,20 +15,26 @@ ROWS_SHOWN = 200
 DIRECTION = {"worse": ("✗", "bold red"), "better": ("✓", "green"), "other": ("→", "yellow")}
 
 
-def show_difference(difference: Difference, console: Console, *, names: tuple[str, str]) -> None:
+def show_difference(
+    difference: Difference, console: Console, *, names: tuple[str, str], doubts: Sequence[str] = ()
+) -> None:
     """Prints what changed from one run to another.
 
     Args:
         difference: what differs.
         console: where it goes; standard output.
         names: of the two runs.
+        doubts: why the two say less of each other than it seems, in sentences.
     """
     counted = {name: sum(c.direction == name for c in difference.changed) for name in DIRECTION}
     told = ", ".join(f"{number} {name}" for name, number in counted.items() if number)
-    head = (
-        f"{told}; {difference.same} the same" if told else f"Nothing changed: {difference.same} verdicts are the same"
-    )
-    console.print(f"{head}.", markup=False)
+    alone = difference.only_before + difference.only_after
+    nothing = "Nothing changed where both came by" if alone else "Nothing changed"
+    head = f"{told}; {difference.same} the same" if told else f"{nothing}: {difference.same} verdicts are the same"
+    rest = f"; {alone} could not be compared" if alone else ""
+    console.print(f"{head}{rest}.", markup=False)
+    for sentence in doubts:
+        console.print(sentence, markup=False, style="yellow", soft_wrap=True)
     console.print(f"  {names[0]}\n→ {names[1]}", markup=False, style="dim", soft_wrap=True)
     if difference.changed:
         console.print(_table(difference))

@@ -1,0 +1,53 @@
+"""What a person calls a history comes in (a path, a run, a point of one); the folder or file to judge goes out."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from oncewhere.errors import ConfigurationError
+from oncewhere.report import find_run, is_run, read_run
+
+from .places import project_folder
+from .replay import find_trial
+
+FILE_NAME = "wire.jsonl"
+
+
+def find_history(name: str, point: str = "") -> Path:
+    """Where a history is, or the folder of several.
+
+    Args:
+        name: a path; or a run's name, or `latest`. A point may stand behind it, as in RUN/VERSION/POINT, by the name
+            that the run gives it: a trial whose point moved stands in a folder of its first name.
+        point: of that run; empty for what `name` says.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    path = Path(name).expanduser()
+    if not path.exists():
+        around = next((folder for folder in path.parents if is_run(folder)), None)
+        if around is None:
+            path = find_run(project_folder(), str(path))
+        else:
+            path, point = around, str(path.relative_to(around))
+    if not point:
+        return path
+    run = find_run(project_folder(), str(path))
+    _, trial = find_trial(read_run(run), point)
+    return run / trial.folder
+
+
+def without_history(run: Path) -> list[str]:
+    """The trials of a run whose histories are gone, a sentence each; none where nothing says which there were."""
+    if not is_run(run):
+        return []
+    with contextlib.suppress(ConfigurationError):  # a damaged run.json: what is there is judged all the same
+        trials = [trial for version in read_run(run).result.versions for trial in version.trials]
+        return [
+            f"{trial.folder}/{FILE_NAME} is not there, so this trial is not judged again; the run says {trial.verdict}."
+            for trial in trials
+            if not (run / trial.folder / FILE_NAME).is_file()
+        ]
+    return []
