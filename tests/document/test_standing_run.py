@@ -91,3 +91,18 @@ def test_a_named_crash_counts_as_visited_where_a_crash_came_to_it_and_nowhere_el
     )
     result = VersionResult(version=load(EXAMPLE).versions["offset-ledger"], trials=trials)
     assert drilled(result, run="r", made_with={}).named == [NamedCrash.AFTER_EFFECT]
+
+
+@pytest.mark.parametrize(
+    ("run_name", "command"),
+    [
+        ("2026-11-25T10-00-00Z-payments", "oncewhere drill . offset-ledger -k after-effect"),
+        ("2026-11-25T10-00-00Z-offset-ledger", "oncewhere drill . -k after-effect"),
+    ],
+)
+def test_a_version_that_is_called_as_its_folder_is_not_named_in_the_command(run_name: str, command: str):
+    point = dataclasses.replace(parse_id("kafka.EndTxn.2.1.before", {"kafka": "kafka"}), name=NamedCrash.AFTER_EFFECT)
+    plan = Plan(steps=(Step(point=point),), scenario="crash")
+    trial = TrialResult(plan=plan, crashes=(), reached=True, findings=(), lives=2, duration_s=1, folder="f")
+    result = VersionResult(version=load(EXAMPLE).versions["offset-ledger"], trials=(trial,))
+    assert drilled(result, run=run_name, made_with={}).command == command

@@ -139,7 +139,7 @@ def drilled(
         noun=version.settings.noun,
         places=[_place(place, result) for place in version.places],
         made_with=dict(made_with),
-        command=_command(result, scenarios, control=control is not None),
+        command=_command(result, run, scenarios, control=control is not None),
         control=None if control is None else f"{control.version.name}: {red} of {len(control.crashes)}",
         policies={name: effect.policy for name, effect in version.effects.items()},
         group=version.processor.group,
@@ -191,10 +191,12 @@ def when(trial: TrialResult) -> str:
     return f"when the process died {where}"
 
 
-def _command(result: VersionResult, scenarios: Iterable[str], *, control: bool) -> str:
+def _command(result: VersionResult, run: str, scenarios: Iterable[str], *, control: bool) -> str:
+    """What drills it again; a version that has no name is called as the folder is, here, and otherwise elsewhere."""
     points = result.coverage.points if result.coverage else PointSet.MISSION
     names = [trial.point.name for trial in result.crashes if trial.point and trial.plan.scenario == CRASH]
-    parts = ["oncewhere", "drill", ".", result.version.name]
+    name = result.version.name
+    parts = ["oncewhere", "drill", ".", *([] if run.endswith(f"Z-{name}") else [name])]
     if points is not PointSet.MISSION:
         parts += ["--points", str(points)]
     elif len(names) == 1 and names[0]:
