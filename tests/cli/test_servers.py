@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from oncewhere.cli import main
+from oncewhere.cli.servers import LANES_DEFAULT, Wishes, default_lanes
+from oncewhere.drill import load
 
 SECRET = "planted-secret-9"
 
@@ -43,3 +45,10 @@ def test_settings_may_come_from_a_file_and_the_option_wins(capsys: pytest.Captur
     assert "sasl.mechanism = none" in refused(capsys, tmp_path, "-b", "localhost:1", "-F", str(file))
     told = refused(capsys, tmp_path, "-b", "localhost:1", "-F", str(file), "-X", "security.protocol=plaintext")
     assert "oncewhere.toml" in told, "the settings were taken; what is missing is the declaration"
+
+
+def test_a_listing_starts_no_more_clusters_than_it_has_clean_runs() -> None:
+    versions = list(load(Path(__file__).parents[2] / "examples" / "payments").versions.values())
+    assert default_lanes(Wishes(), {}, versions[:1], listing=True) == 1
+    assert default_lanes(Wishes(), {}, versions, listing=True) == LANES_DEFAULT
+    assert default_lanes(Wishes(), {}, versions[:1]) == LANES_DEFAULT

@@ -181,7 +181,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
         check_beforehand(version, declaration.folder)
     given = named_dsns(wishes.dsns, chosen)
     if lanes is None:
-        lanes = default_lanes(wishes, given, chosen)
+        lanes = default_lanes(wishes, given, chosen, listing=listing)
     elif lanes > 1 and wishes.bootstrap_servers:
         raise ConfigurationError(
             f"-j {lanes} needs {lanes} clusters, and -b names one.",

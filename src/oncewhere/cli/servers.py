@@ -228,12 +228,18 @@ def dsns_of(given: Sequence[str], systems: Mapping[str, str], noun: str) -> dict
     return found
 
 
-def default_lanes(wishes: Wishes, dsns: Mapping[str, str], versions: Sequence[Version]) -> int:
-    """How many trials at a time: one on a cluster of the user's, and one on a Redis database of the user's."""
+def default_lanes(
+    wishes: Wishes, dsns: Mapping[str, str], versions: Sequence[Version], *, listing: bool = False
+) -> int:
+    """How many trials at a time: one on a cluster of the user's, and one on a Redis database of the user's.
+
+    A listing runs each version once, and no more than that at a time.
+    """
     redis = any(e.system == "redis" and name in dsns for v in versions for name, e in v.effects.items())
     if wishes.bootstrap_servers or redis:
         return 1
-    return LANES_DEFAULT if wishes.brokers == 1 else LANES_OF_THREE_BROKERS
+    lanes = LANES_DEFAULT if wishes.brokers == 1 else LANES_OF_THREE_BROKERS
+    return min(lanes, len(versions)) if listing else lanes
 
 
 @contextlib.contextmanager
