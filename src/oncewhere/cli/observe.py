@@ -15,6 +15,7 @@ from oncewhere.document import Facts
 from oncewhere.document.comparison import comparisons, sentences
 from oncewhere.document.statement import Standing
 from oncewhere.drill import Choice, Drill, load
+from oncewhere.drill.beforehand import check_beforehand
 from oncewhere.drill.observations import Kind
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import RunFolder
@@ -74,6 +75,7 @@ def observe(path: Path, version: str | None, *, wishes: Wishes) -> int:
     (one,) = chosen
     if command:
         one = msgspec.structs.replace(one, processor=msgspec.structs.replace(one.processor, command=list(command)))
+    check_beforehand(one, declaration.folder)
     given = named_dsns(wishes.dsns, [one])
     folder = RunFolder(
         project_folder(),

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from oncewhere.drill import Choice, Drill, DrillEvent, DrillResult, TrialResult, Verdict, Version, VersionResult, load
+from oncewhere.drill.beforehand import check_beforehand
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import (
     DrillProgress,
@@ -28,7 +29,7 @@ from oncewhere.report import (
 
 from .places import project_folder, saying_what_remains
 from .provenance import provenance
-from .servers import Wishes, choose_versions, named_dsns, running_servers, server_options, with_deadline
+from .servers import Wishes, named_dsns, running_servers, server_options, version_drilled, with_deadline
 
 LATEST = "latest"
 NOT_REPRODUCED = 3
@@ -73,8 +74,9 @@ def replay(
     before = read_run(found)
     version, trial = find_trial(before, point)
     declaration = load(declaration_of(before, project))
-    (declared,) = choose_versions(declaration, [version.version.name])
+    declared = version_drilled(declaration, version.version.name)
     chosen = with_deadline(declared, max(declared.settings.deadline_s, version.version.settings.deadline_s))
+    check_beforehand(chosen, declaration.folder)
     given = named_dsns(wishes.dsns, [chosen])
     told = provenance(wishes, given, declaration.folder)
     elsewhere = other_servers(before.provenance, told, chosen)
