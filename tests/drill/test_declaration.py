@@ -49,6 +49,16 @@ def test_a_version_changes_only_what_it_names(tmp_path: Path) -> None:
     assert naive.expected(NamedCrash.AFTER_COMMIT, "bank") is Verdict.ONCE
 
 
+@pytest.mark.parametrize("nearly", ["dedupe-tabel", "dedupe_table", "DedupeTable", "dedupe table"])
+def test_what_is_nearly_a_policy_is_refused_and_own_words_are_not(tmp_path: Path, nearly: str) -> None:
+    effect = 'system = "postgresql"'
+    with pytest.raises(ConfigurationError, match="did you mean 'dedupe-table'"):
+        load(declare(tmp_path, GOOD.replace(effect, f'{effect}\npolicy = "{nearly}"')))
+    words = "dedupe row with the recorded output"
+    (version,) = load(declare(tmp_path, GOOD.replace(effect, f'{effect}\npolicy = "{words}"'))).versions.values()
+    assert version.effects["bank"].policy == words
+
+
 def test_a_declaration_is_read_from_pyproject_as_well(tmp_path: Path) -> None:
     inner = GOOD.replace("[processor]", "[tool.oncewhere.processor]").replace("[effects.", "[tool.oncewhere.effects.")
     (tmp_path / "pyproject.toml").write_text(inner.replace("[drill]", "[tool.oncewhere.drill]"))

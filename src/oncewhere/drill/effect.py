@@ -5,9 +5,13 @@ What may be said of an effect depends on its system, so each key is checked agai
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from difflib import get_close_matches
+from typing import Final, Literal
 
 import msgspec
+
+from oncewhere.effects.honours import HONOURED
 
 System = Literal["postgresql", "mysql", "redis", "http", "smtp", "sqlite"]
 StandIn = Literal["honours-keys", "ignores-keys", "forgets-keys", "accepts"]
@@ -20,6 +24,10 @@ STAND_INS: dict[str, tuple[StandIn, ...]] = {
 """By system, what a stand-in of ours may be; the others have real servers."""
 
 DELAY_LIMIT_MS = 600_000
+POLICIES: Final = (*(policy.name for policy in HONOURED), "undeclared", "none", "read-only")
+"""What a policy is called that is known by its name; any other is in the declaration's own words."""
+NEAR_CUTOFF: Final = 0.85
+_INSIDE: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|[_ ]+")
 
 
 class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,7 +79,14 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError(f"{self.system} has no third column to compare")
         if self.observe is not None and self.system in STAND_INS:
             raise ValueError(f"{self.system} cannot be asked; leave observe out, and the wire is watched")
+        self._check_policy()
         self._check_stand_in()
+
+    def _check_policy(self) -> None:
+        """Refuses what is nearly a policy's name: it would stand in every sentence, and promise nothing."""
+        near = get_close_matches(_INSIDE.sub("-", self.policy).lower(), POLICIES, n=1, cutoff=NEAR_CUTOFF)
+        if near and self.policy not in POLICIES:
+            raise ValueError(f"policy {self.policy!r} is unknown; did you mean {near[0]!r}?")
 
     def _check_stand_in(self) -> None:
         kinds = STAND_INS.get(self.system, ())
