@@ -17,17 +17,17 @@ def version(*command: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("command", "says"),
+    ("command", "says", "do"),
     [
-        (["sh", "-jar", "target/app.jar"], "target/app.jar of processor.command is not there"),
-        (["./settlement"], "the program ./settlement of processor.command is not there"),
-        (["no-such-program-here"], "the program no-such-program-here"),
+        (["sh", "-jar", "target/app.jar"], "target/app.jar of processor.command is not there", "Build it first"),
+        (["./settlement"], "the program ./settlement of processor.command is not there", "Build it first"),
+        (["no-such-java"], "the program no-such-java of processor.command is not on the PATH", "Install it"),
     ],
 )
-def test_what_is_not_built_is_told(tmp_path: Path, command: list[str], says: str) -> None:
+def test_what_is_not_built_is_told(tmp_path: Path, command: list[str], says: str, do: str) -> None:
     with pytest.raises(ConfigurationError, match=says) as caught:
         check_program(version(*command), tmp_path)
-    assert "Build it first" in (caught.value.hint or "")
+    assert do in (caught.value.hint or "")
 
 
 def test_what_is_there_or_only_the_drill_knows_is_left_alone(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from .declaration import Version
 
 JAR = "-jar"
 """The word before the file that Java runs."""
+BUILD = "Build it first, or correct the command."
+INSTALL = "Install it, or write its whole path there."
 
 
 def check_program(version: Version, folder: Path) -> None:
@@ -28,9 +30,9 @@ def check_program(version: Version, folder: Path) -> None:
     path = str(folder / program) if os.sep in program else program
     known = "{" not in program and "PATH" not in version.processor.environment
     if known and shutil.which(path) is None:
+        where, hint = ("there", BUILD) if os.sep in program else ("on the PATH", INSTALL)
         raise ConfigurationError(
-            f"{version.name}: the program {program} of processor.command is not there.",
-            hint="Build it first, or correct the command.",
+            f"{version.name}: the program {program} of processor.command is not {where}.", hint=hint
         )
     jar = _after(JAR, rest)
     if jar is not None and "{" not in jar and not (folder / jar).is_file():
