@@ -139,9 +139,10 @@ def _claim(identities: Path, name: str, number: str) -> None:
     (identities / f"{digest}.{number}").touch()
     found = sorted(int(path.suffix[1:]) for path in identities.glob(f"{digest}.*"))
     if len(found) > 1:
+        stem = name.rstrip("0123456789").rstrip("-_") or name
         raise ConfigurationError(
             f"Instances {', '.join(map(str, found))} all have transactional.id {name!r}: they would fence each other.",
-            hint="Write Processor(…, transactional_id=StableOrdinal('settlement')), which adds the instance's number.",
+            hint=f"Write Processor(…, transactional_id=StableOrdinal({stem!r})), which adds the instance's number.",
         )
 
 

@@ -189,7 +189,8 @@ class Supervisor:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(instance.child.pid, signal.SIGTERM)
         running = sum(instance.child is not None for instance in self._instances)
-        logger.info("stopping: %d instances have %g s to end", running, self._limits.drain_s)
+        if running:
+            logger.info("stopping; still running: %d, with %g s to end", running, self._limits.drain_s)
 
     def _leave_nothing(self) -> None:
         for instance in self._instances:
