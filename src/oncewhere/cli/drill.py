@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 from pathlib import Path
@@ -28,6 +27,7 @@ from oncewhere.report import (
     show_scenarios,
 )
 
+from . import interrupting
 from .places import project_folder, say_where, saying_what_remains
 from .provenance import provenance
 from .servers import (
@@ -224,10 +224,10 @@ def drill(  # noqa: PLR0913  # one parameter for each option
             listener=tell,
         )
         if listing:
-            found = asyncio.run(work.survey())
+            found = interrupting.run(work.survey())
             folder.listed()
         else:
-            result = asyncio.run(work.run())
+            result = interrupting.run(work.run())
     console = Console(highlight=False)
     if listing:
         show_points(found, console)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import click
@@ -20,6 +19,7 @@ from oncewhere.drill.observations import Kind
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import RunFolder
 
+from . import interrupting
 from .drill import seen_from_here
 from .facts import declared_of, runs_of, with_runs
 from .places import project_folder, short
@@ -89,7 +89,7 @@ def observe(path: Path, version: str | None, *, wishes: Wishes) -> int:
         Console(stderr=True, highlight=False).print(
             f"observing {one.name}: one run, and nothing is crashed", markup=False
         )
-        asyncio.run(
+        interrupting.run(
             Drill(
                 declaration,
                 versions=[one],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +26,7 @@ from oncewhere.report import (
     show_trial,
 )
 
+from . import interrupting
 from .places import project_folder, saying_what_remains
 from .provenance import provenance
 from .servers import Wishes, named_dsns, running_servers, server_options, version_drilled, with_deadline
@@ -105,7 +105,7 @@ def replay(
         running_servers([chosen], 1, wishes, given) as servers,
         contextlib.closing(progress),
     ):
-        result = asyncio.run(
+        result = interrupting.run(
             Drill(
                 declaration,
                 versions=[chosen],

@@ -277,7 +277,7 @@ def running_servers(
                 fsync=False,  # it is the processor that dies, not the machine
                 progress=_of_lane(progress, number, lanes),
             )
-            running.callback(stack.stop)
+            running.push(_stopping(stack))
             stack.launch()
             stacks.append(stack)
         clusters: list[KafkaCluster | None] = [None] * lanes
@@ -300,6 +300,17 @@ def running_servers(
             )
             for lane, (stack, cluster) in enumerate(zip(stacks, clusters, strict=True))
         ]
+
+
+def _stopping(stack: Stack) -> Callable[[type[BaseException] | None, object, object], None]:
+    """Stops a stack; at an interrupt it keeps nothing that only the next start would want."""
+
+    def stop(kind: type[BaseException] | None, _error: object, _trace: object) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            stack.hurry()
+        stack.stop()
+
+    return stop
 
 
 def _of_lane(progress: Progress, number: int, lanes: int) -> Progress:

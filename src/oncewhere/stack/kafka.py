@@ -89,6 +89,7 @@ class KafkaServer:
         self._lock = threading.Lock()
         self._ready = False
         self._was_ready = False
+        self._hurried = False
         self._aot: AotCache | None = None
         self._launched_at = 0.0
 
@@ -221,13 +222,18 @@ class KafkaServer:
             self.paused = False
             self._child.signal_group(signal.SIGCONT)
 
+    def hurry(self) -> None:
+        """Makes `stop` keep nothing for the next start: somebody waits for the end."""
+        self._hurried = True
+
     def stop(self) -> None:
         """End the broker and remove its data; calling it again is harmless."""
         with self._lock:
             self._closed = True
         try:
             if self._child is not None:
-                if self._aot is not None and self._aot.is_training and self._ready and self._child.poll() is None:
+                trains = self._aot is not None and self._aot.is_training and self._ready and not self._hurried
+                if self._aot is not None and trains and self._child.poll() is None:
                     self._listener(Step("keeping what makes Kafka's next start fast (only once)"))
                     self._aot.finish(self._child)
                 self._child.kill_group()  # nothing of its data is wanted: no need to end cleanly

@@ -144,6 +144,11 @@ class Stack:
         self.launch()
         self.wait_ready()
 
+    def hurry(self) -> None:
+        """Makes `stop` do only what must be done: somebody has interrupted, and waits for the end."""
+        if self._kafka is not None:
+            self._kafka.hurry()
+
     def launch(self) -> None:
         """Begin to start all servers, each in a thread of its own, and return at once."""
         self._threads = ThreadPoolExecutor(max_workers=len(self.servers) or 1, thread_name_prefix="stack")
