@@ -19,6 +19,7 @@ from oncewhere.document.unique_keys import unique_keys
 from oncewhere.drill.effect import Effect
 from oncewhere.drill.history import Wire as Event
 from oncewhere.drill.worlds import Keyed, Wanted, World, open_world
+from oncewhere.drill.worlds.naming import database_name
 from oncewhere.drill.worlds.sent_identity import CommandIdentity, RequestIdentity
 from oncewhere.drill.worlds.wire_view import seen_on_the_wire
 from oncewhere.errors import ConfigurationError
@@ -460,3 +461,14 @@ def test_a_connection_that_could_not_be_read_hides_the_truth() -> None:
     assert view(asked(0), answered(0, "done"), opaque)[2] == (
         "the connection could not be read to its end: the connection was upgraded"
     )
+
+
+def test_databases_of_long_or_alike_names_are_kept_apart() -> None:
+    long = "unique-constraint@postgresql"
+    names = {
+        database_name("postgresql", f"{version}_{lane}", 50) for version in (long, f"{long}s") for lane in range(3)
+    }
+    assert len(names) == 6
+    assert all(len(name) <= 50 and name.replace("_", "").isalnum() for name in names)
+    assert database_name("bank", "a-b_0", 50) != database_name("bank", "a_b_0", 50)
+    assert database_name("bank", "naive_0", 50) == "oncewhere_bank_naive_0"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from oncewhere.proxy.tls import Tls
 from oncewhere.wire.mysql import MysqlLink
 
 from .counting import gathered_keys, seen_in_rows
+from .naming import database_name
 from .schema_file import read_schema
 from .server_url import parse
 from .world import Address, Server
@@ -32,7 +32,8 @@ MODES: Final[Mapping[str, bool]] = MappingProxyType(
     {"DISABLED": False, "PREFERRED": False, "REQUIRED": True, "VERIFY_CA": True, "VERIFY_IDENTITY": True}
 )
 """MySQL's `ssl-mode` as its connection strings have it, and whether it demands encryption."""
-_UNSAFE = re.compile(r"[^a-z0-9_]")
+NAME_LIMIT = 64
+"""Characters of a database's name."""
 
 
 _UNIQUE_KEYS = """
@@ -60,7 +61,7 @@ class MysqlWorld:
         self._effect = effect
         self._url = parse(dsn, name, PORTS)
         self._context = _context(name, self._url.options)
-        self._database = _UNSAFE.sub("_", f"oncewhere_{name}_{tag}".lower())[:64]
+        self._database = database_name(name, tag, NAME_LIMIT)
         self._schema = read_schema(name, effect, folder)
 
     def reset(self) -> Server:

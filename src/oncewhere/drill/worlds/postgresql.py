@@ -5,7 +5,6 @@ Every trial gets a database of its own, copied from a template that the effect's
 
 from __future__ import annotations
 
-import re
 import ssl
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from oncewhere.proxy.tls import POSTGRES, Tls
 from oncewhere.wire.postgres import PostgresLink
 
 from .counting import gathered_keys, seen_in_rows
+from .naming import database_name
 from .schema_file import read_schema
 from .world import Address, Server
 
@@ -35,7 +35,8 @@ _UNIQUE_KEYS = """
     left join pg_attribute a on a.attrelid = t.oid and a.attnum = any(i.indkey::int2[])
     where t.relkind in ('r', 'p') group by t.oid, t.relname, i.indexrelid order by 1, 2
 """
-_UNSAFE = re.compile(r"[^a-z0-9_]")
+NAME_LIMIT = 50
+"""Of the template's name, in bytes: PostgreSQL keeps 63, and the trial's database is called after it."""
 
 
 class PostgresqlWorld:
@@ -53,7 +54,7 @@ class PostgresqlWorld:
         self.name = name
         self._effect = effect
         self._dsn = dsn
-        self._template = _UNSAFE.sub("_", f"oncewhere_{name}_{tag}".lower())[:50]
+        self._template = database_name(name, tag, NAME_LIMIT)
         self._database = f"{self._template}_trial"
         self._made_template = False
         self._schema = read_schema(name, effect, folder)
