@@ -103,7 +103,8 @@ def test_a_test_drills_a_processor_under_xdist_and_prints_what_the_command_line_
             "*AssertionError:*",
             "*Exactly once, where?*",
             "*bank*✓ once*✗ duplicate*",
-            "*NOT in bank:*applied twice*",
+            "*NOT in bank:*",
+            "*applied twice*",
             "*FAILED *test_the_naive_one_does_not*",
         ]
     )
