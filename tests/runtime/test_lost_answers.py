@@ -11,17 +11,17 @@ import asyncio
 import socket
 import threading
 from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import confluent_kafka
 import pytest
 from scene import Recorder, Running, Topics, eventually
+from wire_thread import WireThread
 
 from oncewhere import Processor, Record, Transaction
 from oncewhere.cluster import ClusterClient
 from oncewhere.effects.place import UndecidedError
-from oncewhere.proxy import Crossing, Decision
+from oncewhere.proxy import Decision
 from oncewhere.runtime import events
 from oncewhere.runtime.kafka import writer
 from oncewhere.runtime.settings import complete
@@ -42,7 +42,6 @@ SETTINGS = {
     "socket.timeout.ms": 2000,  # so an answer counts as lost after 1.8 s; with the defaults it does after 9 s
     "transaction.timeout.ms": 10_000,  # the coordinator itself ends nothing meanwhile
 }
-STEP_S = 0.02
 INVALID_PRODUCER_EPOCH = 47
 
 Fault = str  # how the first EndTxn is spoilt
@@ -52,7 +51,7 @@ CUT_BEHIND: Fault = "connection cut behind the request"
 CUT_BEFORE: Fault = "connection cut before the request"
 
 
-class BadWire:
+class BadWire(WireThread):
     """A proxy in a thread, that spoils the first EndTxn of one kind; everything else passes.
 
     Args:
@@ -67,25 +66,12 @@ class BadWire:
     """
 
     def __init__(self, address: str, fault: Fault, *, committed: bool = True) -> None:
-        self.bootstrap = ""
+        super().__init__(address)
         self.lost = b""
         self.told: list[tuple[str, Message]] = []
-        self._address = address
         self._fault: Fault | None = fault
         self._committed = committed
         self._withheld: set[int] = set()
-        self._ready, self._done = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
-
-    @contextmanager
-    def open(self) -> Iterator[BadWire]:
-        self._thread.start()
-        assert self._ready.wait(10)
-        try:
-            yield self
-        finally:
-            self._done.set()
-            self._thread.join(10)
 
     def requests(self, kind: str) -> list[tuple[str, Message]]:
         return [(link, m) for link, m in self.told if m.kind == kind and m.direction is Direction.REQUEST]
@@ -101,22 +87,17 @@ class BadWire:
             answer = late.recv(64)
         return int.from_bytes(answer[-2:], "big")
 
-    async def _serve(self) -> None:
+    async def _listen(self) -> str:
         topics: Any = {}
         host, _, port = self._address.rpartition(":")
-        async with Crossing(self._see) as self._crossing:
 
-            def advertise(host: str, port: int) -> tuple[str, int]:
-                return "127.0.0.1", self._crossing._listen("kafka", host, port, link).port
+        def advertise(host: str, port: int) -> tuple[str, int]:
+            return "127.0.0.1", self._crossing._listen("kafka", host, port, link).port
 
-            def link() -> KafkaLink:
-                return _BadLink(self._takes, advertise, topics=topics)
+        def link() -> KafkaLink:
+            return _BadLink(self._takes, advertise, topics=topics)
 
-            self._loop = asyncio.get_running_loop()
-            self.bootstrap = "{}:{}".format(*advertise(host, int(port)))
-            self._ready.set()
-            while not self._done.is_set():  # noqa: ASYNC110 - the event belongs to another thread
-                await asyncio.sleep(STEP_S)
+        return "{}:{}".format(*advertise(host, int(port)))
 
     def _see(self, link: LinkName, message: Message) -> Decision:
         self.told.append((str(link), message))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from new_leader import NewLeader
 from scene import Recorder, Running, Topics, eventually
+from wire_thread import NewLeader
 
 from oncewhere import Processor, Record, Transaction
 from oncewhere.runtime import settings

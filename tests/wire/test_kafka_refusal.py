@@ -89,6 +89,18 @@ def test_a_refusal_that_nothing_follows_waits_for_the_earlier_replies_only(wire:
     assert told(refusal) == [(1, "NOT_LEADER_OR_FOLLOWER")]
 
 
+def test_a_second_refusal_waits_for_its_company_as_the_first_did(wire: Wire) -> None:
+    under_test = link()
+    for number in (1, 2):
+        (refused,) = under_test.from_processor(wire.request(produce(wire, 10), number))
+        under_test.refuse(refused)
+        if number == 1:
+            assert told(under_test.overdue()) == [(0, "NOT_LEADER_OR_FOLLOWER")]
+    under_test.from_processor(wire.request(produce(wire, 10), 3))
+    expected = [(1, "NOT_LEADER_OR_FOLLOWER"), (2, "NONE")]
+    assert told(under_test.from_server(wire.reply(produced(10), 3))) == expected
+
+
 def test_the_bytes_of_the_next_reply_may_come_one_by_one(wire: Wire) -> None:
     under_test = link()
     (refused,) = under_test.from_processor(wire.request(produce(wire, 10), 1))

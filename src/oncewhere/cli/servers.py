@@ -277,7 +277,7 @@ def running_servers(
                 fsync=False,  # it is the processor that dies, not the machine
                 progress=_of_lane(progress, number, lanes),
             )
-            running.push(_stopping(stack))
+            running.push(stopping(stack))
             stack.launch()
             stacks.append(stack)
         clusters: list[KafkaCluster | None] = [None] * lanes
@@ -302,7 +302,7 @@ def running_servers(
         ]
 
 
-def _stopping(stack: Stack) -> Callable[[type[BaseException] | None, object, object], None]:
+def stopping(stack: Stack) -> Callable[[type[BaseException] | None, object, object], None]:
     """Stops a stack; at an interrupt it keeps nothing that only the next start would want."""
 
     def stop(kind: type[BaseException] | None, _error: object, _trace: object) -> None:

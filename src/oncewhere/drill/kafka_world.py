@@ -88,9 +88,8 @@ class KafkaWorld:
         self._admin = AdminClient(self._common)
         self._made = False
         self._reader = OutputReader(self._common)
-        self._next_producer = (
-            self._new_producer()
-        )  # which takes half a second to connect: it does so while a trial runs
+        # It takes half a second to connect, and does so while a trial runs.
+        self._next_producer = self._new_producer()
         self.ends: dict[int, int] = {}
         """The input's end offset per partition, once it is written."""
         self.written: list[tuple[tuple[int, int], ...]] = []

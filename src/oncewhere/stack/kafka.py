@@ -232,10 +232,10 @@ class KafkaServer:
             self._closed = True
         try:
             if self._child is not None:
-                trains = self._aot is not None and self._aot.is_training and self._ready and not self._hurried
-                if self._aot is not None and trains and self._child.poll() is None:
+                aot = self._aot if self._ready and not self._hurried else None
+                if aot is not None and aot.is_training and self._child.poll() is None:
                     self._listener(Step("keeping what makes Kafka's next start fast (only once)"))
-                    self._aot.finish(self._child)
+                    aot.finish(self._child)
                 self._child.kill_group()  # nothing of its data is wanted: no need to end cleanly
         finally:
             if self._child is not None:

@@ -85,7 +85,11 @@ class Refusing(Protocol):
     """A link whose server may be made to refuse: Kafka's, where a broker does not lead a partition yet."""
 
     def refuse(self, segment: Segment) -> None:
-        """Takes a request that is not forwarded; the refusal comes out among the replies, where its place is."""
+        """Takes a request that is not forwarded; the refusal comes out among the replies, where its place is.
+
+        Raises:
+            ValueError: it is none that its server could refuse.
+        """
 
     def overdue(self) -> list[Segment]:
         """Returns refusals that no later reply has brought along."""

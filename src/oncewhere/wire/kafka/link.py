@@ -111,6 +111,7 @@ class KafkaLink:
         if pending is None or pending.key != Key.PRODUCE:
             raise ValueError(f"only a Produce can be refused, and one that waits for its answer: {message}")
         request, _ = read_body("request", pending.key, pending.version, segment.data, _REQUEST_HEAD.size)
+        self._overdue = False
         pending.refusal = refusal(pending.version, pending.correlation_id, request)
 
     def overdue(self) -> list[Segment]:
