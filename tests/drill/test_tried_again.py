@@ -1,4 +1,4 @@
-"""A point that a trial did not come by is tried again: elsewhere, or at the same place where only the second was missed."""
+"""A point that a trial did not come by is tried again: elsewhere, or just there where only the second was missed."""
 
 from __future__ import annotations
 
