@@ -208,3 +208,29 @@ def test_what_is_prepared_may_be_thrown_away_by_an_effect_or_by_a_rollback(dsn: 
         work.abandon()
     opened.close()
     assert outcomes == [True, True, False, True, False, True, True], "begun again once, and then decided"
+
+
+@pytest.mark.servers
+def test_a_lookup_of_many_is_never_kept_as_a_plan(dsn: str) -> None:
+    """A plan made while the table was small reads all of it, for each batch, once it has grown."""
+    run(dsn, GOOD)
+    kept: list[str] = []
+
+    @effect(place(dsn, DedupeTable("processed_event")))
+    def look(db: psycopg.Connection[Any]) -> int:
+        kept[:] = [statement for (statement,) in db.execute("select statement from pg_prepared_statements")]
+        return 0
+
+    opened = place(dsn, DedupeTable("processed_event")).open("g")
+    for first in range(0, 24, 2):  # more often than psycopg needs to prepare by itself
+        identities = [f"e{number}" for number in (first // 4, first + 100)]  # done before, and new
+        work = opened.begin(Batch([Span(PARTITION, first, first + 2)], identities))
+        for nth, identity in enumerate(identities):
+            try:
+                work.run(Call(look, PARTITION, first + nth, 0, identity), (), {})
+            except DuplicateEvent:
+                assert first, "only later batches have events that are done"
+        work.decide()
+    opened.close()
+    assert any(statement.startswith("insert") for statement in kept), "what is prepared is not seen here"
+    assert not [statement for statement in kept if "any(" in statement]

@@ -178,7 +178,8 @@ class KafkaServer:
 
         timeout_s = start_limit_s(READY_TIMEOUT_S) if timeout_s is None else timeout_s
         deadline = time.monotonic() + timeout_s
-        for _ in range(START_TRIES):
+        tries_left = START_TRIES
+        while True:
             try:
                 while not ports.answers(self.port):
                     if not self._alive() or time.monotonic() > deadline:
@@ -186,14 +187,19 @@ class KafkaServer:
                     time.sleep(_POLL_S)
                 features = warm_up(self.port, self.cluster_id, deadline, self._alive)
             except NotReadyError as problem:
-                if not self._start_again(foreign=isinstance(problem, ForeignServerError)):
+                foreign = isinstance(problem, ForeignServerError)
+                if not foreign and self._alive() and time.monotonic() < deadline:
+                    # Silence: a slow broker, or a stranger who took the port and will make ours end in a moment.
+                    time.sleep(_POLL_S)
+                    continue
+                tries_left -= 1
+                if not tries_left or not self._start_again(foreign=foreign):
                     raise self._not_up(timeout_s, problem) from problem
             else:
                 self._check(features)
                 self._ready = self._was_ready = True
                 self._progress(Ready(self.name, self.bootstrap_servers, time.monotonic() - self._launched_at))
                 return
-        raise self._not_up(timeout_s, None)
 
     def kill(self) -> None:
         """SIGKILL the broker, as a crash would; `launch` brings it back with its data."""

@@ -31,11 +31,13 @@ class Step(NamedTuple):
 
     Attributes:
         text: SQL with `%s` for each parameter.
-        parameters: their values; a statement that has any is prepared, once for each connection.
+        parameters: their values.
+        prepared: whether it is prepared, if it has any, once for each connection; else it is planned for its values.
     """
 
     text: str
     parameters: Sequence[Any] = ()
+    prepared: bool = True
 
 
 BEGIN, COMMIT = Step("begin"), Step("commit")
@@ -126,7 +128,7 @@ class Trips:
             return
         values = self._values.dump_sequence(step.parameters, [PyFormat.AUTO] * len(step.parameters))
         types, formats = self._values.types or (), self._values.formats
-        if not self._prepares:
+        if not (self._prepares and step.prepared):
             pgconn.send_query_params(_numbered(step.text), values, param_types=types, param_formats=formats)
             return
         key = (step.text, types)
