@@ -26,7 +26,7 @@ from simulated_clients import AdminClient, Consumer, Producer
 from simulated_threads import Caller, Committer
 
 from oncewhere.runtime import agreement, attempts, ending, engine, growing, limits, pace, streaming
-from oncewhere.runtime.kafka import reader, writer
+from oncewhere.runtime.kafka import reader, starts, writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,11 +57,14 @@ def simulated(world: World) -> Iterator[None]:
         for limit in ("MAX_BATCH_RECORDS", "MAX_STREAM_RECORDS"):
             stack.enter_context(patch.object(limits, limit, world.size.batch))
         stack.enter_context(patch.object(pace, "FIRST_RECORDS", 1))  # so that few records make several batches
-        for module in (reader, writer, engine, growing, ending, attempts, agreement, streaming):
+        for module in (reader, starts, writer, engine, growing, ending, attempts, agreement, streaming):
             stack.enter_context(patch.object(module, "time", world.broker.clock))
         clients = {
             (reader, "Consumer"): lambda *_, **__: Consumer(
-                world.process, cooperative=world.size.cooperative, trickle=world.size.trickle
+                world.process,
+                cooperative=world.size.cooperative,
+                trickle=world.size.trickle,
+                steady=world.size.steady,
             ),
             (reader, "AdminClient"): lambda *_, **__: AdminClient(),
             (writer, "Producer"): lambda *_, **__: Producer(world.process),

@@ -43,6 +43,7 @@ class Size:
         trickle: True where records come one by one, so that each is waited for.
         interval_ms: from one commit to the next, in simulated milliseconds.
         batch: records that one batch takes.
+        steady: False where a consumer may go back, or halt, by itself.
     """
 
     effects: bool = False
@@ -54,6 +55,7 @@ class Size:
     trickle: bool = False
     interval_ms: int = 0
     batch: int = 3
+    steady: bool = False
 
 
 class World:

@@ -16,6 +16,7 @@ from oncewhere.runtime.failures import Treatment, outcome
 from oncewhere.runtime.growing import Growing
 from oncewhere.runtime.kafka import writer
 from oncewhere.runtime.kafka.reader import Reader
+from oncewhere.runtime.positions import Positions
 from oncewhere.runtime.states import Call, Outcome
 
 if TYPE_CHECKING:
@@ -53,14 +54,20 @@ class Mistake(StrEnum):
     """A record that was taken when a rebalance comes, within the same `take`, counts as handled."""
     FINISH_WHAT_IS_LOST = "finish-what-is-lost"
     """A batch whose partitions were lost is finished when some are revoked within the same `take`."""
+    TRUST_THE_CONSUMER = "trust-the-consumer"
+    """Records that a consumer gives again by itself are handled again."""
+    SEEK_WHAT_HALTED = "seek-what-halted"
+    """A partition that is not read any more is sought like every other."""
 
 
 @contextmanager
 def planted(world: World, mistakes: Iterable[Mistake]) -> Iterator[None]:
-    """The runtime, with these mistakes in it."""
+    """The runtime, with these mistakes in it, and without the net that catches what comes of some of them."""
     with ExitStack() as stack:
         for mistake in mistakes:
             _PLANT[mistake](world, stack)
+            if mistake is not Mistake.SEEK_WHAT_HALTED:
+                stack.enter_context(patch.object(Positions, "covered", lambda _, batch: batch.records))
         yield
 
 
@@ -171,6 +178,14 @@ def _finish_what_is_lost(_: World, stack: ExitStack) -> None:
     stack.enter_context(patch.object(Engine, "_release", finishes))
 
 
+def _trust_the_consumer(_: World, __: ExitStack) -> None:
+    """The net is taken away with every mistake."""
+
+
+def _seek_what_halted(_: World, stack: ExitStack) -> None:
+    stack.enter_context(patch.object(Reader, "_halt", lambda *_: None))
+
+
 _PLANT: Mapping[Mistake, Callable[[World, ExitStack], None]] = {
     Mistake.NO_REWIND: _no_rewind,
     Mistake.REUSE_PRODUCER: _reuse_producer,
@@ -185,4 +200,6 @@ _PLANT: Mapping[Mistake, Callable[[World, ExitStack], None]] = {
     Mistake.NO_CAS: _no_cas,
     Mistake.COUNT_IN_HAND: _count_in_hand,
     Mistake.FINISH_WHAT_IS_LOST: _finish_what_is_lost,
+    Mistake.TRUST_THE_CONSUMER: _trust_the_consumer,
+    Mistake.SEEK_WHAT_HALTED: _seek_what_halted,
 }

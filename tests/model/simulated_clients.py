@@ -27,18 +27,20 @@ class Consumer:
         process: whose calls these are.
         cooperative: True where partitions are assigned one by one.
         trickle: True where a record is there only once it was waited for.
+        steady: False where it may go back, or halt, by itself.
     """
 
-    def __init__(self, process: Process, *, cooperative: bool, trickle: bool = False) -> None:
+    def __init__(self, process: Process, *, cooperative: bool, trickle: bool = False, steady: bool = False) -> None:
         self._process = process
         self._broker = process.broker
         self._cooperative = cooperative
         self._trickle = trickle
+        self._moves = () if steady else ("reading halts", "steps back")
         self._generation = -1
         self._next: dict[int, int] = {}  # by partition: what comes next
         self._taken: dict[int, int] = {}  # by partition: the position, once something was taken
         self._on: dict[str, Callable[[Any, list[Any]], None]] = {}
-        self._again: set[int] = set()  # partitions that are to come back
+        self._halted: set[int] = set()  # partitions that are not read any more, until they are assigned again
         process.consumer = self
 
     # Rebalances.
@@ -62,6 +64,11 @@ class Consumer:
         for tp in positions:
             self._next[tp.partition] = tp.offset
             self._taken.pop(tp.partition, None)
+            self._halted.discard(tp.partition)
+
+    def incremental_unassign(self, partitions: Sequence[Any]) -> None:
+        for tp in partitions:
+            del self._next[tp.partition]
 
     def _give(self, partitions: set[int]) -> None:
         self._on["on_assign"](self, positions_of(_named(partitions), lambda _: NOT_CONSUMED))
@@ -104,7 +111,8 @@ class Consumer:
         process, broker = self._process, self._broker
         rebalances = ("one partition revoked", "all partitions revoked") if process.successor else ()
         nothing_yet = self._trickle and not wait_s
-        chosen = process.call("consume", "stop", "they come" if nothing_yet else "a record less", *rebalances)
+        missing = "they come" if nothing_yet else "a record less"
+        chosen = process.call("consume", "stop", missing, *self._moves, *rebalances)
         if process.replaced:
             raise error(KafkaError.FENCED_INSTANCE_ID, fatal=True)
         if chosen == "stop":
@@ -112,6 +120,13 @@ class Consumer:
         ahead = self._read(1) if chosen in rebalances else []  # fetched before; a rebalance does not take it back
         if self._on:
             self._rebalance(chosen)
+        if chosen == "steps back":  # as librdkafka does by itself after a change of leader, if it is let
+            for partition, taken in self._taken.items():
+                self._next[partition] = taken - 1
+            self._taken.clear()
+        if chosen == "reading halts" and self._next:
+            self._halted.add(max(self._next))
+            return [Halted(max(self._next))]
         room = 0 if nothing_yet and chosen != "they come" else count - len(ahead)
         got = ahead + self._read(room - 1 if chosen == "a record less" else room)
         for message in got:  # at the end only, and for whatever it returns, as librdkafka does it
@@ -125,7 +140,7 @@ class Consumer:
 
     def _read(self, count: int) -> list[Any]:
         got = []
-        for partition in sorted(self._next):
+        for partition in sorted(self._next.keys() - self._halted):
             while len(got) < count and self._next[partition] < len(self._broker.inputs[partition]):
                 offset = self._next[partition]
                 got.append(Message(partition, offset, self._broker.inputs[partition][offset]))
@@ -137,7 +152,7 @@ class Consumer:
 
     def seek(self, tp: Any) -> None:
         self._process.call("seek")
-        if tp.partition not in self._next:
+        if tp.partition not in self._next or tp.partition in self._halted:
             raise error(KafkaError._STATE)
         self._next[tp.partition] = tp.offset
         self._taken.pop(tp.partition, None)
@@ -294,6 +309,16 @@ class AdminClient:
     def describe_topics(self, topics: Any, request_timeout: float) -> dict[str, Any]:
         del topics, request_timeout
         return described([INPUT])
+
+
+class Halted(Message):
+    """What librdkafka gives instead of a record when it stops reading a partition."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(partition, NOT_CONSUMED, b"")
+
+    def error(self) -> KafkaError:  # type: ignore[override]
+        return KafkaError(KafkaError._AUTO_OFFSET_RESET, "simulated")
 
 
 def _named(partitions: set[int]) -> list[Any]:

@@ -14,12 +14,18 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from oncewhere import Processor
     from oncewhere.runtime.events import Event
 
 WAIT_S = 30.0
+STRATEGIES: Mapping[str, Mapping[str, Any]] = {
+    "eager": {},
+    "cooperative": {"partition.assignment.strategy": "cooperative-sticky"},
+    "consumer protocol": {"group.protocol": "consumer"},
+}
+"""How a group gives its partitions out, as settings."""
 
 
 class Payment(msgspec.Struct, frozen=True):

@@ -69,7 +69,8 @@ def test_what_the_guarantee_needs_is_always_there() -> None:
     assert both.consumer["isolation.level"] == "read_committed"
     assert both.consumer["enable.auto.commit"] is False
     assert both.consumer["enable.auto.offset.store"] is False
-    assert both.consumer["auto.offset.reset"] == "earliest"
+    assert both.consumer["auto.offset.reset"] == "error", "librdkafka must not move a position by itself"
+    assert both.reset == both.claimed(commit_interval_s=0.1)["auto.offset.reset"] == "earliest"
     assert both.producer["enable.idempotence"] is True
     assert both.producer["acks"] == "all"
     assert both.producer["transactional.id"] == "t"

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
 
 from oncewhere.proxy import Crossing, Decision
 from oncewhere.wire import Direction
+from oncewhere.wire.kafka import link
+from oncewhere.wire.kafka.apis import Api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from oncewhere.proxy import LinkName
     from oncewhere.wire import Message
+
+OFFSET_FOR_LEADER_EPOCH = 23
 
 
 class WireThread:
@@ -85,3 +92,41 @@ class NewLeader(WireThread):
         elif not self.refused:
             self.overtaken = True
         return Decision.FORWARD
+
+
+class StepBack(WireThread):
+    """A broker whose answers to OffsetForLeaderEpoch (KIP-320) say that an epoch ended earlier than it did.
+
+    A consumer that believes it takes its records for truncated, and goes back. librdkafka comes to the same conclusion
+    by itself where a second change of leader meets the answer about the first.
+
+    Args:
+        address: the broker.
+        back: by how many offsets.
+
+    Attributes:
+        told: how many answers said so.
+    """
+
+    def __init__(self, address: str, back: int) -> None:
+        super().__init__(address)
+        self.told = 0
+        self._back = back
+
+    @contextmanager
+    def open(self) -> Iterator[Self]:
+        honest = link.KafkaLink._replace
+
+        def replace(of: link.KafkaLink, pending: Any, data: bytes, values: Any, walk: Any) -> bytes:
+            if pending.key != OFFSET_FOR_LEADER_EPOCH:
+                return honest(of, pending, data, values, walk)
+            self.told += 1
+            (end,) = struct.unpack(">q", data[-8:])  # of one partition, in the versions up to 3: the last field
+            return data[:-8] + struct.pack(">q", end - self._back)
+
+        read = {**link.READ, OFFSET_FOR_LEADER_EPOCH: Api("OffsetForLeaderEpoch", None, lambda *_: {})}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(link, "READ", read)
+            patch.setattr(link.KafkaLink, "_replace", replace)
+            with super().open():
+                yield self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 VIOLATIONS_KEPT = 20
 """Enough to see a pattern; all are counted."""
+RECENT = 512
+"""Of each key, how many records are remembered: a copy that the same call made was doubled behind the handler."""
 
 
 class Kind(StrEnum):
@@ -70,6 +73,7 @@ class Checker:
         self._poison = poison
         self._next = dict.fromkeys(keys, 0)
         self._skipped: dict[tuple[str, int], Seen] = {}
+        self._recent: dict[str, deque[Seen]] = {key: deque(maxlen=RECENT) for key in keys}
 
     @property
     def is_clean(self) -> bool:
@@ -98,11 +102,16 @@ class Checker:
             if self._skipped.pop((seen.key, seen.number), None) is not None:
                 self._note(Kind.REORDERED, f"{_name(seen)} came at {seen.position}, behind {expected - 1}")
             else:
-                self._note(Kind.DUPLICATE, f"{_name(seen)} came again at {seen.position}, behind {expected - 1}")
+                first = next((old for old in self._recent[seen.key] if old.number == seen.number), None)
+                before = f"; first {_made(first)} at {first.position}" if first else ""
+                self._note(
+                    Kind.DUPLICATE, f"{_name(seen)} came again at {seen.position}, behind {expected - 1}{before}"
+                )
         else:
             for number in range(expected, seen.number):
                 self._skipped[seen.key, number] = seen
             self._next[seen.key] = seen.number + 1
+            self._recent[seen.key].append(seen)
 
     def end(self, sent: Mapping[str, int], *, complete: bool) -> None:
         """Take the end of it all.
@@ -139,3 +148,7 @@ class Checker:
 
 def _name(seen: Seen) -> str:
     return f"{seen.key}#{seen.number}" + (f" ({seen.origin})" if seen.origin else "")
+
+
+def _made(seen: Seen) -> str:
+    return f"by {seen.origin}" if seen.origin else "it came"

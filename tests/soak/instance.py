@@ -130,7 +130,7 @@ def _restartable() -> Iterator[None]:
 
 def tell(event: object) -> None:
     """Write down one event of the runtime."""
-    line = {"at": round(time.time(), 3), "event": type(event).__name__, "reason": getattr(event, "reason", None)}
+    line = {"at": round(time.time(), 3), "event": type(event).__name__, "said": str(event)}
     sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
     sys.stdout.flush()
 

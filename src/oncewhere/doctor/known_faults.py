@@ -59,6 +59,15 @@ KNOWN_FAULTS: Final = (
     ),
     KnownFault(
         library="librdkafka",
+        since="2.1.0",
+        breaks=False,
+        what="a consumer goes back by itself, without a word, when a second change of leader meets the answer about "
+        "the first: records are processed twice in committed transactions",
+        around="Set auto.offset.reset=error, and begin from the committed offsets (oncewhere's runtime does). ",
+        reference="KIP-320; shown by oncewhere's tests/runtime/test_step_back.py",
+    ),
+    KnownFault(
+        library="librdkafka",
         fixed="1.5.3",
         breaks=True,
         what="a read_committed consumer is given records of aborted transactions where they are compressed",

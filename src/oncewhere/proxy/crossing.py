@@ -214,12 +214,12 @@ class Crossing:
     async def close(self) -> None:
         """Closes every connection and every listener; the crossing cannot be used again."""
         self.freeze()
+        for listener in self._listeners.values():  # first: whoever connects meanwhile would be nobody's to close
+            listener.close()
         await self._close_connections()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for listener in self._listeners.values():
-            listener.close()
         self._listeners.clear()
 
     async def _hear_out(self, limit_s: float) -> tuple[Unanswered, ...]:

@@ -140,6 +140,21 @@ class Rewound(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RecordsGone(Event):
+    """Records were deleted before they were processed (retention): `auto.offset.reset` chose where reading goes on.
+
+    Attributes:
+        partition: whose.
+        offset: where it should have gone on.
+        resumed: where it does.
+    """
+
+    partition: Partition
+    offset: int
+    resumed: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProducerReplaced(Event):
     """The producer was replaced by a new one with the same `transactional.id`."""
 
@@ -198,6 +213,7 @@ _LEVELS: Mapping[type[Event], int] = {
     TransactionCommitted: logging.DEBUG,
     TransactionAborted: logging.WARNING,
     Rewound: logging.INFO,
+    RecordsGone: logging.ERROR,
     ProducerReplaced: logging.WARNING,
     RecordRejected: logging.WARNING,
     Fenced: logging.ERROR,

@@ -34,15 +34,21 @@ class Positions:
             kept: what was taken and belongs to the next one.
 
         Raises:
-            UndecidedError: this process is no member of its group any more.
+            UndecidedError: this process is no member of its group any more, or some records came twice.
         """
         ends = {p: end for p, end in self._reader.positions().items() if end > self._starts.get(p, -1)}
         for message in reversed(kept):
             ends[self._reader.partition(message.topic(), message.partition())] = message.offset()
         batch.ends = {p: end for p, end in ends.items() if end > self._starts.get(p, -1)}
+        if batch.records > self.covered(batch):
+            raise UndecidedError("the consumer has given records again that were handled before")
         if (metadata := self._reader.metadata()) is None:
             raise UndecidedError("this process is no member of its group any more")
         batch.metadata = metadata
+
+    def covered(self, batch: Batch) -> int:
+        """How many records a sealed batch can have at most: each has an offset of its own."""
+        return sum(end - self._starts[partition] for partition, end in batch.ends.items())
 
     def spans(self, batch: Batch) -> list[Span]:
         """What a sealed batch covers: where each of its partitions starts, and where it ends."""

@@ -166,6 +166,7 @@ class Complete:
         found = {"max.poll.interval.ms": f"{self.max_poll_interval_s * 1000:.0f}"}
         for side in (self.consumer, self.producer):
             found |= {name: _text(side[name]) for name in CLAIMED if name in side}
+        found["auto.offset.reset"] = self.reset
         return {"commit_interval_ms": f"{commit_interval_s * 1000:.0f}", **dict(sorted(found.items()))}
 
 
@@ -228,6 +229,8 @@ def complete(user: Settings, *, group_id: str, transactional_id: str, commit_int
         consumer["group.instance.id"] = transactional_id
     elif not consumer.get("group.instance.id"):
         consumer.pop("group.instance.id", None)  # None or "": not wanted
+    reset = _reset(str(consumer["auto.offset.reset"]))
+    consumer["auto.offset.reset"] = "error"  # what the user wants is done by us; see `kafka/reader`
     strategy = str(consumer.get("partition.assignment.strategy", ""))
     return Complete(
         consumer=consumer,
@@ -236,7 +239,7 @@ def complete(user: Settings, *, group_id: str, transactional_id: str, commit_int
         cooperative="cooperative" in strategy or protocol == "consumer",
         transaction_timeout_s=transaction_ms / 1000,
         max_poll_interval_s=poll_ms / 1000,
-        reset=_reset(str(consumer["auto.offset.reset"])),
+        reset=reset,
         max_output_bytes=int(str(given.get("message.max.bytes", MESSAGE_MAX_BYTES))) - MESSAGE_OVERHEAD_BYTES,
     )
 

@@ -2,6 +2,12 @@
 
 Rebalances happen inside `take`, and nowhere else: librdkafka calls us back from there. Before a partition goes, the
 loop is told (`on_release`), and may still commit what it has of it; when it was lost, it may not.
+
+librdkafka must never move a position by itself. With any `auto.offset.reset` but `error` it does: after a change of
+leader it asks where an epoch ended (KIP-320), and goes back there without a word if that seems to be before its
+position. Where a second change meets the answer about the first, that is before its position though nothing was
+truncated, and records that were handled are given again. So librdkafka is told `error`, the user's setting is followed
+in `starts`, and a partition that librdkafka stops reading is read again from the committed offset.
 """
 
 from __future__ import annotations
@@ -9,10 +15,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import Consumer, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from oncewhere.effects.place import Start
+from oncewhere.effects.place import UndecidedError
 from oncewhere.errors import ConfigurationError, FencedError, OncewhereError, UnreachableError
 from oncewhere.records import Partition
 from oncewhere.runtime import events
@@ -20,19 +26,19 @@ from oncewhere.runtime.failures import Treatment, consumer_error
 from oncewhere.runtime.kafka.answers import cause_of_death, failure_of, quietly, refused
 from oncewhere.runtime.kafka.client_log import logger
 from oncewhere.runtime.kafka.membership import is_member
+from oncewhere.runtime.kafka.starts import Starts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from oncewhere.effects.place import Start
     from oncewhere.records import Message
     from oncewhere.runtime.settings import Complete
 
 CONNECT_LIMIT_S = 15.0  # for the first answer of the cluster
-REQUEST_LIMIT_S = 5.0  # for one request that is repeated within a longer limit
 SEEK_LIMIT_S = 5.0  # for a partition that was just assigned to become seekable
 LEAVE_LIMIT_S = 3.0  # for the group to hear that we leave
 LEAVE_POLL_S = 0.01
-STABLE_MARGIN_S = 10.0  # beyond the transaction timeout: by then an open transaction has ended one way or another
 PAUSE_S = 0.02  # between two tries of one call
 
 
@@ -65,10 +71,12 @@ class Reader:
         self._topic_ids: dict[str, str] = {}
         self._owned: dict[tuple[str, int], Partition] = {}
         self._origins: dict[Partition, Start] = {}
+        self._starts = Starts(settings, emit=emit, stopping=stopping)
         self._arrived: dict[Partition, Start] = {}
         self._departed: list[Partition] = []
         self._gone: set[tuple[str, int]] = set()
         self._in_hand: list[Message] = []
+        self._halted: set[tuple[str, int]] = set()
         self._callback_error: BaseException | None = None
 
     def open(self) -> None:
@@ -188,69 +196,34 @@ class Reader:
 
     # Starts and rewinds.
 
-    def rewind(self, partitions: Iterable[Partition]) -> dict[Partition, Start]:
-        """Sets the positions of these partitions back to the committed offsets; gives them.
+    def rewind(self) -> dict[Partition, Start]:
+        """Sets the positions of all assigned partitions back to the committed offsets; gives them.
 
         Raises:
             UnreachableError: the committed offsets cannot be read.
+            OncewhereError: a partition's log does not hold them.
         """
-        starts = self.read_starts([p for p in partitions if (p.topic, p.number) in self._owned])
-        for partition, start in starts.items():
-            self._seek(partition, start.offset)
+        starts = self._read_starts(self.owned())
+        offsets = {p: start.offset for p, start in starts.items()}
+        halted = [p for p in starts if (p.topic, p.number) in self._halted]
+        if halted:
+            offsets |= {p: self._starts.readable(self._consumer, p, offsets[p]) for p in halted}
+            self._assign_again(offsets, halted)
+        for partition in offsets.keys() - set(halted):
+            self._seek(partition, offsets[partition])
         return starts
 
-    def read_starts(self, partitions: Sequence[Partition]) -> dict[Partition, Start]:
-        """Where each partition is to be read from: the group's committed offset, or where it begins without one.
+    def _assign_again(self, offsets: Mapping[Partition, int], halted: Sequence[Partition]) -> None:
+        """Has librdkafka read partitions that it has stopped reading; those cannot be sought, only assigned."""
+        if self._settings.cooperative:
+            self._consumer.incremental_unassign([TopicPartition(p.topic, p.number) for p in halted])
+            self._consumer.incremental_assign([TopicPartition(p.topic, p.number, offsets[p]) for p in halted])
+        else:
+            self._consumer.assign([TopicPartition(p.topic, p.number, at) for p, at in offsets.items()])
+        self._halted.clear()
 
-        The committed offset is read with `require_stable` (librdkafka does so at read_committed): while a transaction
-        holds offsets of these partitions, nobody can know it, and the broker says so (KIP-447).
-
-        Raises:
-            UnreachableError: it cannot be read, or does not become stable, within the transaction timeout.
-            ConfigurationError: the group may not be read, or `auto.offset.reset` is `error` and there is no offset.
-        """
-        if not partitions:
-            return {}
-        deadline = time.monotonic() + self._settings.transaction_timeout_s + STABLE_MARGIN_S
-        asked = [TopicPartition(p.topic, p.number) for p in partitions]
-        while True:
-            try:
-                answers = self._consumer.committed(asked, timeout=REQUEST_LIMIT_S)
-                failed = next((tp.error for tp in answers if tp.error is not None), None)
-                if failed is None:
-                    break
-                failure = failure_of(KafkaException(failed))
-            except KafkaException as error:
-                failure = failure_of(error)
-            if self._stopping():
-                return {}  # nothing will be read any more
-            if failure.treatment is not Treatment.RETRIABLE or time.monotonic() > deadline:
-                kind = ConfigurationError if failure.treatment is Treatment.CONFIGURATION else UnreachableError
-                group = self._settings.consumer["group.id"]
-                raise kind(f"The committed offsets of group {group!r} cannot be read: {failure}.")
-            time.sleep(PAUSE_S)
-        by_name = {(tp.topic, tp.partition): tp.offset for tp in answers}
-        return {p: self._start(p, by_name[p.topic, p.number]) for p in partitions}
-
-    def _start(self, partition: Partition, committed: int) -> Start:
-        if committed >= 0:
-            return Start(committed, committed=True)
-        if partition in self._origins:
-            return self._origins[partition]
-        if self._settings.reset == "error":
-            group = self._settings.consumer["group.id"]
-            raise ConfigurationError(
-                f"Group {group!r} has no committed offset for {partition}, and auto.offset.reset is 'error'.",
-                hint="Commit one, or choose 'earliest' or 'latest'.",
-            )
-        try:
-            low, high = self._consumer.get_watermark_offsets(
-                TopicPartition(partition.topic, partition.number),
-                timeout=CONNECT_LIMIT_S,
-            )
-        except KafkaException as error:
-            raise UnreachableError(f"The ends of {partition} cannot be read: {failure_of(error)}.") from error
-        return Start(low if self._settings.reset == "earliest" else high, committed=False)
+    def _read_starts(self, partitions: Sequence[Partition]) -> dict[Partition, Start]:
+        return self._starts.read(self._consumer, partitions, self._origins)
 
     def _seek(self, partition: Partition, offset: int) -> None:
         deadline = time.monotonic() + SEEK_LIMIT_S
@@ -281,10 +254,25 @@ class Reader:
         problems = [message.error() for message in got]  # type: ignore[attr-defined]
         if not any(problems):
             return got
-        for problem in problems:
-            if problem is not None and (end := self._end(problem)) is not None:
+        for message, problem in zip(got, problems, strict=True):
+            if problem is None:
+                continue
+            if problem.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - its public name
+                self._halt(message, problem)
+            elif (end := self._end(problem)) is not None:
                 raise end
         return [message for message, problem in zip(got, problems, strict=True) if problem is None]
+
+    def _halt(self, message: Message, problem: Any) -> None:
+        """A position is not in the partition's log, or librdkafka thinks so; it has stopped reading it.
+
+        Raises:
+            UndecidedError: always, unless the partition has gone meanwhile: all positions must be set anew.
+        """
+        name = message.topic(), message.partition()
+        if name in self._owned:
+            self._halted.add(name)
+            raise UndecidedError(f"{self._owned[name]} cannot be read on: {problem.str()}")
 
     def _end(self, problem: Any) -> OncewhereError | None:
         """The error that ends the run; None for one that the consumer mends by itself."""
@@ -297,7 +285,7 @@ class Reader:
     def _on_assign(self, consumer: Any, assigned: list[Any]) -> None:
         try:
             partitions = [Partition(tp.topic, tp.partition, self._topic_ids[tp.topic]) for tp in assigned]
-            starts = self.read_starts(partitions)
+            starts = self._read_starts(partitions)
             positions = [TopicPartition(p.topic, p.number, start.offset) for p, start in starts.items()]
             if self._settings.cooperative:
                 consumer.incremental_assign(positions)
@@ -332,6 +320,7 @@ class Reader:
             del self._owned[partition.topic, partition.number]
             self._origins.pop(partition, None)
             self._arrived.pop(partition, None)
+        self._halted -= names
         self._departed.extend(partitions)
         self._gone |= names
         if partitions:

@@ -119,7 +119,7 @@ class TransactSession:
         self.writer.abort()
         if not self.writer.restore(reason):
             return {}  # nothing will be read any more
-        starts = self.reader.rewind(self.reader.owned())
+        starts = self.reader.rewind()
         if self.writer.state is State.ASTRAY:
             self.writer.rewound()
         self._emit(events.Rewound(reason, {p: s.offset for p, s in starts.items()}))

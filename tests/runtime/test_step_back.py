@@ -1,0 +1,64 @@
+"""A consumer that goes back by itself after a change of leader: no record is handled twice, and none is passed over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from scene import STRATEGIES, Recorder, Running, Topics, eventually
+from wire_thread import StepBack
+
+from oncewhere import Processor, Record, Transaction
+from oncewhere.stack import KafkaServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.servers
+
+BACK = 7
+LEADER_S = 60.0
+BEFORE = [b"v%d" % number for number in range(20)]
+AFTER = [b"w%d" % number for number in range(3)]
+
+
+@pytest.fixture
+def own(tmp_path: Path, cache: Path) -> Iterator[KafkaServer]:
+    """A broker that a test may restart: its partitions' leader epochs grow by that."""
+    server = KafkaServer(tmp_path / "kafka", cache)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_records_that_a_consumer_takes_again_after_a_false_truncation_are_not_done_again(
+    own: KafkaServer, strategy: str
+) -> None:
+    topics = Topics(own.bootstrap_servers)
+    recorder = Recorder()
+    with StepBack(own.bootstrap_servers, BACK).open() as wire:
+        app = Processor(
+            {"bootstrap.servers": wire.bootstrap, "reconnect.backoff.max.ms": 500, **STRATEGIES[strategy]},
+            group_id=topics.group,
+            transactional_id=f"{topics.group}-0",
+            on_event=recorder,
+        )
+
+        @app.consume(topics.input, bytes)
+        def on_record(record: Record[bytes], tx: Transaction) -> None:
+            tx.produce(topics.output, record.value, key=record.key)
+
+        running = Running(app)
+        try:
+            topics.send(*BEFORE)
+            eventually(lambda: topics.committed() == len(BEFORE))
+            own.shut_down()
+            own.start()
+            eventually(lambda: wire.told, LEADER_S)
+            topics.send(*AFTER)
+            eventually(lambda: running.error is not None or topics.committed() == len(BEFORE + AFTER))
+        finally:
+            assert running.stop() is None
+    assert [message.value() for message in topics.messages()] == BEFORE + AFTER
