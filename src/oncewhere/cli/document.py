@@ -215,7 +215,7 @@ def _facts(one: Documented, runs: tuple[Path, ...], *, known: Facts | None = Non
         declared = declared_of(one.declaration, one.declaration.versions[one.name])
     evidence = runs_of(one.declaration, one.name, runs)
     before = [known.drilled] if known is not None and known.drilled is not None else []
-    facts = with_runs(declared, evidence, one.name, known=() if runs else before)
+    facts = with_runs(declared, evidence, known=() if runs else before)
     if known is None:
         return facts
     return Facts(

@@ -34,15 +34,32 @@ HISTORY = "wire.jsonl"
 REPLAY = "-replay"
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one run tells of one version.
+
+    Attributes:
+        name: the run's.
+        folder: where it is.
+        run: all of it.
+        result: the version's part.
+    """
+
+    name: str
+    folder: Path
+    run: Run
+    result: VersionResult
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What runs are at hand, of one version.
 
     Attributes:
-        runs: with their folder's name and path, the newest first.
+        runs: the newest first.
     """
 
-    runs: tuple[tuple[str, Path, Run], ...]
+    runs: tuple[Told, ...]
 
 
 def declared_of(declaration: Declaration, version: Version) -> Declared:
@@ -74,21 +91,16 @@ def code_of(app: str, folder: Path, environment: Mapping[str, str] | None = None
     return from_code(app, application.read(app, folder, variables))
 
 
-def with_runs(declared: Declared, evidence: Evidence, version: str, *, known: Iterable[Drilled] = ()) -> Facts:
+def with_runs(declared: Declared, evidence: Evidence, *, known: Iterable[Drilled] = ()) -> Facts:
     """The facts: what is declared, the newest run that saw the wire, and the run whose crashes count today.
 
     Args:
         declared: what is declared.
         evidence: the runs at hand.
-        version: of which version.
         known: what was proved by runs that are not at hand: those of a committed document.
     """
-    results = [
-        (name, folder, run, next(found for found in run.result.versions if found.version.name == version))
-        for name, folder, run in evidence.runs
-    ]
-    seen = next((found for name, folder, _, result in results if (found := _observed(name, folder, result))), None)
-    proved = [_drilled(name, run, result) for name, _, run, result in results if result.crashes]
+    seen = next((found for told in evidence.runs if (found := _observed(told.name, told.folder, told.result))), None)
+    proved = [_drilled(told.name, told.run, told.result) for told in evidence.runs if told.result.crashes]
     drills = sorted([*proved, *known], key=lambda drill: drill.run, reverse=True)
     return Facts(declared=declared, observed=seen, drilled=standing_run(drills, declared))
 
@@ -109,23 +121,34 @@ def runs_of(declaration: Declaration | None, version: str, named: Sequence[Path]
     Raises:
         ConfigurationError: a named folder is no run, or tells nothing of the version.
     """
-    found: list[tuple[str, Path, Run]] = []
+    found: list[Told] = []
     for folder in named:
         run = read_run(folder)
         if not run.is_finished:
             raise ConfigurationError(f"The run {folder} is no evidence: {run.ending.words}.")
-        if version not in {result.version.name for result in run.result.versions}:
+        result = _result_of(run, version) or _renamed(run, version, declaration)
+        if result is None:
             raise ConfigurationError(
                 f"The run {folder} tells nothing of {version}.",
                 hint=f"It is of {', '.join(result.version.name for result in run.result.versions)}.",
             )
-        found.append((folder.resolve().name, folder, run))
+        found.append(Told(folder.resolve().name, folder, run, result))
     if not named and declaration is not None:
         found = list(_standing_runs(seen_from_here(declaration), version))
-    return Evidence(runs=tuple(sorted(found, key=lambda run: run[0], reverse=True)))
+    return Evidence(runs=tuple(sorted(found, key=lambda told: told.name, reverse=True)))
 
 
-def _standing_runs(path: str, version: str) -> Iterator[tuple[str, Path, Run]]:
+def _result_of(run: Run, version: str) -> VersionResult | None:
+    return next((result for result in run.result.versions if result.version.name == version), None)
+
+
+def _renamed(run: Run, version: str, declaration: Declaration | None) -> VersionResult | None:
+    """A version without a name is called as its folder is; the run may have been made where that is called otherwise."""
+    unnamed = declaration is not None and version == declaration.folder.name and [*declaration.versions] == [version]
+    return run.result.versions[0] if unnamed and len(run.result.versions) == 1 else None
+
+
+def _standing_runs(path: str, version: str) -> Iterator[Told]:
     for folder in sorted((project_folder() / "runs").glob("*Z-*"), reverse=True):
         if folder.name.endswith(REPLAY) or not folder.is_dir():
             continue
@@ -133,8 +156,8 @@ def _standing_runs(path: str, version: str) -> Iterator[tuple[str, Path, Run]]:
             run = read_run(folder)
         except ConfigurationError:
             continue  # interrupted, or of another version of oncewhere
-        if run.is_finished and run.path == path and version in {result.version.name for result in run.result.versions}:
-            yield folder.name, folder, run
+        if run.is_finished and run.path == path and (result := _result_of(run, version)) is not None:
+            yield Told(folder.name, folder, run, result)
 
 
 def _observed(name: str, folder: Path, result: VersionResult) -> Observed | None:

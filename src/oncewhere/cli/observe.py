@@ -101,7 +101,7 @@ def observe(path: Path, version: str | None, *, wishes: Wishes) -> int:
                 listener=folder,
             ).observe()
         )
-    facts = with_runs(declared_of(declaration, one), runs_of(declaration, one.name, [folder.path]), one.name)
+    facts = with_runs(declared_of(declaration, one), runs_of(declaration, one.name, [folder.path]))
     return _show(facts, short(folder.path), Console(highlight=False))
 
 
