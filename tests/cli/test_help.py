@@ -52,3 +52,12 @@ def test_every_command_has_an_example_and_a_line(path: str, command: click.Comma
     for option in command.params:
         if isinstance(option, click.Option) and not option.hidden:
             assert option.help, f"{path}: {option.opts} says nothing"
+
+
+def test_a_misspelt_scenario_is_answered_with_the_nearest_one() -> None:
+    drill = cli.get_command(click.Context(cli), "drill")
+    assert drill is not None
+    with pytest.raises(click.BadParameter, match="Did you mean 'zombie'"):
+        drill.make_context("drill", [".", "--scenario", "zombi"])
+    with pytest.raises(click.BadParameter, match="is not one of"):
+        drill.make_context("drill", [".", "--scenario", "xyzzy"])

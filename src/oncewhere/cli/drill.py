@@ -28,6 +28,7 @@ from oncewhere.report import (
 )
 
 from . import interrupting
+from .near import NearChoice
 from .places import project_folder, say_where, saying_what_remains
 from .provenance import provenance
 from .servers import (
@@ -58,7 +59,7 @@ from .servers import (
 @click.option(
     "--scenario",
     "scenarios",
-    type=click.Choice([*SCENARIOS, "all"]),
+    type=NearChoice([*SCENARIOS, "all"]),
     metavar="NAME",
     multiple=True,
     default=(CRASH,),

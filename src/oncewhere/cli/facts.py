@@ -143,7 +143,7 @@ def _result_of(run: Run, version: str) -> VersionResult | None:
 
 
 def _renamed(run: Run, version: str, declaration: Declaration | None) -> VersionResult | None:
-    """A version without a name is called as its folder is; the run may have been made where that is called otherwise."""
+    """A version without a name is called as its folder is, and the run may be of a folder that is called otherwise."""
     unnamed = declaration is not None and version == declaration.folder.name and [*declaration.versions] == [version]
     return run.result.versions[0] if unnamed and len(run.result.versions) == 1 else None
 
