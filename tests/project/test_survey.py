@@ -137,6 +137,40 @@ def test_a_properties_file_says_the_same_and_profiles_are_left_out(tmp_path: Pat
     assert found.effects == {"bank": "mysql"}
 
 
+LISTENER = """
+@Component
+class Settle {
+    @KafkaListener(id = "settle", topics = {"${app.topics.input}"},
+                   groupId = "${app.group:settlement-eu}", concurrency = "3")
+    @Transactional
+    public void settle(ConsumerRecord<String, Payment> record) {
+        kafkaTemplate.send("payment-settled", record.key(), settled(record.value()));
+    }
+}
+"""
+
+
+def test_an_annotation_of_spring_stands_above_its_files(tmp_path: Path) -> None:
+    java = "src/main/java/bank/Settle.java"
+    found = written(tmp_path, {"src/main/resources/application.yml": SPRING, java: LISTENER})
+    assert found.names.input == Told("payment-authorized", f"{java} (@KafkaListener)")
+    assert found.names.group == Told("settlement-eu", f"{java} (@KafkaListener)")
+    assert found.names.outputs is not None
+    assert found.names.outputs.value == ("payment-authorized-settled",), "a file's name counts more than a guess"
+
+
+def test_what_a_template_sends_to_is_a_guess_and_several_listeners_are_told(tmp_path: Path) -> None:
+    other = LISTENER.replace("${app.topics.input}", "refunds").replace("class Settle", "class Refund")
+    spoken = '@KafkaListener(topics = "#{x.y()}") void f() {}'
+    tests = LISTENER.replace("${app.topics.input}", "of-a-test")
+    found = written(
+        tmp_path, {"src/A.java": LISTENER, "src/B.java": other, "src/test/T.java": tests, "src/E.java": spoken}
+    )
+    assert found.names.input == Told("refunds", "src/B.java (@KafkaListener)"), "no file says what the other one is"
+    assert found.names.outputs == Told(("payment-settled",), "src/A.java (send)", sure=False)
+    assert found.names.group == Told("settlement-eu", "src/A.java (@KafkaListener)")
+
+
 def test_quarkus_channels_are_topics(tmp_path: Path) -> None:
     text = (
         "kafka.bootstrap.servers=kafka:9092\nmp.messaging.incoming.payments.topic=payment-authorized\n"

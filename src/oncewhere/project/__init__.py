@@ -5,7 +5,7 @@
 - The command comes from what the project is built with. (`builds`, `maven`, `gradle`)
 - Settings come from the Compose file's service, from .env files and application.yml. (`compose`, `dotenv`, `spring`)
 - The consumer group and the topics are known by the names of settings. (`kafka_names`)
-- What no file says, the calls of a Python program may. (`python_sources`)
+- What no file says, the calls of a Python program may, and the annotations of Spring. (`python_sources`, `listeners`)
 - A `Variable` is how the processor learns an address; its name and value tell which system it leads to. (`variables`,
   and `hosts` for an address in parts)
 - `identities` are what the records of the inputs may be told apart by. (`events`)

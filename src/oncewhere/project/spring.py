@@ -74,7 +74,7 @@ def properties_of(folder: Path, values: Mapping[str, str]) -> dict[str, Property
 
 def _property(name: str, text: str, file: str, known: Mapping[str, str]) -> Property:
     whole = _WHOLE.fullmatch(text)
-    return Property(name, _filled(text, known), whole[1] if whole else environment_name(name), file)
+    return Property(name, filled(text, known), whole[1] if whole else environment_name(name), file)
 
 
 def environment_name(name: str) -> str:
@@ -83,8 +83,13 @@ def environment_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "_", plain).upper()
 
 
-def _filled(text: str, known: Mapping[str, str]) -> str:
-    """Placeholders become what is known, or their default; one without either becomes nothing."""
+def filled(text: str, known: Mapping[str, str]) -> str:
+    """Placeholders become what is known, or their default; a text with one that has neither becomes empty.
+
+    Args:
+        text: with `${name}` and `${name:default}`.
+        known: values by name.
+    """
     for _ in range(ROUNDS_LIMIT):
         text, found = _INNERMOST.subn(lambda match: known.get(match[1], match[2] or ""), text)
         if not found:

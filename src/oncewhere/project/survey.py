@@ -14,10 +14,11 @@ from .environment import dotenv_of, of_service
 from .events import identities
 from .hosts import hosts_of
 from .kafka_names import KafkaNames, kafka_names
+from .listeners import listened
 from .python_sources import Program, program_of
 from .schemas import Schema, schemas_of
 from .sources import variables_read
-from .spring import Property, properties_of
+from .spring import Property, filled, properties_of
 from .told import Told
 from .variables import Variable
 
@@ -82,6 +83,12 @@ def survey(folder: Path) -> Found:
         found += _not_yet(found, _unknown_yet(variables_read(folder), found))
     names = kafka_names(given | {name: Told(p.value, p.by) for name, p in properties.items() if p.value})
     names = names.with_gaps_filled(program.names)
+    if app is None:
+        known = {name: told.value for name, told in given.items()} | {n: p.value for n, p in properties.items()}
+        heard = listened(folder, lambda text: filled(text, known))
+        names = replace(
+            names.with_gaps_filled(heard), group=heard.group or names.group, input=heard.input or names.input
+        )
     found += _kept(given, names, known={variable.name for variable in found})
     inputs = sorted(path.name for path in folder.glob("*.jsonl"))
     schemas = tuple(schemas_of(folder))
