@@ -199,6 +199,7 @@ def make_run(
     names: Sequence[str] = ("naive",),
     identity: str = "payment",
     hostile: str = "",
+    declaration: str = "payments",
 ) -> Path:
     """Writes a run folder, and returns it.
 
@@ -209,8 +210,9 @@ def make_run(
         names: the versions; `sound` holds at every point, all others do the effect twice.
         identity: what the business identities begin with.
         hostile: a text that is put where a processor's own words may come through.
+        declaration: what was drilled, as it was named.
     """
-    folder = RunFolder(root / ".oncewhere", "payments", declaration="payments")
+    folder = RunFolder(root / ".oncewhere", "payments", declaration=declaration)
     results = []
     for name in names:
         trials = []

@@ -37,3 +37,27 @@ def test_a_run_of_several_versions_or_for_a_named_one_counts_by_its_names_only(t
     other = make_run(tmp_path / "other", points=1, names=["settle"])
     with pytest.raises(ConfigurationError, match="tells nothing of skip"):
         runs_of(payments, "skip", [other])
+
+
+def test_a_processor_that_was_drilled_by_its_module_has_been_drilled_and_the_other_way_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "oncewhere.toml").write_text(
+        '[processor]\napp = "settlement:app"\nidentity = "event_id"\n[drill]\ninputs = "inputs.jsonl"\n'
+    )
+    (tmp_path / "settlement.py").write_text(
+        "from oncewhere import Processor\n"
+        'app = Processor({"bootstrap.servers": "k:1"}, group_id="g", transactional_id="t")\n'
+        '@app.consume("in", bytes)\n'
+        "def handle(record, tx):\n"
+        '    tx.produce("out", record.value)\n'
+    )
+    make_run(tmp_path, points=1, names=["settlement"], declaration="settlement:app")
+    make_run(tmp_path, points=1, names=["another"], declaration="another:app")
+    by_folder, by_module = load(Path()), load(Path("settlement:app"))
+    (named,) = by_folder.versions
+    assert [told.result.version.name for told in runs_of(by_folder, named, []).runs] == ["settlement"]
+    make_run(tmp_path, points=1, names=[named], declaration=".")
+    (module,) = by_module.versions
+    assert {told.result.version.name for told in runs_of(by_module, module, []).runs} == {"settlement", named}

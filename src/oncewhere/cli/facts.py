@@ -134,7 +134,7 @@ def runs_of(declaration: Declaration | None, version: str, named: Sequence[Path]
             )
         found.append(Told(folder.resolve().name, folder, run, result))
     if not named and declaration is not None:
-        found = list(_standing_runs(seen_from_here(declaration), version))
+        found = list(_standing_runs(declaration, version))
     return Evidence(runs=tuple(sorted(found, key=lambda told: told.name, reverse=True)))
 
 
@@ -143,12 +143,18 @@ def _result_of(run: Run, version: str) -> VersionResult | None:
 
 
 def _renamed(run: Run, version: str, declaration: Declaration | None) -> VersionResult | None:
-    """A version without a name is called as its folder is, and the run may be of a folder that is called otherwise."""
-    unnamed = declaration is not None and version == declaration.folder.name and [*declaration.versions] == [version]
+    """A version without a name is called as its folder or module is, and the run may have called it otherwise."""
+    unnamed = declaration is not None and _is_unnamed(declaration, version)
     return run.result.versions[0] if unnamed and len(run.result.versions) == 1 else None
 
 
-def _standing_runs(path: str, version: str) -> Iterator[Told]:
+def _is_unnamed(declaration: Declaration, version: str) -> bool:
+    return [*declaration.versions] == [version] and (declaration.app is not None or version == declaration.folder.name)
+
+
+def _standing_runs(declaration: Declaration, version: str) -> Iterator[Told]:
+    here = seen_from_here(declaration)
+    as_well = _other_way(declaration, version)
     for folder in sorted((project_folder() / "runs").glob("*Z-*"), reverse=True):
         if folder.name.endswith(REPLAY) or not folder.is_dir():
             continue
@@ -156,8 +162,22 @@ def _standing_runs(path: str, version: str) -> Iterator[Told]:
             run = read_run(folder)
         except ConfigurationError:
             continue  # interrupted, or of another version of oncewhere
-        if run.is_finished and run.path == path and (result := _result_of(run, version)) is not None:
+        if not run.is_finished:
+            continue
+        result = _result_of(run, version) if run.path == here else None
+        if result is None and run.path == as_well:
+            result = _renamed(run, version, declaration)
+        if result is not None:
             yield Told(folder.name, folder, run, result)
+
+
+def _other_way(declaration: Declaration, version: str) -> str | None:
+    """The same processor, drilled by its folder where it is named by its module here, or the other way round."""
+    app = declaration.versions[version].claims.app
+    if app is None or not _is_unnamed(declaration, version):
+        return None
+    here = Path(seen_from_here(declaration))
+    return str(here / app if declaration.app is None else here.parent)
 
 
 def _observed(name: str, folder: Path, result: VersionResult) -> Observed | None:
