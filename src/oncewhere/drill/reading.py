@@ -77,6 +77,8 @@ class OutputReader:
                 "group.id": GROUP,
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
+                # Else it may go back by itself when leaders move (see `runtime/kafka/reader`), and accuse a processor.
+                "auto.offset.reset": "error",
                 "enable.partition.eof": True,  # the end of a partition may be a control record that is never handed out
                 "fetch.wait.max.ms": 10,
             }

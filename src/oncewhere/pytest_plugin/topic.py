@@ -66,6 +66,7 @@ class Topic:
                 "group.id": f"read-{uuid.uuid4().hex}",
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
+                "auto.offset.reset": "error",  # it never goes back by itself: see `runtime/kafka/reader`
             }
         )
         try:
