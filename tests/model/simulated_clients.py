@@ -317,7 +317,7 @@ class Halted(Message):
     def __init__(self, partition: int) -> None:
         super().__init__(partition, NOT_CONSUMED, b"")
 
-    def error(self) -> KafkaError:  # type: ignore[override]
+    def error(self) -> KafkaError:
         return KafkaError(KafkaError._AUTO_OFFSET_RESET, "simulated")
 
 

@@ -280,7 +280,7 @@ class Message:
     def timestamp(self) -> tuple[int, int]:
         return (0, -1)
 
-    def error(self) -> None:
+    def error(self) -> KafkaError | None:
         return None
 
     def __len__(self) -> int:

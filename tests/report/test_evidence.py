@@ -12,7 +12,8 @@ from oncewhere.drill import load
 from oncewhere.errors import ConfigurationError
 
 UNNAMED = (
-    '[processor]\ncommand = ["true"]\ninput = "in"\noutput = ["out"]\ngroup = "g"\nidentity = "key"\n'
+    '[processor]\ncommand = ["true"]\ninput = "payment-authorized"\noutput = ["out"]\n'
+    'group = "settlement"\nidentity = "key"\n'
     '[drill]\ninputs = "inputs.jsonl"\n'
 )
 
@@ -24,6 +25,16 @@ def test_a_run_of_a_version_without_a_name_counts_in_a_clone_under_another_name(
     (here / "oncewhere.toml").write_text(UNNAMED)
     (told,) = runs_of(load(here), "settle", [run]).runs
     assert told.result.version.name == "the-folder-of-the-build"
+
+
+@pytest.mark.parametrize("other", ['group = "settlement"', '"payment-authorized"'], ids=["group", "topic"])
+def test_a_run_of_another_processor_is_no_evidence(tmp_path: Path, other: str) -> None:
+    run = make_run(tmp_path / "build", points=1, names=["refund"])
+    here = tmp_path / "settle"
+    here.mkdir()
+    (here / "oncewhere.toml").write_text(UNNAMED.replace(other, other[:-1] + '-eu"'))
+    with pytest.raises(ConfigurationError, match="tells nothing of settle"):
+        runs_of(load(here), "settle", [run])
 
 
 def test_a_run_of_several_versions_or_for_a_named_one_counts_by_its_names_only(tmp_path: Path) -> None:
@@ -48,8 +59,8 @@ def test_a_processor_that_was_drilled_by_its_module_has_been_drilled_and_the_oth
     )
     (tmp_path / "settlement.py").write_text(
         "from oncewhere import Processor\n"
-        'app = Processor({"bootstrap.servers": "k:1"}, group_id="g", transactional_id="t")\n'
-        '@app.consume("in", bytes)\n'
+        'app = Processor({"bootstrap.servers": "k:1"}, group_id="settlement", transactional_id="t")\n'
+        '@app.consume("payment-authorized", bytes)\n'
         "def handle(record, tx):\n"
         '    tx.produce("out", record.value)\n'
     )

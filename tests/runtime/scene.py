@@ -13,10 +13,11 @@ import psycopg
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from oncewhere import Processor, Record, Transaction
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from oncewhere import Processor
     from oncewhere.runtime.events import Event
 
 WAIT_S = 30.0
@@ -145,6 +146,28 @@ def apply(db: psycopg.Connection[Any], payment: Payment) -> Settled:
     ).fetchone()
     assert row is not None
     return Settled(payment.event_id, payment.account, row[0])
+
+
+def copying(topics: Topics, recorder: Recorder, settings: Mapping[str, Any]) -> Processor:
+    """A processor whose outputs are its inputs.
+
+    Args:
+        topics: from where to where.
+        recorder: hears its events.
+        settings: librdkafka's; the address is that of the topics unless they say another.
+    """
+    app = Processor(
+        {"bootstrap.servers": topics.address, **settings},
+        group_id=topics.group,
+        transactional_id=f"{topics.group}-0",
+        on_event=recorder,
+    )
+
+    @app.consume(topics.input, bytes)
+    def on_record(record: Record[bytes], tx: Transaction) -> None:
+        tx.produce(topics.output, record.value, key=record.key)
+
+    return app
 
 
 class Running:

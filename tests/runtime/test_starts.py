@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from scene import STRATEGIES, Recorder, Running, Topics, eventually
+from scene import STRATEGIES, Recorder, Running, Topics, copying, eventually
 
-from oncewhere import ConfigurationError, OncewhereError, Processor, Record, Transaction
+from oncewhere import ConfigurationError, OncewhereError
 from oncewhere.runtime.events import RecordsGone
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 pytestmark = pytest.mark.servers
 
@@ -28,28 +23,13 @@ def delete_records(topics: Topics, before: int) -> None:
         done.result(20)
 
 
-def processor(topics: Topics, recorder: Recorder, settings: Mapping[str, Any]) -> Processor:
-    app = Processor(
-        {"bootstrap.servers": topics.address, **settings},
-        group_id=topics.group,
-        transactional_id=f"{topics.group}-0",
-        on_event=recorder,
-    )
-
-    @app.consume(topics.input, bytes)
-    def on_record(record: Record[bytes], tx: Transaction) -> None:
-        tx.produce(topics.output, record.value, key=record.key)
-
-    return app
-
-
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_records_deleted_before_they_were_processed_are_passed_and_told(topics: Topics, strategy: str) -> None:
     topics.send(*SENT)
     topics.move_group(1)
     delete_records(topics, DELETED)
     recorder = Recorder()
-    running = Running(processor(topics, recorder, STRATEGIES[strategy]))
+    running = Running(copying(topics, recorder, STRATEGIES[strategy]))
     eventually(lambda: running.error is not None or topics.committed() == len(SENT))
     assert running.stop() is None
     assert [message.value() for message in topics.messages()] == SENT[DELETED:]
@@ -63,7 +43,7 @@ def test_with_latest_reading_goes_on_behind_what_is_there(topics: Topics) -> Non
     topics.move_group(1)
     delete_records(topics, DELETED)
     recorder = Recorder()
-    running = Running(processor(topics, recorder, {"auto.offset.reset": "latest"}))
+    running = Running(copying(topics, recorder, {"auto.offset.reset": "latest"}))
     eventually(lambda: running.error is not None or recorder.of(RecordsGone))
     topics.send(b"new")
     eventually(lambda: running.error is not None or topics.committed() == len(SENT) + 1)
@@ -75,7 +55,7 @@ def test_with_error_they_end_the_run(topics: Topics) -> None:
     topics.send(*SENT)
     topics.move_group(1)
     delete_records(topics, DELETED)
-    error = Running(processor(topics, Recorder(), {"auto.offset.reset": "error"})).wait()
+    error = Running(copying(topics, Recorder(), {"auto.offset.reset": "error"})).wait()
     assert isinstance(error, ConfigurationError)
     assert f"from offset 1 to {DELETED} were deleted" in str(error)
     assert topics.messages() == []
@@ -85,7 +65,7 @@ def test_a_log_that_ends_before_the_committed_offset_is_not_begun_anew(topics: T
     """Every other consumer would, by auto.offset.reset=earliest, and do everything again."""
     topics.send(*SENT)
     topics.move_group(100)
-    error = Running(processor(topics, Recorder(), {})).wait()
+    error = Running(copying(topics, Recorder(), {})).wait()
     assert isinstance(error, OncewhereError)
     assert f"up to offset 100, and its log ends at {len(SENT)}" in str(error)
     assert "--reset-offsets" in (error.hint or "")

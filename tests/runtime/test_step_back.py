@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from scene import STRATEGIES, Recorder, Running, Topics, eventually
+from scene import STRATEGIES, Recorder, Running, Topics, copying, eventually
 from wire_thread import StepBack
 
-from oncewhere import Processor, Record, Transaction
 from oncewhere.stack import KafkaServer
 
 if TYPE_CHECKING:
@@ -37,20 +36,9 @@ def test_records_that_a_consumer_takes_again_after_a_false_truncation_are_not_do
     own: KafkaServer, strategy: str
 ) -> None:
     topics = Topics(own.bootstrap_servers)
-    recorder = Recorder()
     with StepBack(own.bootstrap_servers, BACK).open() as wire:
-        app = Processor(
-            {"bootstrap.servers": wire.bootstrap, "reconnect.backoff.max.ms": 500, **STRATEGIES[strategy]},
-            group_id=topics.group,
-            transactional_id=f"{topics.group}-0",
-            on_event=recorder,
-        )
-
-        @app.consume(topics.input, bytes)
-        def on_record(record: Record[bytes], tx: Transaction) -> None:
-            tx.produce(topics.output, record.value, key=record.key)
-
-        running = Running(app)
+        settings = {"bootstrap.servers": wire.bootstrap, "reconnect.backoff.max.ms": 500, **STRATEGIES[strategy]}
+        running = Running(copying(topics, Recorder(), settings))
         try:
             topics.send(*BEFORE)
             eventually(lambda: topics.committed() == len(BEFORE))

@@ -59,6 +59,14 @@ def test_each_violation_has_its_name(numbers: list[int], kind: Kind) -> None:
     assert {name for name, count in checker.counts.items() if count} == {kind}
 
 
+def test_a_duplicate_names_who_made_the_first_copy() -> None:
+    checker = Checker(frozenset({"k"}), POISON)
+    for number, position in ((0, "output[0]@0"), (1, "output[0]@1"), (0, "output[0]@3")):
+        checker.see(Seen("k", number, position, origin=f"life 2, call {number}"))
+    (violation,) = checker.violations()
+    assert violation.said.endswith("came again at output[0]@3, behind 1; first by life 2, call 0 at output[0]@0")
+
+
 def test_a_record_of_an_aborted_transaction_is_an_aborted_read() -> None:
     checker = Checker(frozenset({"k"}), POISON)
     checker.see(Seen(POISON, 0, "output[0]@0"))

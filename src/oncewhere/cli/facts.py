@@ -130,7 +130,7 @@ def runs_of(declaration: Declaration | None, version: str, named: Sequence[Path]
         if result is None:
             raise ConfigurationError(
                 f"The run {folder} tells nothing of {version}.",
-                hint=f"It is of {', '.join(result.version.name for result in run.result.versions)}.",
+                hint=f"It is of {', '.join(other.version.name for other in run.result.versions)}.",
             )
         found.append(Told(folder.resolve().name, folder, run, result))
     if not named and declaration is not None:
@@ -143,9 +143,15 @@ def _result_of(run: Run, version: str) -> VersionResult | None:
 
 
 def _renamed(run: Run, version: str, declaration: Declaration | None) -> VersionResult | None:
-    """A version without a name is called as its folder or module is, and the run may have called it otherwise."""
-    unnamed = declaration is not None and _is_unnamed(declaration, version)
-    return run.result.versions[0] if unnamed and len(run.result.versions) == 1 else None
+    """A version without a name is called as its folder or module is, and the run may have called it otherwise.
+
+    Whoever consumes another topic, or in another group, is another processor.
+    """
+    if declaration is None or not _is_unnamed(declaration, version) or len(run.result.versions) != 1:
+        return None
+    (result,) = run.result.versions
+    ours, theirs = declaration.versions[version].processor, result.version.processor
+    return result if (ours.input, ours.group) == (theirs.input, theirs.group) else None
 
 
 def _is_unnamed(declaration: Declaration, version: str) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from .told import Told
+from .told import Told, first
 
 _GROUP = re.compile(r"(^|_)(GROUP_?ID|CONSUMER_GROUP(_NAME)?|KAFKA_GROUP(_NAME)?|STREAMS_APPLICATION_ID)$|^GROUP$")
 _SURELY_A_GROUP = re.compile(r"KAFKA|CONSUMER|STREAMS|^GROUP_?ID$")
@@ -110,12 +110,8 @@ def _direction(name: str) -> str:
 
 
 def _first(given: Mapping[str, Told[str]], names: list[str], *, sure: bool) -> Told[str] | None:
-    """The first of the values; a guess, where there are others."""
-    values = list(dict.fromkeys(value for name in names for value in _topics(given[name].value)))
-    if not values:
-        return None
-    others = f"; there is {', '.join(values[1:])} as well" if values[1:] else ""
-    return Told(values[0], f"{given[names[0]].by}{others}", sure and not others)
+    values = [value for name in names for value in _topics(given[name].value)]
+    return first(values, given[names[0]].by, sure=sure) if values else None
 
 
 def _all(given: Mapping[str, Told[str]], names: list[str], *, sure: bool) -> Told[tuple[str, ...]] | None:

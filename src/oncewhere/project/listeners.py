@@ -8,12 +8,12 @@ Source: Spring for Apache Kafka's reference, "@KafkaListener Annotation".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from .kafka_names import KafkaNames
-from .sources import FILES_LIMIT, SIZE_LIMIT_BYTES, SKIPPED
-from .told import Told
+from .sources import texts
+from .told import Told, first
 
 _SUFFIXES = frozenset({".java", ".kt"})
 _BEHIND = r"(?:@|(?:public|private|protected|fun|suspend|void|final|class)\b)"
@@ -32,12 +32,11 @@ def listened(folder: Path, filled: Callable[[str], str]) -> KafkaNames:
         folder: the project's.
         filled: gives a text with its placeholders replaced; empty where one is not known.
     """
-    groups: list[tuple[str, str]] = []
-    inputs: list[tuple[str, str]] = []
-    outputs: list[tuple[str, str]] = []
-    for file, text in _sources(folder):
-        for match in _LISTENER.finditer(text):
-            attributes = match[1]
+    groups: list[tuple[str, Path]] = []
+    inputs: list[tuple[str, Path]] = []
+    outputs: list[tuple[str, Path]] = []
+    for file, text in texts(folder, lambda file: file.suffix in _SUFFIXES):
+        for attributes in _LISTENER.findall(text):
             inputs += [(topic, file) for topic in _values("topics", attributes, filled)]
             groups += [(group, file) for group in _values("groupId", attributes, filled)]
         outputs += [(topic, file) for topic in map(filled, _SEND.findall(text)) if topic]
@@ -49,17 +48,6 @@ def listened(folder: Path, filled: Callable[[str], str]) -> KafkaNames:
     )
 
 
-def _sources(folder: Path) -> Iterator[tuple[str, str]]:
-    files = (file for file in sorted(folder.rglob("*")) if file.suffix in _SUFFIXES)
-    for _, file in zip(range(FILES_LIMIT), files, strict=False):
-        inside = file.relative_to(folder)
-        if any(part in SKIPPED or part.startswith(".") for part in inside.parts):
-            continue
-        if file.stat().st_size > SIZE_LIMIT_BYTES:
-            continue
-        yield str(inside), file.read_text(encoding="utf-8", errors="replace")
-
-
 def _values(name: str, attributes: str, filled: Callable[[str], str]) -> list[str]:
     """The texts of one attribute: up to the next attribute's name."""
     match = re.search(rf"\b{name}\s*=\s*(.*?)(?=,\s*\w+\s*=|$)", attributes, re.DOTALL)
@@ -67,10 +55,5 @@ def _values(name: str, attributes: str, filled: Callable[[str], str]) -> list[st
     return [value for text in texts if _EXPRESSION not in text and (value := filled(text))]
 
 
-def _first(found: list[tuple[str, str]]) -> Told[str] | None:
-    """The first value; a guess, where there are others."""
-    values = list(dict.fromkeys(value for value, _ in found))
-    if not values:
-        return None
-    others = f"; there is {', '.join(values[1:])} as well" if values[1:] else ""
-    return Told(values[0], f"{found[0][1]} (@KafkaListener){others}", sure=not others)
+def _first(found: list[tuple[str, Path]]) -> Told[str] | None:
+    return first([value for value, _ in found], f"{found[0][1]} (@KafkaListener)") if found else None

@@ -6,7 +6,7 @@ A name says less than a value: what it leads to is guessed from its words, and t
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,18 +35,30 @@ def variables_read(folder: Path) -> tuple[Variable, ...]:
         folder: the project's.
     """
     names: dict[str, Path] = {}
-    files = (file for file in sorted(folder.rglob("*")) if file.suffix in SUFFIXES or file.name in SETTINGS)
-    for _, file in zip(range(FILES_LIMIT), files, strict=False):
-        inside = file.relative_to(folder).parts
-        if any(part in SKIPPED or part.startswith(".") for part in inside) or file.stat().st_size > SIZE_LIMIT_BYTES:
-            continue
-        for groups in _READS.findall(file.read_text(encoding="utf-8", errors="replace")):
-            names[next(filter(None, groups))] = file.relative_to(folder)
+    for file, text in texts(folder, lambda file: file.suffix in SUFFIXES or file.name in SETTINGS):
+        for groups in _READS.findall(text):
+            names[next(filter(None, groups))] = file
     return tuple(
         replace(variable, source=f"a guess from its name, which {names[variable.name]} reads")
         for name, file in names.items()
         for variable in _meant(name, names, jvm=file.suffix in _JVM)
     )
+
+
+def texts(folder: Path, wanted: Callable[[Path], bool]) -> Iterator[tuple[Path, str]]:
+    """A project's own files, by their path in it, and what stands in them; no tests, nothing that was built.
+
+    Args:
+        folder: the project's.
+        wanted: which of its files.
+    """
+    files = (file for file in sorted(folder.rglob("*")) if wanted(file))
+    for _, file in zip(range(FILES_LIMIT), files, strict=False):
+        inside = file.relative_to(folder)
+        if any(part in SKIPPED or part.startswith(".") for part in inside.parts):
+            continue
+        if file.stat().st_size <= SIZE_LIMIT_BYTES:
+            yield inside, file.read_text(encoding="utf-8", errors="replace")
 
 
 def _meant(name: str, names: Container[str], *, jvm: bool) -> list[Variable]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -28,3 +29,18 @@ class Told(Generic[T]):
     def source(self) -> str:
         """Where it is from, in words that stand beside the value."""
         return f"from {self.by}" if self.sure else f"{GUESS}: {self.by}"
+
+
+def first(values: Sequence[str], by: str, *, sure: bool = True) -> Told[str] | None:
+    """The first of several values; a guess, where there are others.
+
+    Args:
+        values: as they were found; one that comes again counts once.
+        by: where the first one is from.
+        sure: False where it is a guess in any case.
+    """
+    several = list(dict.fromkeys(values))
+    if not several:
+        return None
+    others = f"; there is {', '.join(several[1:])} as well" if several[1:] else ""
+    return Told(several[0], f"{by}{others}", sure and not others)

@@ -36,10 +36,11 @@ class Positions:
         Raises:
             UndecidedError: this process is no member of its group any more, or some records came twice.
         """
-        ends = {p: end for p, end in self._reader.positions().items() if end > self._starts.get(p, -1)}
+        ends = self._reader.positions()
         for message in reversed(kept):
             ends[self._reader.partition(message.topic(), message.partition())] = message.offset()
-        batch.ends = {p: end for p, end in ends.items() if end > self._starts.get(p, -1)}
+        # A partition that came within this very `take` has no start yet, and nothing of it was handled.
+        batch.ends = {p: end for p, end in ends.items() if p in self._starts and end > self._starts[p]}
         if batch.records > self.covered(batch):
             raise UndecidedError("the consumer has given records again that were handled before")
         if (metadata := self._reader.metadata()) is None:

@@ -205,21 +205,23 @@ class Reader:
         """
         starts = self._read_starts(self.owned())
         offsets = {p: start.offset for p, start in starts.items()}
-        halted = [p for p in starts if (p.topic, p.number) in self._halted]
-        if halted:
-            offsets |= {p: self._starts.readable(self._consumer, p, offsets[p]) for p in halted}
-            self._assign_again(offsets, halted)
-        for partition in offsets.keys() - set(halted):
+        halted = {p: offsets[p] for p in starts if (p.topic, p.number) in self._halted}
+        offsets |= {p: self._starts.readable(self._consumer, p, at) for p, at in halted.items()}
+        # What librdkafka has stopped reading cannot be sought, only assigned: alone, or with all the others.
+        assigned = offsets if halted and not self._settings.cooperative else {p: offsets[p] for p in halted}
+        if assigned:
+            self._assign_again(assigned)
+        for partition in offsets.keys() - assigned.keys():
             self._seek(partition, offsets[partition])
         return starts
 
-    def _assign_again(self, offsets: Mapping[Partition, int], halted: Sequence[Partition]) -> None:
-        """Has librdkafka read partitions that it has stopped reading; those cannot be sought, only assigned."""
+    def _assign_again(self, offsets: Mapping[Partition, int]) -> None:
+        positions = [TopicPartition(p.topic, p.number, at) for p, at in offsets.items()]
         if self._settings.cooperative:
-            self._consumer.incremental_unassign([TopicPartition(p.topic, p.number) for p in halted])
-            self._consumer.incremental_assign([TopicPartition(p.topic, p.number, offsets[p]) for p in halted])
+            self._consumer.incremental_unassign([TopicPartition(p.topic, p.number) for p in offsets])
+            self._consumer.incremental_assign(positions)
         else:
-            self._consumer.assign([TopicPartition(p.topic, p.number, at) for p, at in offsets.items()])
+            self._consumer.assign(positions)
         self._halted.clear()
 
     def _read_starts(self, partitions: Sequence[Partition]) -> dict[Partition, Start]:
