@@ -142,6 +142,27 @@ def test_a_second_step_is_armed_in_the_second_life(stage: Stage) -> None:
     assert scene.trap.complete
 
 
+def test_a_second_step_waits_for_the_first_interval_that_has_its_message(stage: Stage) -> None:
+    scene = stage(point("kafka", "EndTxn", Phase.BEFORE), point("postgresql", "write", Phase.REPLIED))
+    scene.see(OFFSETS, COMMIT)
+    scene.trap.next_life()
+    write, written = (message("postgresql", "write", way, sequence=5) for way in Direction)
+    assert scene.see(OFFSETS, COMMIT, COMMITTED, write) == [Decision.FORWARD] * 4, "the first had nothing left to write"
+    assert scene.see(written) == [Decision.FREEZE_BEFORE]
+
+
+def test_a_first_step_waits_for_no_other_interval(stage: Stage) -> None:
+    scene = stage(point("postgresql", "write", Phase.BEFORE))
+    assert scene.see(OFFSETS, COMMIT, COMMITTED, message("postgresql", "write")) == [Decision.FORWARD] * 4
+
+
+def test_a_second_step_does_not_come_before_its_interval(stage: Stage) -> None:
+    scene = stage(point("kafka", "EndTxn", Phase.BEFORE), point("kafka", "EndTxn", Phase.BEFORE, interval=2))
+    scene.see(OFFSETS, COMMIT)
+    scene.trap.next_life()
+    assert scene.see(OFFSETS, COMMIT, COMMITTED, OFFSETS, COMMIT)[1::3] == [Decision.FORWARD, Decision.FREEZE_BEFORE]
+
+
 def test_a_second_life_is_never_killed(stage: Stage) -> None:
     scene = stage(point("kafka", "EndTxn", Phase.BEFORE))
     scene.see(OFFSETS, COMMIT)

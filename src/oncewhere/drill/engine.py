@@ -18,8 +18,8 @@ from .choice import Choice
 from .declaration import Declaration, Version
 from .events import DrillBegan, DrillEnded, Listener, PlansMade, TrialBegan, TrialJudged, VersionJudged
 from .inputs import Input
-from .intervals import is_effect_commit
-from .itinerary import Itinerary, PointSet, Sighting, boundaries, first_produce, plan_itinerary, point_again
+from .intervals import Address, is_effect_commit
+from .itinerary import Boundary, Itinerary, PointSet, Sighting, boundaries, first_produce, plan_itinerary, point_again
 from .judging import unjudged
 from .lane import Lanes, Servers
 from .points import CrashPoint, NamedCrash
@@ -226,10 +226,11 @@ class Drill:
             return ()
         scouting = Plan(steps=(Step(point=first),), scenario=SECOND_CRASH)
         _, trial = await self._trial(version, scouting, scouting.label)
-        recovered = [b for b in boundaries(trial.recovery) if b.address.interval == 1]
         # A message that repeats is killed at its first: the pairs are about which kind of step recovery had come to.
-        firsts = [b for b in recovered if b.address.nth == 1]
-        points = [CrashPoint.at(b.address, b.system, phase) for b in firsts for phase in b.phases]
+        firsts: dict[Address, Boundary] = {}
+        for boundary in boundaries(trial.recovery):
+            firsts.setdefault(dataclasses.replace(boundary.address, interval=1, nth=1), boundary)
+        points = [CrashPoint.at(address, b.system, phase) for address, b in firsts.items() for phase in b.phases]
         return tuple(SCENARIOS[SECOND_CRASH].plan(first, second) for second in points)
 
     def _nothing_chosen(self, version: Version, trial: Trial, found: Itinerary) -> ConfigurationError:

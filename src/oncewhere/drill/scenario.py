@@ -101,7 +101,11 @@ ACTIONS: Final[Mapping[Action, Conduct]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One action at one point. A step is armed when the life begins that follows the step before it."""
+    """One action at one point.
+
+    A step is armed when the life begins that follows the step before it; from the second on it is done in the first
+    interval, from the point's on, that has such a message.
+    """
 
     point: CrashPoint
     action: Action = Action.KILL

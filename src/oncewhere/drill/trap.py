@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -149,10 +149,17 @@ class Trap:
         if message.direction is Direction.REPLY:
             # The reply may come when the next interval has begun on another connection: its request decides.
             return step.point.phase is Phase.REPLIED and self._awaited == (link, message.sequence)
-        if address != step.point.address:
+        if address is None or not self._is_there(step.point.address, address):
             return False
         self._awaited = (link, message.sequence)
         return step.point.phase is not Phase.REPLIED
+
+    def _is_there(self, wanted: Address, seen: Address) -> bool:
+        """True at the address of the first step; at that of a later one in its interval, or in the first that has it.
+
+        How a recovery divides its work into intervals is chance: its first may hold nothing but what was done before.
+        """
+        return wanted == (seen if not self.sprung else replace(seen, interval=min(seen.interval, wanted.interval)))
 
 
 _OUTCOMES: Final[Mapping[Decision, tuple[Outcome, Outcome]]] = MappingProxyType(
