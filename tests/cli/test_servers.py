@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from oncewhere.cli import main
-from oncewhere.cli.servers import LANES_DEFAULT, Wishes, default_lanes, version_drilled
+from oncewhere.cli.servers import LANES_DEFAULT, Wishes, default_lanes
 from oncewhere.drill import load
-from oncewhere.errors import ConfigurationError
 
 SECRET = "planted-secret-9"
 
@@ -53,16 +52,3 @@ def test_a_listing_starts_no_more_clusters_than_it_has_clean_runs() -> None:
     assert default_lanes(Wishes(), {}, versions[:1], listing=True) == 1
     assert default_lanes(Wishes(), {}, versions, listing=True) == LANES_DEFAULT
     assert default_lanes(Wishes(), {}, versions[:1]) == LANES_DEFAULT
-
-
-def test_a_version_without_a_name_is_found_in_a_clone_under_another_name(tmp_path: Path) -> None:
-    text = (
-        '[processor]\ncommand = ["true"]\ninput = "in"\noutput = ["out"]\ngroup = "g"\nidentity = "key"\n'
-        '[drill]\ninputs = "inputs.jsonl"\n'
-    )
-    (tmp_path / "oncewhere.toml").write_text(text)
-    assert version_drilled(load(tmp_path), "the-folder-of-the-build").name == tmp_path.name
-    payments = load(Path(__file__).parents[2] / "examples" / "payments")
-    assert version_drilled(payments, "skip").name == "skip"
-    with pytest.raises(ConfigurationError, match="no version 'gone'"):
-        version_drilled(payments, "gone")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -162,6 +164,9 @@ def test_a_page_is_never_replaced_by_a_poorer_one(run: Path, capsys: pytest.Capt
     page = run / "report.html"
     before = page.read_bytes()
     history = run / "naive" / "1" / "wire.jsonl"
+    history.write_bytes(b"")
+    assert main(["show", "--html", str(run)]) == 2
+    assert "naive/1/wire.jsonl is empty" in capsys.readouterr().err
     history.unlink()
     assert main(["show", "--html", str(run)]) == 2
     assert page.read_bytes() == before
@@ -212,6 +217,39 @@ def test_check_counts_each_point_once_and_never_a_run_with_a_gap_as_held(
     text = " ".join(capsys.readouterr().out.split())
     assert "2 trials judged again: 0 violated, 0 open, 2 held. Not counted: 1 that did not come by their point" in text
     assert "naive/2/wire.jsonl is not there, so this trial is not judged again; the run says duplicate." in text
+
+
+@pytest.mark.parametrize("content", [b"", b"\x7fELF\x00", None], ids=["empty", "no text", "not to be read"])
+def test_a_history_that_says_nothing_is_open_and_the_others_are_judged(
+    run: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = run / "naive" / "1" / "wire.jsonl"
+    if content is None:
+        history.unlink()
+        history.mkdir()
+    else:
+        history.write_bytes(content)
+    assert main(["check", str(run)]) == 1
+    text = " ".join(capsys.readouterr().out.split())
+    assert "4 trials judged again: 2 violated, 1 open, 1 held." in text
+    assert "What is not whole proves nothing. Ask for the run's folder once more" in text
+    assert main(["check", str(history)]) == 2
+    assert content is None or "oncewhere replay POINT RUN --project DIR" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("refused", ["read_bytes", "is_file"], ids=["the result", "the folder"])
+def test_what_may_not_be_read_is_told_as_that(run: Path, refused: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = getattr(Path, refused)
+
+    def deny(path: Path) -> object:
+        if run in path.parents:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return allowed(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, refused, deny)
+        with pytest.raises(ConfigurationError, match="Permission denied"):
+            read_run(find_run(Path("nowhere"), str(run)))
 
 
 def test_check_takes_a_point_of_a_run_however_it_is_named(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rich.text import Text
 
 from oncewhere.drill import UnreadableHistoryError, Verdict, worst
 from oncewhere.errors import ConfigurationError
-from oncewhere.report import Retrial, cell, ids_of, retried
+from oncewhere.report import Retrial, cell, ids_of, indented, retried
 
 from .histories import FILE_NAME, find_history, without_history
 
@@ -22,6 +23,9 @@ WHAT_FILES_ARE = {
     "junit.xml": "the result of a run for CI",
     "README.txt": "what stands in every run's folder",
 }
+BELOW_TRIAL, BELOW_FINDING = 2, 6
+"""Columns."""
+ANEW = "Ask for the run's folder once more, or crash at that point again: oncewhere replay POINT RUN --project DIR"
 
 
 @click.command(short_help="Judge the histories of a run, or of one trial, again.")
@@ -47,11 +51,13 @@ def check(name: str, point: str) -> int:
     if history.is_dir() and not file.exists():
         files = sorted(history.rglob(FILE_NAME))
         if not files:
+            if closed := next((path for path in history.rglob("*") if not os.access(path, os.R_OK)), None):
+                raise ConfigurationError(f"{closed} may not be read.", hint=ANEW)
             raise ConfigurationError(
                 f"{history} holds no {FILE_NAME}: there is no history to judge.",
                 hint="A run's folder has one for each trial: RUN/VERSION/POINT/wire.jsonl",
             )
-        judged = [_judged(file) for file in files]
+        judged = [_judged_or_open(file) for file in files]
         gone = without_history(history)
         _show_all(judged, history, gone, console)
     else:
@@ -91,29 +97,39 @@ def _judged(file: Path) -> Retrial:
     try:
         return retried(file)
     except OSError as error:
-        raise ConfigurationError(f"{file} cannot be read: {error.strerror}.") from None
+        raise ConfigurationError(f"{file} cannot be read: {error.strerror}.", hint=ANEW) from None
     except UnreadableHistoryError as error:
-        raise ConfigurationError(f"{file} cannot be judged: {error}.") from None
+        raise ConfigurationError(f"{file} cannot be judged: {error}.", hint=ANEW) from None
+
+
+def _judged_or_open(file: Path) -> Retrial:
+    """Of many, one that says nothing is open: the others are judged all the same."""
+    try:
+        return retried(file)
+    except OSError as error:
+        why = f"{file.name} cannot be read: {error.strerror}"
+    except UnreadableHistoryError as error:
+        why = str(error)
+    return Retrial(file=file, version=file.parent.parent.name, plan=file.parent.name, findings=(), notes=(why,))
 
 
 def _show_one(trial: Retrial, console: Console) -> None:
     console.print(Text(f"{trial.version} {trial.plan}", style="bold"))
     for told in trial.notes:
-        console.print(f"  {told}", markup=False, style="yellow")
+        console.print(indented(told, BELOW_TRIAL), style="yellow")
     told_of: dict[tuple[str, ...], str] = {}
     for finding in trial.findings:
-        line = Text("  ")
-        line.append_text(cell(finding.verdict))
+        line = Text().append_text(cell(finding.verdict))
         line.append(f"  {finding.place}: {finding.sentence} (check {finding.check})")
-        console.print(line)
+        console.print(indented(line, BELOW_TRIAL))
         how = finding.chain[:-1]
         above = told_of.setdefault(how, finding.place)
         if how and above != finding.place:
-            console.print(f"      as at {above}, above", markup=False, style="dim")
+            console.print(indented(f"as at {above}, above", BELOW_FINDING), style="dim")
         for sentence in finding.chain[-1:] if above != finding.place else finding.chain:
-            console.print(f"      {sentence}", markup=False, style="dim")
+            console.print(indented(sentence, BELOW_FINDING), style="dim")
         if ids := ids_of(finding):
-            console.print(f"      namely {ids}", markup=False, style="dim")
+            console.print(indented(f"namely {ids}", BELOW_FINDING), style="dim")
 
 
 def _show_all(judged: Sequence[Retrial], folder: Path, gone: Sequence[str], console: Console) -> None:
@@ -140,6 +156,8 @@ def _show_all(judged: Sequence[Retrial], folder: Path, gone: Sequence[str], cons
     )
     for sentence in gone:
         console.print(sentence, markup=False, style="yellow", soft_wrap=True)
+    if any(trial.verdict.open and not trial.findings for trial in counted):
+        console.print(f"What is not whole proves nothing. {ANEW}", markup=False, style="yellow", soft_wrap=True)
     if violated:
         first = next(trial for trial in judged if trial.verdict.violated)
         console.print(f"How it came about: oncewhere check {first.file.parent}", markup=False, soft_wrap=True)

@@ -9,7 +9,18 @@ from typing import NamedTuple
 import click
 from rich.console import Console
 
-from oncewhere.drill import Choice, Drill, DrillEvent, DrillResult, TrialResult, Verdict, Version, VersionResult, load
+from oncewhere.drill import (
+    Choice,
+    Declaration,
+    Drill,
+    DrillEvent,
+    DrillResult,
+    TrialResult,
+    Verdict,
+    Version,
+    VersionResult,
+    load,
+)
 from oncewhere.drill.beforehand import check_beforehand
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import (
@@ -29,7 +40,7 @@ from oncewhere.report import (
 from . import interrupting
 from .places import project_folder, saying_what_remains
 from .provenance import provenance
-from .servers import Wishes, named_dsns, running_servers, server_options, version_drilled, with_deadline
+from .servers import Wishes, choose_versions, named_dsns, running_servers, server_options, with_deadline
 
 LATEST = "latest"
 NOT_REPRODUCED = 3
@@ -74,7 +85,7 @@ def replay(
     before = read_run(found)
     version, trial = find_trial(before, point)
     declaration = load(declaration_of(before, project))
-    declared = version_drilled(declaration, version.version.name)
+    declared = version_drilled(declaration, before, version.version)
     chosen = with_deadline(declared, max(declared.settings.deadline_s, version.version.settings.deadline_s))
     check_beforehand(chosen, declaration.folder)
     given = named_dsns(wishes.dsns, [chosen])
@@ -167,6 +178,36 @@ def declaration_of(run: Run, project: Path | None) -> Path:
         f"The run is of {what}, which is not in {base}: a run's folder holds no processor.",
         hint=f"Get the project{commit}; it was drilled in {named}. Go there, or add: --project DIR",
     )
+
+
+def version_drilled(declaration: Declaration, run: Run, drilled: Version) -> Version:
+    """The version that a run drilled; one without a name is called as its folder is, wherever that stands.
+
+    Args:
+        declaration: of the project that is at hand.
+        run: what was drilled.
+        drilled: the version, as the run declares it.
+
+    Raises:
+        ConfigurationError: the declaration has none that can be meant: whoever consumes another topic, or in another
+            group, is another processor.
+    """
+    unnamed = [*declaration.versions] == [declaration.folder.name] and not _was_named(run, drilled)
+    (version,) = choose_versions(declaration, [] if unnamed else [drilled.name])
+    ours, theirs = version.processor, drilled.processor
+    if unnamed and (ours.input, ours.group) != (theirs.input, theirs.group):
+        raise ConfigurationError(
+            f"{declaration.folder} holds another processor: it consumes {ours.input} in group {ours.group}, and what "
+            f"was drilled consumes {theirs.input} in group {theirs.group}.",
+            hint=f"Name the project of {run.provenance.project or run.path}: --project DIR",
+        )
+    return version
+
+
+def _was_named(run: Run, drilled: Version) -> bool:
+    """True for one of [versions]: any other is called as the folder of its declaration, or as its module."""
+    project = run.provenance.project
+    return bool(project) and ":" not in run.path and drilled.name not in {project, Path(run.path).name}
 
 
 def _declares(folder: Path) -> bool:

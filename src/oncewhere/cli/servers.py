@@ -184,17 +184,6 @@ def choose_versions(declaration: Declaration, names: Sequence[str]) -> list[Vers
     return [declaration.versions[name] for name in dict.fromkeys(names or declaration.versions)]
 
 
-def version_drilled(declaration: Declaration, name: str) -> Version:
-    """The version that a run calls by this name; one without a name is called as its folder is, wherever that stands.
-
-    Raises:
-        ConfigurationError: the declaration has none that can be meant.
-    """
-    unnamed = [*declaration.versions] == [declaration.folder.name]
-    (version,) = choose_versions(declaration, [] if unnamed else [name])
-    return version
-
-
 def with_deadline(version: Version, deadline_s: float | None) -> Version:
     """The version, with so many seconds for each life to finish all inputs; None leaves what it declares."""
     if deadline_s is None:

@@ -15,9 +15,10 @@ cannot know stands in the file: the inputs, and how each database is asked what 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -34,6 +35,9 @@ from .effect import SQL_SYSTEMS, STAND_INS, System
 READ_LIMIT_S = 180.0
 """Of an import; a second is usual, and a machine with ten times its work needs more than a minute."""
 TRACEBACK_LINES = 12
+_IMPORTING = "<frozen importlib"
+_RAISED = re.compile(r"[A-Za-z_][\w.]*(: |$)")
+"""A traceback's line that names the exception; those of its frames are indented."""
 AT = "ONCEWHERE_AT_"
 INSTANCE = "ONCEWHERE_INSTANCE"
 OBSERVE = 'observe = "select event_id, count(*) from … group by event_id"'
@@ -108,15 +112,23 @@ def read(name: str, folder: Path, environment: Mapping[str, str]) -> Declaration
     try:
         answer = msgspec.json.decode(done.stdout, type=Answer)
     except msgspec.DecodeError:
-        lines = done.stderr.decode(errors="replace").splitlines()[-TRACEBACK_LINES:]
-        raise ConfigurationError(
-            f"{name} cannot be imported.",
-            hint="Where it needs environment variables, write them into [processor.environment].",
-            detail="\n".join(lines),
-        ) from None
+        raise _not_imported(name, done.stderr.decode(errors="replace").splitlines()) from None
     if answer.declaration is None:
         raise ConfigurationError(answer.error or f"{name} cannot be read.", hint=answer.hint)
     return answer.declaration
+
+
+def _not_imported(name: str, traceback: Sequence[str]) -> ConfigurationError:
+    """What went wrong, and the lines of the module's own that led to it."""
+    importing = max((number for number, line in enumerate(traceback, start=1) if _IMPORTING in line), default=0)
+    raised = next((line for line in reversed(traceback) if _RAISED.match(line)), "")
+    wants = raised.startswith("KeyError")
+    lacking = " Where it needs a variable, write that into [processor.environment]." if wants else ""
+    return ConfigurationError(
+        f"{name} cannot be imported{': ' if raised else ''}{raised.rstrip('.')}.",
+        hint=f"Mend what its module does as it is imported.{lacking}",
+        detail="\n".join(line for line in traceback[importing:][-TRACEBACK_LINES:] if line != raised),
+    )
 
 
 def _inert(text: str) -> str:

@@ -18,7 +18,7 @@ from .run_json import Run, read_run
 from .screen import show_result, show_run, show_trial
 from .sentence import sentence
 from .sweep_table import show_scenarios
-from .words import cell
+from .words import cell, indented
 
 __all__ = [
     "REPORT_NAME",
@@ -40,6 +40,7 @@ __all__ = [
     "find_run",
     "github_annotations",
     "ids_of",
+    "indented",
     "is_run",
     "lost_histories",
     "named",

@@ -25,9 +25,18 @@ def find_run(root: Path, name: str = LATEST) -> Path:
             of the project; within a run's folder it is that run.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: there is none, or it may not be looked at.
     """
-    runs = root / "runs"
+    try:
+        return _found(root / "runs", name)
+    except PermissionError as error:
+        raise ConfigurationError(
+            f"{error.filename} may not be looked at: {error.strerror}.",
+            hint="Copy the run's folder to where you may read all of it.",
+        ) from None
+
+
+def _found(runs: Path, name: str) -> Path:
     if name == LATEST and not runs.is_dir() and (around := _run_around(Path.cwd())):
         return around
     for path in (runs / name, Path(name)):

@@ -96,8 +96,10 @@ def read_run(folder: Path) -> Run:
     file = folder / FILE_NAME
     try:
         data = msgspec.json.decode(file.read_bytes())
-    except OSError:
+    except FileNotFoundError:
         raise ConfigurationError(f"{folder} holds no {FILE_NAME}.", hint=what_is_there(folder)) from None
+    except OSError as error:
+        raise ConfigurationError(f"{file} cannot be read: {error.strerror}.", hint=what_is_there(folder)) from None
     except msgspec.DecodeError as error:
         raise ConfigurationError(f"{file} is damaged: {error}.", hint=what_is_there(folder)) from None
     written = data.get("format") if isinstance(data, dict) else None

@@ -13,7 +13,10 @@ from .provenance import Provenance
 from .run_json import Run
 from .sentence import is_sweep
 from .sweep_table import show_sweep
-from .words import cell, conclusion, proof
+from .words import cell, conclusion, indented, proof
+
+BELOW_TRIAL = 2
+"""Columns."""
 
 
 def show_result(result: DrillResult, console: Console, told: Provenance | None = None) -> None:
@@ -55,14 +58,13 @@ def show_trial(result: DrillResult, console: Console) -> None:
     for trial in version.crashes:
         console.print(Text(f"{version.version.name} {trial.plan.id}", style="bold"))
         for finding in trial.findings:
-            line = Text("  ")
-            line.append_text(cell(finding.verdict))
+            line = Text().append_text(cell(finding.verdict))
             line.append(f"  {finding.place}: {finding.sentence}")
-            console.print(line)
+            console.print(indented(line, BELOW_TRIAL))
         chain = next((finding.chain for finding in trial.findings if finding.chain), ())
         for sentence in chain:
-            console.print(f"  {sentence}", markup=False, style="dim")
+            console.print(indented(sentence, BELOW_TRIAL), style="dim")
         if not chain and trial.crash is not None:
-            console.print(f"  {proof(trial.crash)}", markup=False, style="dim")
+            console.print(indented(proof(trial.crash), BELOW_TRIAL), style="dim")
     for told in conclusion(result):
         console.print(told, markup=False, soft_wrap=True)

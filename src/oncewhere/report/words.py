@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.padding import Padding
 from rich.text import Text
 
 from oncewhere.drill import Crash, DrillResult, Verdict
@@ -20,6 +21,11 @@ def cell(verdict: Verdict) -> Text:
     """A verdict with its mark."""
     mark, style = STYLE[verdict]
     return Text(f"{mark} {verdict}", style=style)
+
+
+def indented(told: Text | str, columns: int) -> Padding:
+    """Some words so far to the right, with the lines that they are wrapped into."""
+    return Padding(Text(told) if isinstance(told, str) else told, (0, 0, 0, columns), expand=False)
 
 
 def proof(crash: Crash) -> str:

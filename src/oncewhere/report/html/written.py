@@ -65,8 +65,8 @@ def lost_histories(folder: Path, run: Run) -> list[str]:
     for version in run.result.versions:
         for trial in version.trials:
             try:
-                for _ in read(folder / trial.folder / HISTORY_NAME):
-                    pass
+                if not sum(1 for _ in read(folder / trial.folder / HISTORY_NAME)):
+                    found.append(f"{trial.folder}/{HISTORY_NAME} is empty.")
             except OSError as error:
                 found.append(f"{trial.folder}/{HISTORY_NAME} cannot be read ({error.strerror}).")
             except msgspec.DecodeError as error:
