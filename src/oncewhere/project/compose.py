@@ -28,7 +28,9 @@ class Service:
         file: the Compose file's name.
         name: the service's.
         variables: what it sets for the program in it.
-        command: what it starts; empty where the image says it.
+        entrypoint: the program that it starts; empty where the image says it.
+        command: what it starts, or what that program is told; empty where the image says it.
+        dockerfile: what the image is built from, by its path in the project.
         others: services that are built as well, and were not taken.
         images: by the name of each service that is not built, its image.
     """
@@ -36,7 +38,9 @@ class Service:
     file: str
     name: str
     variables: Mapping[str, str]
+    entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
+    dockerfile: str = "Dockerfile"
     others: tuple[str, ...] = ()
     images: Mapping[str, str]
 
@@ -62,7 +66,9 @@ def service_of(folder: Path, values: Mapping[str, str]) -> Service | None:
                 file=file.name,
                 name=first,
                 variables=read[first],
+                entrypoint=_command(built[first].get("entrypoint"), values),
                 command=_command(built[first].get("command"), values),
+                dockerfile=_dockerfile(built[first]),
                 others=tuple(name for name in others if _speaks_kafka(read[name])),
                 images={name: str(told["image"]) for name, told in services.items() if "image" in told},
             )
@@ -129,6 +135,15 @@ def _speaks_kafka(variables: Iterable[str]) -> bool:
 
 
 def _from_here(service: Mapping[str, Any]) -> bool:
+    return _context(service) in {".", "./"}
+
+
+def _context(service: Mapping[str, Any]) -> str:
     build = service["build"]
-    context = build.get("context", ".") if isinstance(build, dict) else build
-    return context in {".", "./", None}
+    return str((build.get("context") if isinstance(build, dict) else build) or ".")
+
+
+def _dockerfile(service: Mapping[str, Any]) -> str:
+    build = service["build"]
+    named = build.get("dockerfile") if isinstance(build, dict) else None
+    return f"{_context(service)}/{named or 'Dockerfile'}"

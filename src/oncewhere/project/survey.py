@@ -13,6 +13,8 @@ from .compose import Service, service_of
 from .environment import dotenv_of, of_service
 from .events import identities
 from .hosts import hosts_of
+from .image import with_arguments
+from .jvm_calls import called
 from .kafka_names import KafkaNames, kafka_names
 from .listeners import listened
 from .python_sources import Program, program_of
@@ -88,7 +90,7 @@ def survey(folder: Path) -> Found:
         heard = listened(folder, lambda text: filled(text, known))
         names = replace(
             names.with_gaps_filled(heard), group=heard.group or names.group, input=heard.input or names.input
-        )
+        ).with_gaps_filled(called(folder))
     found += _kept(given, names, known={variable.name for variable in found})
     inputs = sorted(path.name for path in folder.glob("*.jsonl"))
     schemas = tuple(schemas_of(folder))
@@ -121,7 +123,7 @@ def _command(folder: Path, service: Service | None) -> tuple[Told[tuple[str, ...
     command, build = command_of(folder)
     if command is None and service is not None and service.command:
         return Told(service.command, f"{service.file} (command of {service.name})", sure=False), None
-    return command, build
+    return None if command is None else with_arguments(command, folder, service), build
 
 
 def _addresses(

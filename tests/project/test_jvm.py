@@ -1,0 +1,104 @@
+"""What `oncewhere init` reads of a Java service: what its client's calls name, and what its container tells it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from oncewhere.project.image import with_arguments
+from oncewhere.project.jvm_calls import called
+from oncewhere.project.survey import survey
+from oncewhere.project.told import Told
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+JAR = ("java", "-jar", "target/settlement.jar")
+EXEC = 'ENTRYPOINT ["java", "-Xmx64m", "-jar", "/app/settlement.jar"]'
+
+
+@pytest.mark.parametrize("example", ["java", "kafka-streams"])
+def test_the_examples_name_their_topics_and_group_by_their_calls(example: str) -> None:
+    names = called(EXAMPLES / example)
+    assert (names.group, names.input, names.outputs) == (
+        Told("settlement", "src/main/java/settlement/Main.java"),
+        Told("payment-authorized", "src/main/java/settlement/Main.java"),
+        Told(("payment-settled",), "src/main/java/settlement/Main.java"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "group", "topic", "outputs"),
+    [
+        ('static final String IN = "a";\nconsumer.subscribe(Collections.singletonList(Main.IN));', None, "a", None),
+        ('const val OUT: String = "b"\nproducer.send(ProducerRecord(OUT, key, value))', None, None, ("b",)),
+        ('mapOf(ConsumerConfig.GROUP_ID_CONFIG to "g"); c.subscribe(listOf("a"), this)', "g", "a", None),
+        ('props["group.id"] = "g"\nc.subscribe(setOf("a", "c"))', "g", "a", None),
+        ('c.subscribe(java.util.regex.Pattern.compile("a.*")); c.subscribe(topics);', None, None, None),
+        (
+            'p.put(GROUP_ID_CONFIG, System.getenv("G")); send(new ProducerRecord<String, byte[]>(topic, v));',
+            None,
+            None,
+            None,
+        ),
+        ('mail.to("somebody"); list.stream(); bus.subscribe(handler(x));', None, None, None),
+        (
+            'c.subscribe(List.of("a")); new ProducerRecord<>("a", k, v); new ProducerRecord<>("a-dlt", k, v);',
+            None,
+            "a",
+            ("a-dlt",),
+        ),
+    ],
+)
+def test_a_call_names_what_is_a_text_or_a_constant(
+    tmp_path: Path, text: str, group: str | None, topic: str | None, outputs: tuple[str, ...] | None
+) -> None:
+    (tmp_path / "Main.kt").write_text(text)
+    names = called(tmp_path)
+    assert names.group == (Told(group, "Main.kt") if group else None)
+    assert (names.input and names.input.value) == topic
+    assert (names.outputs and names.outputs.value) == outputs
+
+
+def test_a_constant_that_is_set_twice_is_not_known_and_several_topics_are_a_guess(tmp_path: Path) -> None:
+    (tmp_path / "A.java").write_text('String IN = "a"; c.subscribe(List.of(IN)); c.subscribe(List.of("x", "y"));')
+    (tmp_path / "B.java").write_text('String IN = "b";')
+    names = called(tmp_path)
+    assert names.input == Told("x", "A.java; there is y as well", sure=False)
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "service", "arguments"),
+    [
+        (f'FROM a\nCMD ["x"]\nFROM b\n{EXEC}\nCMD ["--once"]', "build: .", "--once"),
+        (EXEC, "{build: ., command: [unprotected]}", "unprotected"),
+        (EXEC, "{build: ., command: --mode fast}", "--mode fast"),
+        ("CMD java -jar app.jar \\\n  --twice", "build: .", "--twice"),
+        (EXEC, "{build: ., entrypoint: java -jar other.jar a, command: b}", "a b"),
+        ("FROM b", "{build: {context: ., dockerfile: Dockerfile}, command: java -jar /x.jar fast}", "fast"),
+        (EXEC, "build: .", ""),
+        ('ENTRYPOINT ["sh", "-c", "java -jar app.jar a"]', "build: .", ""),
+        (f'{EXEC}\nCMD ["$MODE"]', "build: .", ""),
+        ("FROM b", "{build: ., command: unprotected}", ""),
+    ],
+)
+def test_a_program_is_told_what_its_container_tells_it(
+    tmp_path: Path, dockerfile: str, service: str, arguments: str
+) -> None:
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "settlement.jar").write_text("a jar")
+    (tmp_path / "pom.xml").write_text("<project><build><finalName>settlement</finalName></build></project>")
+    (tmp_path / "Dockerfile").write_text(dockerfile)
+    block = service if service.startswith("{") else f"{{{service}}}"
+    (tmp_path / "compose.yaml").write_text(f"services:\n  settlement: {block}\n")
+    command = survey(tmp_path).command
+    assert command is not None
+    assert command.value == (*JAR, *arguments.split())
+    assert ("with the arguments of" in command.by) == bool(arguments)
+
+
+def test_without_a_compose_file_the_dockerfile_counts_and_other_commands_stay(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text('ENTRYPOINT ["/app/settle", "--fast"]')
+    told = with_arguments(Told(("./bin/settle",), "go.mod"), tmp_path, None)
+    assert told == Told(("./bin/settle", "--fast"), "go.mod, with the arguments of Dockerfile")
+    node = Told(("node", "dist/main.js"), "package.json")
+    assert with_arguments(node, tmp_path, None) == node
