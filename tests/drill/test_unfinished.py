@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 
+from oncewhere.drill.effect import Effect
 from oncewhere.drill.history import Wire
 from oncewhere.drill.observation import Declared
 from oncewhere.drill.unfinished import reasons
@@ -48,6 +50,24 @@ def missing(*topics: str) -> Wire:
 )
 def test_what_is_not_as_declared_is_named_beside_what_is_declared(events: list[Wire], says: str) -> None:
     assert says in " ".join(reasons(events, DECLARED))
+
+
+def answered(t: float, **fields: Any) -> Wire:
+    wire = sent("write", "reply", **fields)
+    return dataclasses.replace(wire, t=t, link="bank#1", system="postgresql", place="bank")
+
+
+def test_a_database_that_refused_the_last_statement_is_a_reason_and_one_that_went_on_is_none() -> None:
+    declared = dataclasses.replace(
+        DECLARED, effects={"bank": Effect(system="postgresql", policy="none", observe="select 1, 1")}
+    )
+    error = {"status": "E", "sqlstate": "23502", "error": "integrity constraint violation", "table": "account"}
+    (told,) = reasons([answered(0.2, status="T"), answered(0.3, **error)], declared)
+    assert told.startswith(
+        "The last that bank answered is SQLSTATE 23502 (integrity constraint violation, table account): do the inputs"
+    )
+    assert told.endswith("does effects.bank.schema make its tables?")
+    assert reasons([answered(0.2, **error), answered(0.3, status="T")], declared) == ()
 
 
 def test_the_same_group_is_told_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import shlex
 import time
 from collections.abc import Sequence
 
@@ -196,7 +197,8 @@ class Lives:
             kind = ConfigurationError if self.trap.complete else InconclusiveError
             raise kind(
                 f"{self._version.name}: the processor ended by itself ({how}) before it had finished its input.",
-                hint="Its own last words:" if self.victim.last_words() else "It said nothing.",
+                hint=f"It was started by processor.command: {shlex.join(self._version.processor.command)}. "
+                + ("Its own last words:" if self.victim.last_words() else "It said nothing."),
                 detail=self.victim.last_words(),
             )
         restarts = self.victim.life - 1 - len(self.crashes)

@@ -18,18 +18,27 @@ SLOW = (
 
 
 def reasons(events: Iterable[Event], declared: Declared) -> tuple[str, ...]:
-    """Sentences about topics and groups that are not the declared ones; none where the wire shows no such thing.
+    """Sentences about topics and groups that are not the declared ones, and about a database that refused a statement.
 
     Args:
         events: the run's history, in order.
         declared: what the declaration says.
+
+    Returns:
+        None where the wire shows no such thing.
     """
     everything = list(events)
     wires = [event for event in everything if isinstance(event, Wire)]
     seen = {o.kind: o.sentence for o in observe(everything, declared) if o.kind in _OBSERVED}
     joined = () if Kind.ANOTHER_GROUP in seen else _another_group(wires, declared)
-    told = (*_missing_topics(wires, declared), *_another_input(wires, declared), *joined, *seen.values())
-    return tuple(f"{sentence[0].upper()}{sentence[1:]}." for sentence in told)
+    told = (
+        *_missing_topics(wires, declared),
+        *_another_input(wires, declared),
+        *joined,
+        *seen.values(),
+        *_refused(wires, declared),
+    )
+    return tuple(f"{sentence[0].upper()}{sentence[1:]}{'' if sentence.endswith('?') else '.'}" for sentence in told)
 
 
 def _missing_topics(wires: Sequence[Wire], declared: Declared) -> Iterator[str]:
@@ -58,6 +67,20 @@ def _another_group(wires: Sequence[Wire], declared: Declared) -> Iterator[str]:
     joined = dict.fromkeys(str(wire.fields["group"]) for wire in requests if wire.fields.get("group"))
     if joined and declared.group not in joined:
         yield f"it joined group {listed(joined)}, but processor.group is {declared.group}"
+
+
+def _refused(wires: Sequence[Wire], declared: Declared) -> Iterator[str]:
+    """A place whose last answer was an error: a processor may hang in its own clean-up behind it, and say nothing."""
+    for place in declared.effects:
+        answers = (wire for wire in wires if wire.place == place and wire.direction == Direction.REPLY)
+        last = max(answers, key=lambda wire: wire.t, default=None)
+        if last is not None and (state := last.fields.get("sqlstate")):
+            names = [f"{name} {last.fields[name]}" for name in ("table", "constraint") if last.fields.get(name)]
+            what = ", ".join([str(last.fields.get("error", "error")), *names])
+            yield (
+                f"the last that {place} answered is SQLSTATE {state} ({what}): do the inputs have the fields that the "
+                f"processor reads, and does effects.{place}.schema make its tables?"
+            )
 
 
 _OF_STREAMS = ("-changelog", "-repartition")

@@ -74,13 +74,18 @@ public final class Main {
       Bank bank)
       throws Exception {
     producer.beginTransaction();
-    for (var record : records) {
-      var payment = Bank.JSON.readValue(record.value(), PaymentAuthorized.class);
-      producer.send(new ProducerRecord<>("payment-settled", record.key(), bank.settle(db, payment)));
+    try {
+      for (var record : records) {
+        var payment = Bank.JSON.readValue(record.value(), PaymentAuthorized.class);
+        producer.send(new ProducerRecord<>("payment-settled", record.key(), bank.settle(db, payment)));
+      }
+      db.commit();
+      producer.sendOffsetsToTransaction(records.nextOffsets(), consumer.groupMetadata());
+      producer.commitTransaction();
+    } catch (Exception failed) {
+      producer.close(Duration.ZERO); // an ordinary close waits for the open transaction, perhaps for minutes
+      throw failed;
     }
-    db.commit();
-    producer.sendOffsetsToTransaction(records.nextOffsets(), consumer.groupMetadata());
-    producer.commitTransaction();
   }
 
   private static Connection database() throws SQLException {
