@@ -131,6 +131,29 @@ def test_a_processor_written_with_the_library_is_found(tmp_path: Path, typed) ->
     assert version.effects["bank"].policy == "offset-ledger"
 
 
+def test_what_the_code_tells_events_apart_by_is_not_guessed(tmp_path: Path, typed) -> None:
+    (tmp_path / "loyalty.py").write_text(
+        "from oncewhere import DedupeTable, Postgres, Processor, effect\n"
+        'shop = Postgres("postgresql://prod/shop", name="shop", policy=DedupeTable("processed_event"))\n'
+        'app = Processor({"bootstrap.servers": "prod:9092"}, group_id="loyalty", transactional_id="loyalty-0")\n'
+        "@effect(shop)\n"
+        "def give(db, order: dict) -> None: ...\n"
+        '@app.consume("orders", dict, identity="order_id")\n'
+        "def on_order(record, tx) -> None:\n"
+        "    tx.run(give, record.value)\n"
+        '    tx.produce("points", record.value)\n'
+    )
+    (tmp_path / "schema.sql").write_text("create table points (order_id text, points int);")
+    done = typed("init", str(tmp_path), "--yes")
+    assert done.returncode == 0, done.stderr
+    declared = load(tmp_path).versions[tmp_path.name]
+    assert declared.processor.identity == "order_id"
+    assert declared.effects["shop"].observe == "select order_id, count(*) from points group by order_id"
+    assert '"order_id": "event-001"' in (tmp_path / "inputs.jsonl").read_text()
+    assert "# from loyalty.py (identity)" in (tmp_path / "oncewhere.toml").read_text()
+    assert "Guessed" not in done.stdout + done.stderr
+
+
 def test_the_demonstration_stands_ready(tmp_path: Path, typed) -> None:
     done = typed("init", "--demo")
     assert done.returncode == 0, done.stderr

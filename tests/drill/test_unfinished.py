@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import msgspec
 import pytest
 
 from oncewhere.drill.effect import Effect
@@ -54,7 +55,7 @@ def test_what_is_not_as_declared_is_named_beside_what_is_declared(events: list[W
 
 def answered(t: float, **fields: Any) -> Wire:
     wire = sent("write", "reply", **fields)
-    return dataclasses.replace(wire, t=t, link="bank#1", system="postgresql", place="bank")
+    return msgspec.structs.replace(wire, t=t, link="bank#1", system="postgresql", place="bank")
 
 
 def test_a_database_that_refused_the_last_statement_is_a_reason_and_one_that_went_on_is_none() -> None:

@@ -87,9 +87,11 @@ def _of_program(folder: Path, asked: Asked, found: Found, ask: Asking) -> Answer
 
 
 def _identity(asked: Asked, found: Found, ask: Asking) -> str:
-    """What the inputs that are there are told apart by; the example's, where there are none."""
+    """What the code says; what the inputs that are there are told apart by; the example's, where there are none."""
     if asked.identity:
         return asked.identity
+    if found.identity is not None:
+        return ask.known("processor.identity", found.identity, IDENTITY)
     likeliest = next(iter(found.identities), None)
     if likeliest is None:
         return ask.known(

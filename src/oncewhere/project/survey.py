@@ -27,6 +27,7 @@ from .variables import Variable
 PYTHON_FILES_LIMIT = 200
 _APP = re.compile(r"^(\w+)(?:\s*:\s*[\w.]+)?\s*=\s*(?:oncewhere\.)?Processor\(", re.MULTILINE)
 _IMPORT = re.compile(r"^\s*(?:from|import) oncewhere\b", re.MULTILINE)
+_IDENTITY = re.compile(r"\bidentity\s*=\s*[\"'](\w+)[\"']")
 _BOOTSTRAP = re.compile(r"bootstrap[.-]servers$|brokers$")
 _TRANSACTIONAL_ID = re.compile(r"^(KAFKA_)?TRANSACTIONAL_ID$")
 
@@ -45,6 +46,7 @@ class Found:
         schemas: SQL files that make tables.
         inputs: a JSON Lines file.
         identities: what may name the business event in it, the likeliest first.
+        identity: what names it, as a processor written with the library says.
     """
 
     app: str | None = None
@@ -56,6 +58,7 @@ class Found:
     schemas: tuple[Schema, ...] = ()
     inputs: str | None = None
     identities: tuple[str, ...] = ()
+    identity: Told[str] | None = None
 
     @property
     def effects(self) -> dict[str, str]:
@@ -72,7 +75,7 @@ def survey(folder: Path) -> Found:
     Raises:
         ConfigurationError: a file of its own cannot be read as what it is.
     """
-    app = _app(folder)
+    app, identity = _app(folder)
     dotenv = dotenv_of(folder)
     service = service_of(folder, {name: told.value for name, told in dotenv.items()})
     given = of_service(service) | dotenv
@@ -107,15 +110,19 @@ def survey(folder: Path) -> Found:
         schemas=schemas,
         inputs=inputs[0] if inputs else None,
         identities=identities(folder / inputs[0], columns) if inputs else (),
+        identity=identity,
     )
 
 
-def _app(folder: Path) -> str | None:
+def _app(folder: Path) -> tuple[str | None, Told[str] | None]:
+    """The processor that is written with the library, and by what its module tells events apart."""
     for _, file in zip(range(PYTHON_FILES_LIMIT), sorted(folder.glob("*.py")), strict=False):
         text = file.read_text(encoding="utf-8", errors="replace")
         if _IMPORT.search(text) and (match := _APP.search(text)):
-            return f"{file.stem}:{match.group(1)}"
-    return None
+            names = set(_IDENTITY.findall(text))
+            identity = Told(names.pop(), f"{file.name} (identity)") if len(names) == 1 else None
+            return f"{file.stem}:{match.group(1)}", identity
+    return None, None
 
 
 def _command(folder: Path, service: Service | None) -> tuple[Told[tuple[str, ...]] | None, str | None]:
