@@ -44,10 +44,11 @@ def _record(identity: str, number: int) -> dict[str, object]:
 
 def _processor(answers: Answers) -> list[str]:
     if answers.app is not None:
-        told = [f"app      = {_text(answers.app)}     # its group, topics, effects and policies are read from it"]
-        if answers.output:
-            told.append(f"output   = {_list(answers.output)}")
-        return ["[processor]", *told, f"identity = {_text(answers.identity)}"]
+        told = {"app": _text(answers.app), "output": _list(answers.output), "identity": _text(answers.identity)}
+        beside = {"app": "its group, topics, effects and policies are read from it"}
+        keys = [key for key in told if key != "output" or answers.output]
+        sources = [beside.get(key, answers.sources.get(f"processor.{key}")) for key in keys]
+        return ["[processor]", *_beside([f"{key:<8} = {told[key]}" for key in keys], sources)]
     said = {
         "command": _list(answers.command),
         "input": _text(answers.input),
