@@ -122,6 +122,9 @@ def test_the_reason_of_an_inconclusive_run_stays_with_it(tmp_path: Path, capsys:
     assert "did not come to its end (inconclusive): naive: the clean run finished 83 of 300 inputs." in text
     assert "hush" not in text
     assert "NOT PROVED: nothing was judged" in text
+    page = run_facts(read_run(folder.path), "a run")
+    assert any("did not come to its end" in line for line in page["heading"])
+    assert not any("did not come to its end" in line for line in page["conclusion"]), "once is enough"
 
 
 def test_run_json_is_never_half_written(run: Path, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def _source(source: ParameterSource) -> str:
 
 
 def _text(value: Any) -> str:
-    if value is None or value == () or type(value).__name__ == "Sentinel":
+    if value is None or value in ((), "") or type(value).__name__ == "Sentinel":
         return "–"
     if isinstance(value, tuple | list):
         return " ".join(map(str, value))

@@ -25,15 +25,15 @@ def run_facts(run: Run, name: str) -> dict[str, Any]:
         run: what was found.
         name: of the run's folder.
     """
-    result = run.result
+    result, head = run.result, heading(run)
     return {
         "name": name,
         "path": run.path,
-        "heading": heading(run),
+        "heading": head,
         "duration_s": result.duration_s,
         "exit_code": result.exit_code,
         "made_with": run.made_with,
-        "conclusion": conclusion(result)[:-1],
+        "conclusion": [line for line in conclusion(result)[:-1] if line not in head],
         "verdicts": {
             verdict: {"mark": STYLE[verdict][0], "kind": kind_of(verdict), "meaning": verdict.meaning}
             for verdict in Verdict

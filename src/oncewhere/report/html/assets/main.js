@@ -66,6 +66,7 @@ function begin() {
   const asked = pointOfAddress();
   const first = facts.points.findIndex(({ verdict, clean }) => facts.verdicts[verdict].kind === "violated" && !clean);
   if (facts.points.length) choosePoint(asked >= 0 ? asked : Math.max(first, 0), false);
+  else put(byId("trial-body"), el("p", {}, "There is no point to choose: nothing was judged."));
   window.addEventListener("hashchange", () => { if (pointOfAddress() >= 0) choosePoint(pointOfAddress(), false); });
 }
 
