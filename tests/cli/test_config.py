@@ -50,10 +50,26 @@ def test_each_shell_gets_a_script_of_its_own(tmp_path: Path, typed, shell: str) 
     assert f"_ONCEWHERE_COMPLETE={shell}_complete" in done.stdout
 
 
-def test_the_shell_is_told_the_scenarios(typed, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("drill --scenario zo", ["plain,zombie"]),
+        ("explain dupl", ["plain,duplicate"]),
+        ("show 2026-11-26T10", ["plain,2026-11-26T10-43-09Z-payments", "plain,2026-11-26T10-42-43Z-payments"]),
+        ("replay late", ["plain,latest"]),
+        ("check Downl", ["file,Downl"]),
+    ],
+)
+def test_the_shell_is_told_scenarios_words_and_runs(
+    tmp_path: Path, typed, words: str, told: list[str], monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    runs = tmp_path / ".oncewhere" / "runs"
+    for name in ("2026-11-26T10-42-43Z-payments", "2026-11-26T10-43-09Z-payments"):
+        (runs / name).mkdir(parents=True)
+    (runs / "latest").symlink_to("2026-11-26T10-43-09Z-payments")
     monkeypatch.setenv("_ONCEWHERE_COMPLETE", "bash_complete")
-    monkeypatch.setenv("COMP_WORDS", "oncewhere drill --scenario zo")
-    monkeypatch.setenv("COMP_CWORD", "3")
+    monkeypatch.setenv("COMP_WORDS", f"oncewhere {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
     with pytest.raises(SystemExit):
         typed()
-    assert "plain,zombie" in capsys.readouterr().out.split()
+    assert capsys.readouterr().out.split() == told

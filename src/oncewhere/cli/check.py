@@ -15,6 +15,7 @@ from oncewhere.drill import UnreadableHistoryError, Verdict, worst
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import Retrial, cell, ids_of, indented, retried
 
+from .completing import runs_begun
 from .histories import FILE_NAME, find_history, without_history
 
 WHAT_FILES_ARE = {
@@ -29,7 +30,7 @@ ANEW = "Ask for the run's folder once more, or crash at that point again: oncewh
 
 
 @click.command(short_help="Judge the histories of a run, or of one trial, again.")
-@click.argument("name", metavar="FOLDER_OR_FILE", type=click.Path())
+@click.argument("name", metavar="FOLDER_OR_FILE", type=click.Path(), shell_complete=runs_begun)
 @click.argument("point", metavar="[POINT]", default="")
 def check(name: str, point: str) -> int:
     """Judge what histories say, and explain what is wrong; no server is asked.

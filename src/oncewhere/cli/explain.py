@@ -21,7 +21,11 @@ WHY = {
 
 
 @click.command(short_help="Say what a verdict, rule, observation or error means.")
-@click.argument("code", required=False)
+@click.argument(
+    "code",
+    required=False,
+    shell_complete=lambda _context, _parameter, begun: [code for code in CATALOGUE if code.startswith(begun)],
+)
 def explain(code: str | None) -> int:
     """Say what a code means, why it is bad, and what to do.
 

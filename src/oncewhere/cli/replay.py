@@ -38,6 +38,7 @@ from oncewhere.report import (
 )
 
 from . import interrupting
+from .completing import runs_begun
 from .places import project_folder, saying_what_remains
 from .provenance import provenance
 from .servers import Wishes, choose_versions, named_dsns, running_servers, server_options, with_deadline
@@ -48,8 +49,8 @@ IDS_SHOWN = 8
 
 
 @click.command(short_help="Crash a processor again at one point of an earlier run.")
-@click.argument("point", metavar="POINT", default=LATEST)
-@click.argument("run", metavar="[RUN]", default=LATEST)
+@click.argument("point", metavar="POINT", default=LATEST, shell_complete=runs_begun)
+@click.argument("run", metavar="[RUN]", default=LATEST, shell_complete=runs_begun)
 @click.option(
     "--project",
     type=click.Path(path_type=Path, exists=True, file_okay=False),

@@ -22,6 +22,7 @@ from oncewhere.report import (
     write_report,
 )
 
+from .completing import runs_begun
 from .places import project_folder, say_where
 
 LATEST = "latest"
@@ -29,7 +30,7 @@ RUNS_COMPARED = 2
 
 
 @click.command(short_help="Show an earlier run again: in the terminal, as a page, or beside another.")
-@click.argument("runs", metavar="[RUN] [RUN]", nargs=-1)
+@click.argument("runs", metavar="[RUN] [RUN]", nargs=-1, shell_complete=runs_begun)
 @click.option("--html", "html", is_flag=True, help="Write report.html into the run's folder, and print where it is.")
 @click.option(
     "--open", "opening", is_flag=True, help="Open report.html in the browser; it is written where there is none."
