@@ -45,6 +45,12 @@ def where(world: World) -> str:
     return world.placeholders(*((server.host, server.port) if server else ("", 0)))["place"]
 
 
+def test_a_server_that_is_not_there_is_told_in_one_sentence(tmp_path: Path) -> None:
+    world = make({"system": "postgresql", "observe": OBSERVE}, tmp_path, "postgresql://me@127.0.0.1:1/postgres")
+    with pytest.raises(ConfigurationError, match=r"at 127.0.0.1:1 cannot be used: .*Connection refused\. Check host"):
+        world.reset()
+
+
 @pytest.fixture
 def schema(tmp_path: Path) -> Path:
     (tmp_path / "schema.sql").write_text("create table done (event_id varchar(20)); create table other (a int);")

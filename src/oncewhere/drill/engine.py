@@ -159,7 +159,7 @@ class Drill:
             try:
                 await asyncio.to_thread(self._lanes.remove)
             except InconclusiveError as remains:
-                if isinstance(failure, OncewhereError):
+                if isinstance(failure, OncewhereError) and failure.message not in remains.message:
                     failure.hint = f"{failure.hint} {remains}" if failure.hint else str(remains)
 
     async def _version(self, version: Version) -> VersionResult | None:

@@ -171,5 +171,8 @@ def _tls(mode: str, authority: object) -> Tls | None:
 
 
 def _one_line(error: psycopg.Error) -> str:
-    """What the server says, without the query and the caret below it, which a line of prose cannot show."""
-    return " ".join((error.diag.message_primary or str(error)).split()).rstrip(".")
+    """What the server says, without the query and the caret below it, which a line of prose cannot show.
+
+    Where no server answered, libpq asks on a second line whether it runs.
+    """
+    return " ".join((error.diag.message_primary or str(error).partition("\n")[0]).split()).rstrip(".")
