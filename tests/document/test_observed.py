@@ -76,6 +76,9 @@ def test_a_sound_life_and_its_restart() -> None:
 def test_ids_that_differ_between_trials_are_not_taken_for_restarts() -> None:
     assert seen(life(1), life(1, name="app-1")).same_after_restart is None
     assert seen([*life(1), *life(2, name="app-1")]).same_after_restart is False
+    joined = [Happened(t=0, what="started", fields={"life": number, "instance": number - 1}) for number in (1, 2)]
+    beside = seen([*life(1), *life(2, name="app-1"), *joined])
+    assert (beside.same_after_restart, beside.restarts) == (None, 0), "a second instance is no restart of the first"
 
 
 def test_a_processor_without_transactions() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from oncewhere.drill.effect import Effect
-from oncewhere.drill.history import Wire
+from oncewhere.drill.history import Happened, Wire
 from oncewhere.drill.observations import Declared, Kind, Observation, observe, together
 
 EFFECTS = {
@@ -126,6 +126,22 @@ def test_a_read_elsewhere_is_no_write() -> None:
 def test_a_transactional_id_that_changes_with_every_life_is_observed() -> None:
     (seen,) = observe([*SOUND[:-1], sent("InitProducerId", life=2, transactional_id="app-4711")], declared())
     assert (seen.kind, seen.examples) == (Kind.UNSTABLE_IDENTITY, ("app-0", "app-4711"))
+
+
+def test_a_second_instance_has_a_transactional_id_of_its_own_and_is_no_restart() -> None:
+    lives = [
+        Happened(t=0.0, what="started", fields={"life": 1, "instance": 0}),
+        sent("InitProducerId", life=1, transactional_id="app-0"),
+        Happened(t=0.0, what="started", fields={"life": 2, "instance": 1}),
+        sent("InitProducerId", life=2, transactional_id="app-1"),
+    ]
+    assert Kind.UNSTABLE_IDENTITY not in {seen.kind for seen in observe(lives, declared())}
+    restarted = [
+        Happened(t=0.0, what="started", fields={"life": 3, "instance": 1}),
+        sent("InitProducerId", life=3, transactional_id="app-4711"),
+    ]
+    told = {seen.kind: seen for seen in observe([*lives, *restarted], declared())}
+    assert told[Kind.UNSTABLE_IDENTITY].examples == ("app-1", "app-4711")
 
 
 def test_a_place_that_is_only_to_be_read_and_is_written_is_observed() -> None:

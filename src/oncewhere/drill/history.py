@@ -7,7 +7,7 @@ cluster said about the transaction afterwards. Times are seconds since the trial
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -132,3 +132,13 @@ def read(path: Path) -> Iterator[Event]:
     with path.open("rb") as file:
         for line in file:
             yield _DECODER.decode(line)
+
+
+def instances_of(events: Iterable[Event]) -> dict[int, int]:
+    """By life, which instance it is of: one that joins beside another is no restart of it.
+
+    Args:
+        events: a trial's, in order.
+    """
+    started = (e.fields for e in events if isinstance(e, Happened) and e.what == "started")
+    return {int(told["life"]): int(told.get("instance", 0)) for told in started}

@@ -7,12 +7,12 @@ processor is wrong. Each kind is a function of its own in `_KINDS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from oncewhere.wire.message import Direction
 from oncewhere.wire.opacity import KIND as OPAQUE
 
-from .history import Event, Happened, Wire
+from .history import Event, Happened, Wire, instances_of
 from .observation import KAFKA, Declared, Kind, Observation, Requests, examples, listed, n_of, topics
 from .observations_of_effects import KINDS as OF_EFFECTS
 
@@ -29,7 +29,7 @@ def observe(events: Iterable[Event], declared: Declared) -> tuple[Observation, .
     everything = list(events)
     requests = [event for event in everything if isinstance(event, Wire) and _is_sent(event)]
     found = [seen for kind in _KINDS for seen in kind(requests, declared)]
-    return (*found, *_connections(everything))
+    return (*found, *_unstable_identity(requests, instances_of(everything)), *_connections(everything))
 
 
 def together(trials: Iterable[Sequence[Observation]]) -> tuple[Observation, ...]:
@@ -111,14 +111,16 @@ def _another_group(requests: Requests, declared: Declared) -> Iterator[Observati
         )
 
 
-def _unstable_identity(requests: Requests, _: Declared) -> Iterator[Observation]:
-    by_life: dict[int, set[str]] = {}
+def _unstable_identity(requests: Requests, instances: Mapping[int, int]) -> Iterator[Observation]:
+    by_instance: dict[int, dict[int, set[str]]] = {}
     for request in requests:
         name = request.fields.get("transactional_id")
         if request.kind == "InitProducerId" and name is not None:
+            by_life = by_instance.setdefault(instances.get(request.life, 0), {})
             by_life.setdefault(request.life, set()).add(str(name))
-    if len(by_life) > 1 and not set.intersection(*by_life.values()):
-        names = list(dict.fromkeys(name for names in by_life.values() for name in sorted(names)))
+    restarted = [lives for lives in by_instance.values() if len(lives) > 1 and not set.intersection(*lives.values())]
+    if restarted:
+        names = list(dict.fromkeys(name for lives in restarted for used in lives.values() for name in sorted(used)))
         yield Observation(
             kind=Kind.UNSTABLE_IDENTITY,
             place=KAFKA,
@@ -184,7 +186,6 @@ _KINDS: tuple[Callable[[Requests, Declared], Iterator[Observation]], ...] = (
     _outside_the_transaction,
     _offsets_outside,
     _another_group,
-    _unstable_identity,
     _reads_uncommitted,
     *OF_EFFECTS,
     _unread,
