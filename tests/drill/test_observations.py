@@ -136,6 +136,8 @@ def test_a_second_instance_has_a_transactional_id_of_its_own_and_is_no_restart()
         sent("InitProducerId", life=2, transactional_id="app-1"),
     ]
     assert Kind.UNSTABLE_IDENTITY not in {seen.kind for seen in observe(lives, declared())}
+    untold = [*lives[:3], sent("InitProducerId", life=0, transactional_id="app-1")]
+    assert Kind.UNSTABLE_IDENTITY not in {seen.kind for seen in observe(untold, declared())}
     restarted = [
         Happened(t=0.0, what="started", fields={"life": 3, "instance": 1}),
         sent("InitProducerId", life=3, transactional_id="app-4711"),

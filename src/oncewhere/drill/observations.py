@@ -112,10 +112,11 @@ def _another_group(requests: Requests, declared: Declared) -> Iterator[Observati
 
 
 def _unstable_identity(requests: Requests, instances: Mapping[int, int]) -> Iterator[Observation]:
+    """A connection whose life cannot be told (where two instances live at once) counts for none."""
     by_instance: dict[int, dict[int, set[str]]] = {}
     for request in requests:
         name = request.fields.get("transactional_id")
-        if request.kind == "InitProducerId" and name is not None:
+        if request.kind == "InitProducerId" and name is not None and request.life:
             by_life = by_instance.setdefault(instances.get(request.life, 0), {})
             by_life.setdefault(request.life, set()).add(str(name))
     restarted = [lives for lives in by_instance.values() if len(lives) > 1 and not set.intersection(*lives.values())]
