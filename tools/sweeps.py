@@ -90,8 +90,16 @@ def kind(trial: TrialResult) -> str:
     points = "+".join(f"{p.place}.{p.kind} {p.phase}" for p in (step.point for step in trial.plan.steps))
     if not points:
         return trial.plan.label
-    done = "effects confirmed" if any(crash.effects_before for crash in trial.crashes) else "no effect confirmed"
-    return f"{trial.plan.scenario}@{points}, {done}"
+    return f"{trial.plan.scenario}@{points}, {_done(trial)}"
+
+
+def _done(trial: TrialResult) -> str:
+    """What the places had confirmed when it died; a commit that nobody has answered may be done in the next moment."""
+    if any(crash.effects_before for crash in trial.crashes):
+        return "effects confirmed"
+    if any(crash.effects_on_their_way for crash in trial.crashes):
+        return "effects on their way"
+    return "no effect confirmed"
 
 
 @dataclass(frozen=True)

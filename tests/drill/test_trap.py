@@ -182,6 +182,18 @@ def test_the_proof_counts_effects_that_the_database_confirmed(stage: Stage, outc
     assert [s.effects_before for s in scene.trap.sprung] == [counted]
 
 
+def test_the_proof_counts_effects_that_nobody_has_answered(stage: Stage) -> None:
+    scene = stage(point("kafka", "Produce", Phase.BEFORE))
+    scene.see(message("postgresql", "commit", sequence=4), message("kafka", "Produce"))
+    assert [(s.effects_before, s.effects_on_their_way) for s in scene.trap.sprung] == [(0, 1)]
+
+
+def test_the_effect_at_which_it_dies_is_not_counted_among_the_others(stage: Stage) -> None:
+    scene = stage(point("postgresql", "commit", Phase.DELIVERED))
+    scene.see(message("postgresql", "commit", sequence=4))
+    assert [s.effects_on_their_way for s in scene.trap.sprung] == [0]
+
+
 def test_a_clean_run_records_every_message_and_forwards_all(stage: Stage) -> None:
     scene = stage()
     init = message("kafka", "InitProducerId", transactional_id="settlement-0")

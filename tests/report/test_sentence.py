@@ -26,6 +26,7 @@ from oncewhere.drill import (
 from oncewhere.drill.checks import Finding
 from oncewhere.drill.declaration import Effect, Processor, Settings
 from oncewhere.report import RunFolder, sentence, show_result
+from oncewhere.report.words import proof
 
 ONCE, DUPLICATE, LOST, UNKNOWN = Verdict.ONCE, Verdict.DUPLICATE, Verdict.LOST, Verdict.UNKNOWN
 
@@ -186,3 +187,8 @@ def test_a_choice_of_crashes_is_not_told_as_all_of_them() -> None:
         "exactly once in Kafka at the crash that was tried: after-effect; NOT in bank: 1 payments applied twice"
     )
     assert sentence(dataclasses.replace(held, trials=held.trials[:1])).startswith("NOT PROVED in Kafka and bank")
+
+
+def test_the_proof_names_effects_that_may_be_done_all_the_same() -> None:
+    crash = Crash(message="Produce", outcome="withheld", effects_before=0, effects_on_their_way=1)
+    assert proof(crash) == "Produce withheld; 0 effect commits confirmed before, 1 not yet answered; no transaction"

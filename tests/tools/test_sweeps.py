@@ -32,15 +32,16 @@ _SPEC.loader.exec_module(sweeps)
 
 
 def trial(
-    kind: str, interval: int, nth: int, bank: Verdict, *, reached: bool = True, effects_before: int = 0
+    kind: str, interval: int, nth: int, bank: Verdict, *, reached: bool = True, before: int = 0, on_their_way: int = 0
 ) -> TrialResult:
     point = CrashPoint(
         place="bank", system="postgresql", kind=kind, interval=interval, nth=nth, phase=Phase.BEFORE, name=None
     )
+    crash = Crash(message=kind, outcome="dropped", effects_before=before, effects_on_their_way=on_their_way)
     finding = Finding(place="bank", system="postgresql", check=3, verdict=bank, sentence="…")
     return TrialResult(
         plan=Plan(steps=(Step(point=point),)),
-        crashes=(Crash(message=kind, outcome="dropped", effects_before=effects_before),),
+        crashes=(crash,),
         reached=reached,
         findings=(finding,),
         lives=2,
@@ -72,10 +73,11 @@ def test_another_verdict_after_the_same_kind_of_message_is_told() -> None:
 
 
 def test_what_had_been_done_when_it_died_belongs_to_the_moment() -> None:
-    before = swept(trial("Produce", 3, 1, Verdict.ONCE, effects_before=0))
-    after = swept(trial("Produce", 3, 1, Verdict.DUPLICATE, effects_before=4))
-    compared = sweeps.compare([before, after])
-    assert (compared.apart, len(compared.alone), compared.exit_code) == ((), 2, 3)
+    before = swept(trial("Produce", 3, 1, Verdict.ONCE))
+    between = swept(trial("Produce", 3, 1, Verdict.DUPLICATE, on_their_way=1))
+    after = swept(trial("Produce", 3, 1, Verdict.DUPLICATE, before=4))
+    compared = sweeps.compare([before, between, after])
+    assert (compared.apart, len(compared.alone), compared.exit_code) == ((), 3, 3)
 
 
 def test_a_kind_of_message_that_one_run_did_not_come_by_is_told_and_never_agreement() -> None:

@@ -52,6 +52,7 @@ class Aftermath:
             outcome=sprung.outcome,
             action=sprung.step.action,
             effects_before=sprung.effects_before,
+            effects_on_their_way=sprung.effects_on_their_way,
             transactions=states,
             offsets_stable=stable,
             evicted=evicted,

@@ -23,6 +23,7 @@ class Crash:
         outcome: `dropped`, `forwarded` or `withheld`.
         action: what was done to it.
         effects_before: effect commits that the databases had confirmed in the same commit interval.
+        effects_on_their_way: other effect commits that had been sent, and not been answered.
         transactions: per `transactional.id`, the state that DescribeTransactions answered after the kill.
         offsets_stable: False where the group's offsets were pending in an open transaction.
         evicted: members of the group that were dead and were removed.
@@ -35,6 +36,7 @@ class Crash:
     transactions: dict[str, str] = field(default_factory=dict)
     offsets_stable: bool = True
     evicted: int = 0
+    effects_on_their_way: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

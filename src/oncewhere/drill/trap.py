@@ -32,6 +32,7 @@ class Sprung:
         message: the message that was dropped, delivered or withheld.
         outcome: what became of it, in the history's word.
         effects_before: effect commits that the places had confirmed in the same commit interval.
+        effects_on_their_way: other effect commits that no place had answered yet: they may be done all the same.
     """
 
     step: Step
@@ -39,6 +40,7 @@ class Sprung:
     message: Message
     outcome: Outcome
     effects_before: int
+    effects_on_their_way: int
 
 
 class Trap:
@@ -107,7 +109,14 @@ class Trap:
             decision = ACTIONS[step.action].decisions[step.point.phase]
             outcome = _outcome(decision, message)
             self.sprung.append(
-                Sprung(step=step, link=link, message=message, outcome=outcome, effects_before=self._effects)
+                Sprung(
+                    step=step,
+                    link=link,
+                    message=message,
+                    outcome=outcome,
+                    effects_before=self._effects,
+                    effects_on_their_way=len(self._effect_requests - {(name, message.sequence)}),
+                )
             )
             self._armed = None
             self._dead = ACTIONS[step.action].ends_life

@@ -33,7 +33,8 @@ def proof(crash: Crash) -> str:
     commits = (
         "1 effect commit, of a whole batch," if crash.effects_before == 1 else f"{crash.effects_before} effect commits"
     )
-    confirmed = f"{commits} confirmed before"
+    on_their_way = f", {crash.effects_on_their_way} not yet answered" if crash.effects_on_their_way else ""
+    confirmed = f"{commits} confirmed before{on_their_way}"
     states = ", ".join(f"transaction {name} {state}" for name, state in crash.transactions.items())
     offsets = "" if crash.offsets_stable else ", offsets pending in it"
     return f"{crash.message} {crash.outcome}; {confirmed}; {states or 'no transaction'}{offsets}"
