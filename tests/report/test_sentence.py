@@ -25,7 +25,7 @@ from oncewhere.drill import (
 )
 from oncewhere.drill.checks import Finding
 from oncewhere.drill.declaration import Effect, Processor, Settings
-from oncewhere.report import RunFolder, sentence, show_result
+from oncewhere.report import RunFolder, ids_of, sentence, show_result
 from oncewhere.report.words import proof
 
 ONCE, DUPLICATE, LOST, UNKNOWN = Verdict.ONCE, Verdict.DUPLICATE, Verdict.LOST, Verdict.UNKNOWN
@@ -192,3 +192,9 @@ def test_a_choice_of_crashes_is_not_told_as_all_of_them() -> None:
 def test_the_proof_names_effects_that_may_be_done_all_the_same() -> None:
     crash = Crash(message="Produce", outcome="withheld", effects_before=0, effects_on_their_way=1)
     assert proof(crash) == "Produce withheld; 0 effect commits confirmed before, 1 not yet answered; no transaction"
+
+
+def test_a_screen_of_many_findings_names_a_few_records_of_each() -> None:
+    found = dataclasses.replace(finding("bank", DUPLICATE), duplicates=20, examples=tuple("abcdefghij"))
+    assert ids_of(found, 3) == "a, b, c and 17 more"
+    assert ids_of(found) == "a, b, c, d, e, f, g, h, i, j and 10 more"

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from oncewhere.drill import DrillResult, Finding, Verdict
 from oncewhere.drill.verdict import SEVERITY
 
+A_FEW: Final = 3
+"""Identities at which a person sees what kind of thing they are; on a screen that is about more than one finding."""
 
-def ids_of(finding: Finding) -> str:
-    """The identities that a finding is about: the first ones, and how many more; empty where it names none."""
+
+def ids_of(finding: Finding, at_most: int | None = None) -> str:
+    """The identities that a finding is about: the first ones, and how many more; empty where it names none.
+
+    Args:
+        finding: what is told.
+        at_most: how many are named; None for all that the finding has.
+    """
     total = finding.missing if finding.verdict is Verdict.LOST else finding.duplicates
-    more = total - len(finding.examples)
-    return f"{', '.join(finding.examples)}{f' and {more} more' if finding.examples and more > 0 else ''}"
+    named = finding.examples[:at_most]
+    more = total - len(named)
+    return f"{', '.join(named)}{f' and {more} more' if named and more > 0 else ''}"
 
 
 def explained_by(verdicts: Iterable[Verdict]) -> list[str]:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from oncewhere.drill import DrillResult, NamedCrash, TrialResult, Verdict, VersionResult
 
-from .advice import ids_of
+from .advice import A_FEW, ids_of
 from .again import again
 from .fitting import fitted
 from .provenance import Provenance
@@ -62,7 +62,7 @@ def _proof(result: DrillResult, version: VersionResult, trial: TrialResult, told
         return Text(f"{point.name if point else 'clean run'}: the point was not reached again")
     text = Text(proof(crash))
     for finding in trial.findings:
-        if ids := ids_of(finding):
+        if ids := ids_of(finding, A_FEW):
             text.append(f"\n{finding.place} {finding.verdict}: {ids}")
     repeated = again(result, version, trial, told)
     return text.append("\n" + "\n".join(repeated.lines)) if repeated is not None else text

@@ -14,7 +14,7 @@ from rich.text import Text
 from oncewhere.drill import CRASH, SCENARIOS, Coverage, DrillResult, Finding, Phase, TrialResult, Verdict, VersionResult
 from oncewhere.drill.verdict import SEVERITY
 
-from .advice import ids_of
+from .advice import A_FEW, ids_of
 from .again import again
 from .fitting import fitted
 from .provenance import Provenance
@@ -171,7 +171,7 @@ def _explained(
         yield from (f"  {sentence}" for sentence in finding.chain)
     else:
         yield f"  {finding.sentence}"
-    if ids := ids_of(finding):
+    if ids := ids_of(finding, A_FEW):
         yield f"  namely {ids}"
     if crashed and _is_crash(shown):
         yield f"  shown at: {_kinds(crashed)}"
