@@ -8,15 +8,19 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from crossing_script import Wire
 
 from oncewhere.drill import Choice, Drill, Plan, TrialResult, load
 from oncewhere.drill.engine import TRIES
+from oncewhere.drill.itinerary import PointSet, Sighting, plan_itinerary
 from oncewhere.drill.judging import unjudged
 from oncewhere.drill.points import CrashPoint, NamedCrash, Phase
+from oncewhere.drill.scenario import Step
 from oncewhere.drill.scenarios import SCENARIOS, SECOND_CRASH
 from oncewhere.errors import InconclusiveError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 GAP = CrashPoint(
@@ -43,30 +47,59 @@ inputs = "inputs.jsonl"
 def test_the_first_crash_stays_where_only_the_second_was_missed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first_reached: bool, intervals: list[int]
 ) -> None:
-    (tmp_path / "oncewhere.toml").write_text(DECLARATION)
-    declaration = load(tmp_path)
-    (version,) = declaration.versions.values()
-    drill = Drill(
-        declaration,
-        versions=[version],
-        choice=Choice(),
-        servers=[],
-        folder=tmp_path,
-        recreate_topics=False,
-        demonstration=False,
-        listener=lambda _event: None,
-    )
-    plans: list[Plan] = []
-
-    async def missed(_version: object, plan: Plan, name: str) -> tuple[TrialResult, Any]:
-        plans.append(plan)
-        result = unjudged(version, plan, InconclusiveError("not reached"), folder=name)
-        crashes = (CRASH,) if first_reached else ()
-        return dataclasses.replace(result, crashes=crashes), SimpleNamespace(sightings=())
-
-    monkeypatch.setattr(drill, "_trial", missed)
-    result = asyncio.run(drill._crash(version, PLAN))
-    assert isinstance(result, TrialResult)
-    assert result.tries == TRIES
+    tried = Tried(tmp_path, monkeypatch, crashes=(CRASH,) if first_reached else ())
+    plans = tried.plans_of(PLAN)
     assert [plan.steps[0].point.interval for plan in plans] == intervals
     assert {plan.steps[1].point for plan in plans} == {RECOVERY}
+
+
+def test_the_last_repeat_of_a_message_is_waited_for_sooner_and_sooner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = Wire().commit_interval(effects=40).sightings
+    tried = Tried(tmp_path, monkeypatch, shown=Wire().commit_interval(effects=24).sightings)
+    itinerary = plan_itinerary(clean, PointSet.BOUNDARIES, has_effects=True)
+    point = next(point for point in itinerary.points if (point.kind, point.nth) == ("commit", 40))
+    tried.drill._roles[tried.version.name, point.id] = itinerary.roles[point.id]
+    plans = tried.plans_of(Plan(steps=(Step(point=point),)))
+    assert [plan.steps[0].point.nth for plan in plans] == [40, 24, 12, 6]
+
+
+class Tried:
+    """A drill in which nothing is reached; what it tries is written down."""
+
+    def __init__(
+        self,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        crashes: tuple[Any, ...] = (),
+        shown: Sequence[Sighting] = (),
+    ) -> None:
+        (folder / "oncewhere.toml").write_text(DECLARATION)
+        declaration = load(folder)
+        (self.version,) = declaration.versions.values()
+        self.drill = Drill(
+            declaration,
+            versions=[self.version],
+            choice=Choice(),
+            servers=[],
+            folder=folder,
+            recreate_topics=False,
+            demonstration=False,
+            listener=lambda _event: None,
+        )
+        self._plans: list[Plan] = []
+        self._crashes, self._shown = crashes, shown
+        monkeypatch.setattr(self.drill, "_trial", self._missed)
+
+    def plans_of(self, plan: Plan) -> list[Plan]:
+        result = asyncio.run(self.drill._crash(self.version, plan))
+        assert isinstance(result, TrialResult)
+        assert result.tries == TRIES
+        return self._plans
+
+    async def _missed(self, _version: object, plan: Plan, name: str) -> tuple[TrialResult, Any]:
+        self._plans.append(plan)
+        result = unjudged(self.version, plan, InconclusiveError("not reached"), folder=name)
+        return dataclasses.replace(result, crashes=self._crashes), SimpleNamespace(sightings=self._shown)

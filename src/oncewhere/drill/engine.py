@@ -33,8 +33,8 @@ TRIES = 4
 """How often a point is tried that is not reached: how records are batched depends on time.
 
 A run that did not come by a point shows where the request is that plays the same part in it, and there the next try
-waits. A named crash is tried again half as far, down to the first commit interval: a processor that commits by time has
-fewer intervals in one run than in the other, and each of them shows the same.
+waits; after a second miss at half as many repeats. A named crash is tried again half as far, down to the first commit
+interval: a processor that commits by time has fewer intervals in one run than in the other, and each shows the same.
 """
 STOPPED = "not started after the first violation"
 OUT_OF_TIME = "not started within the time limit"
@@ -265,7 +265,7 @@ class Drill:
             if result.reached:
                 break
             if not result.crashes:  # else it is the recovery that went another way; the first crash stays where it was
-                plan = self._elsewhere(version, first, _half_as_far(plan), shown)
+                plan = self._elsewhere(version, first, _half_as_far(plan), shown, number)
         assert result is not None  # noqa: S101  # TRIES is at least 1
         self._tell(TrialJudged(version=version.name, trial=result))
         return result
@@ -294,7 +294,7 @@ class Drill:
             self._tell(TrialJudged(version=version.name, trial=result))
         return result, trial
 
-    def _elsewhere(self, version: Version, first: Plan, plan: Plan, shown: Sequence[Sighting]) -> Plan:
+    def _elsewhere(self, version: Version, first: Plan, plan: Plan, shown: Sequence[Sighting], missed: int) -> Plan:
         """The plan for the next try, after a run that did not come by its point.
 
         Args:
@@ -302,13 +302,17 @@ class Drill:
             first: the plan of the first try.
             plan: that of the next one, where its point plays no part that is known.
             shown: every message of the run.
+            missed: how many tries have missed it.
         """
         if len(first.steps) != 1 or first.steps[0].point.name:
             return plan
         (step,) = first.steps
         role = self._roles.get((version.name, step.point.id))
         point = None if role is None else point_again(role, step.point, shown)
-        return plan if point is None else dataclasses.replace(plan, steps=(dataclasses.replace(step, point=point),))
+        if point is None:
+            return plan
+        point = dataclasses.replace(point, nth=_sooner(point.nth, missed))
+        return dataclasses.replace(plan, steps=(dataclasses.replace(step, point=point),))
 
     def _why_not(self) -> str | None:
         if self._violated and self._choice.stop_at_first:
@@ -330,6 +334,11 @@ def _half_as_far(plan: Plan) -> Plan:
         for step in plan.steps
     )
     return dataclasses.replace(plan, steps=steps)
+
+
+def _sooner(nth: int, missed: int) -> int:
+    """Which of an interval's repeats is waited for: after a second miss the one half as far, but never the first."""
+    return max(min(nth, 2), nth >> (missed - 1))
 
 
 def _are_seen(version: Version, trial: Trial) -> bool:
