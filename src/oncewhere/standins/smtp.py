@@ -34,7 +34,7 @@ class Mail:
     headers: tuple[tuple[str, bytes], ...]
 
 
-@dataclass(slots=True)
+@dataclass  # not slotted: aiosmtpd reads every attribute, and one of them raises then (Debian 12 has Python 3.11.2)
 class SmtpStandIn:
     """A mail server that keeps what it is given and delivers nothing; make `connection` the protocol of a server.
 
