@@ -28,7 +28,7 @@ from oncewhere.report import find_run, read_run, show_result, write_report
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "pictures"
-SIZE_LIMIT_BYTES = 200_000
+SIZE_LIMIT_BYTES = 150_000
 TERMINAL_WIDTH = 80
 
 
@@ -112,7 +112,7 @@ def take_terminal(browser: Browser, folder: Path, path: Path) -> None:
     with browser.new_context(viewport={"width": 640, "height": 400}) as context:
         page = context.new_page()
         page.set_content(f"<body style='margin:0;width:620px'>{svg}</body>")
-        page.locator("svg").first.screenshot(path=path, omit_background=True)
+        page.locator("svg").first.screenshot(path=path)
 
 
 def too_large(out: Path, say: Callable[[str], object]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import msgspec
 import pytest
 from made_run import make_run
 
@@ -57,3 +58,12 @@ def test_another_processor_is_not_replayed_in_its_stead(tmp_path: Path, here: Pa
     with pytest.raises(ConfigurationError, match="holds another processor") as refused:
         taken(load(here), a_run(tmp_path, "refund", project="refund"))
     assert "project of refund" in str(refused.value.hint)
+
+
+def test_a_named_version_that_consumes_in_another_group_is_another_processor(tmp_path: Path) -> None:
+    run = a_run(tmp_path, "skip", project="payments")
+    (drilled,) = run.result.versions
+    processor = msgspec.structs.replace(drilled.version.processor, group="refund")
+    payments = load(Path(__file__).parents[2] / "examples" / "payments")
+    with pytest.raises(ConfigurationError, match="holds another processor"):
+        version_drilled(payments, run, msgspec.structs.replace(drilled.version, processor=processor))

@@ -98,20 +98,19 @@ def _judged(file: Path) -> Retrial:
     try:
         return retried(file)
     except OSError as error:
-        raise ConfigurationError(f"{file} cannot be read: {error.strerror}.", hint=ANEW) from None
+        why = f"cannot be read: {error.strerror}"
     except UnreadableHistoryError as error:
-        raise ConfigurationError(f"{file} cannot be judged: {error}.", hint=ANEW) from None
+        why = f"cannot be judged: {error}"
+    raise ConfigurationError(f"{file} {why}.", hint=ANEW)
 
 
 def _judged_or_open(file: Path) -> Retrial:
     """Of many, one that says nothing is open: the others are judged all the same."""
     try:
-        return retried(file)
-    except OSError as error:
-        why = f"{file.name} cannot be read: {error.strerror}"
-    except UnreadableHistoryError as error:
-        why = str(error)
-    return Retrial(file=file, version=file.parent.parent.name, plan=file.parent.name, findings=(), notes=(why,))
+        return _judged(file)
+    except ConfigurationError as error:
+        told = (error.message,)
+    return Retrial(file=file, version=file.parent.parent.name, plan=file.parent.name, findings=(), notes=told)
 
 
 def _show_one(trial: Retrial, console: Console) -> None:

@@ -8,12 +8,10 @@ from click.shell_completion import CompletionItem
 from .places import project_folder
 
 
-def runs_begun(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:  # noqa: ARG001
+def runs_begun(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """The project's runs by their names, the newest first; files, where none is called like that.
 
     Args:
-        context: click's.
-        parameter: the one that is completed.
         begun: what stands there already.
     """
     runs = project_folder() / "runs"

@@ -143,15 +143,11 @@ def _result_of(run: Run, version: str) -> VersionResult | None:
 
 
 def _renamed(run: Run, version: str, declaration: Declaration | None) -> VersionResult | None:
-    """A version without a name is called as its folder or module is, and the run may have called it otherwise.
-
-    Whoever consumes another topic, or in another group, is another processor.
-    """
+    """A version without a name is called as its folder or module is, and the run may have called it otherwise."""
     if declaration is None or not _is_unnamed(declaration, version) or len(run.result.versions) != 1:
         return None
     (result,) = run.result.versions
-    ours, theirs = declaration.versions[version].processor, result.version.processor
-    return result if (ours.input, ours.group) == (theirs.input, theirs.group) else None
+    return result if declaration.versions[version].processor.consumes_as(result.version.processor) else None
 
 
 def _is_unnamed(declaration: Declaration, version: str) -> bool:

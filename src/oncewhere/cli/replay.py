@@ -190,13 +190,12 @@ def version_drilled(declaration: Declaration, run: Run, drilled: Version) -> Ver
         drilled: the version, as the run declares it.
 
     Raises:
-        ConfigurationError: the declaration has none that can be meant: whoever consumes another topic, or in another
-            group, is another processor.
+        ConfigurationError: the declaration has none that can be meant, or it is another processor.
     """
     unnamed = [*declaration.versions] == [declaration.folder.name] and not _was_named(run, drilled)
     (version,) = choose_versions(declaration, [] if unnamed else [drilled.name])
     ours, theirs = version.processor, drilled.processor
-    if unnamed and (ours.input, ours.group) != (theirs.input, theirs.group):
+    if not ours.consumes_as(theirs):
         raise ConfigurationError(
             f"{declaration.folder} holds another processor: it consumes {ours.input} in group {ours.group}, and what "
             f"was drilled consumes {theirs.input} in group {theirs.group}.",

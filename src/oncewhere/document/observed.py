@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from oncewhere.drill.footprints import Footprint, footprints
-from oncewhere.drill.history import Event, Happened, Wire, instances_of
+from oncewhere.drill.history import Event, Happened, Wire, ids_by_life
 from oncewhere.drill.observations import Observation
 from oncewhere.drill.repeated_keys import RepeatedKeys, repeated_keys
 from oncewhere.wire.message import Direction
@@ -145,7 +145,7 @@ def observed(
     """
     histories = [tuple(events) for events in trials]
     sent = [[e for e in events if isinstance(e, Wire) and _left(e)] for events in histories]
-    lives = [ids for events, requests in zip(histories, sent, strict=True) for ids in _ids_by_life(events, requests)]
+    lives = [ids for events, requests in zip(histories, sent, strict=True) for ids in ids_by_life(events, requests)]
     kept = [r for requests in sent for r in requests]
     commits = [r for r in kept if r.kind in {"OffsetCommit", "TxnOffsetCommit"} and not r.fields.get("partial")]
     in_txn = [r for r in commits if r.kind == "TxnOffsetCommit"]
@@ -181,18 +181,6 @@ def observed(
 
 def _left(event: Wire) -> bool:
     return event.direction == Direction.REQUEST and event.outcome != "dropped"
-
-
-def _ids_by_life(events: Sequence[Event], requests: Sequence[Wire]) -> list[dict[int, set[str]]]:
-    """For each instance, by life the ids that it began with; a connection whose life cannot be told counts for none."""
-    instances = instances_of(events)
-    found: dict[int, dict[int, set[str]]] = {}
-    for request in requests:
-        name = request.fields.get("transactional_id")
-        if request.kind == "InitProducerId" and name is not None and request.life:
-            lives = found.setdefault(instances.get(request.life, 0), {})
-            lives.setdefault(request.life, set()).add(str(name))
-    return list(found.values())
 
 
 def _stable(trials: Sequence[dict[int, set[str]]]) -> bool | None:

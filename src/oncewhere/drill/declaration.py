@@ -56,6 +56,10 @@ class Processor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     identity: str
     environment: dict[str, str] = {}
 
+    def consumes_as(self, other: Processor) -> bool:
+        """True for the same topic and group: whoever consumes another, or in another, is another processor."""
+        return (self.input, self.group) == (other.input, other.group)
+
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the drill does to the processor.

@@ -134,11 +134,21 @@ def read(path: Path) -> Iterator[Event]:
             yield _DECODER.decode(line)
 
 
-def instances_of(events: Iterable[Event]) -> dict[int, int]:
-    """By life, which instance it is of: one that joins beside another is no restart of it.
+def ids_by_life(events: Iterable[Event], requests: Iterable[Wire]) -> tuple[dict[int, set[str]], ...]:
+    """For each instance, by life the `transactional.id`s that it began with: one that joins is no restart of the other.
+
+    A connection whose life cannot be told (where two instances live at once) counts for none.
 
     Args:
         events: a trial's, in order.
+        requests: those of its requests that count.
     """
     started = (e.fields for e in events if isinstance(e, Happened) and e.what == "started")
-    return {int(told["life"]): int(told.get("instance", 0)) for told in started}
+    instances = {told["life"]: told.get("instance", 0) for told in started}
+    found: dict[int, dict[int, set[str]]] = {}
+    for request in requests:
+        name = request.fields.get("transactional_id")
+        if request.kind == "InitProducerId" and name is not None and request.life:
+            lives = found.setdefault(instances.get(request.life, 0), {})
+            lives.setdefault(request.life, set()).add(str(name))
+    return tuple(found.values())

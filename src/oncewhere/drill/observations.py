@@ -7,12 +7,12 @@ processor is wrong. Each kind is a function of its own in `_KINDS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from oncewhere.wire.message import Direction
 from oncewhere.wire.opacity import KIND as OPAQUE
 
-from .history import Event, Happened, Wire, instances_of
+from .history import Event, Happened, Wire, ids_by_life
 from .observation import KAFKA, Declared, Kind, Observation, Requests, examples, listed, n_of, topics
 from .observations_of_effects import KINDS as OF_EFFECTS
 
@@ -29,7 +29,7 @@ def observe(events: Iterable[Event], declared: Declared) -> tuple[Observation, .
     everything = list(events)
     requests = [event for event in everything if isinstance(event, Wire) and _is_sent(event)]
     found = [seen for kind in _KINDS for seen in kind(requests, declared)]
-    return (*found, *_unstable_identity(requests, instances_of(everything)), *_connections(everything))
+    return (*found, *_unstable_identity(ids_by_life(everything, requests)), *_connections(everything))
 
 
 def together(trials: Iterable[Sequence[Observation]]) -> tuple[Observation, ...]:
@@ -111,15 +111,8 @@ def _another_group(requests: Requests, declared: Declared) -> Iterator[Observati
         )
 
 
-def _unstable_identity(requests: Requests, instances: Mapping[int, int]) -> Iterator[Observation]:
-    """A connection whose life cannot be told (where two instances live at once) counts for none."""
-    by_instance: dict[int, dict[int, set[str]]] = {}
-    for request in requests:
-        name = request.fields.get("transactional_id")
-        if request.kind == "InitProducerId" and name is not None and request.life:
-            by_life = by_instance.setdefault(instances.get(request.life, 0), {})
-            by_life.setdefault(request.life, set()).add(str(name))
-    restarted = [lives for lives in by_instance.values() if len(lives) > 1 and not set.intersection(*lives.values())]
+def _unstable_identity(instances: Iterable[dict[int, set[str]]]) -> Iterator[Observation]:
+    restarted = [lives for lives in instances if len(lives) > 1 and not set.intersection(*lives.values())]
     if restarted:
         names = list(dict.fromkeys(name for lives in restarted for used in lives.values() for name in sorted(used)))
         yield Observation(

@@ -25,7 +25,7 @@ def reasons(events: Iterable[Event], declared: Declared) -> tuple[str, ...]:
         declared: what the declaration says.
 
     Returns:
-        None where the wire shows no such thing.
+        A sentence for each; empty where the wire shows no such thing.
     """
     everything = list(events)
     wires = [event for event in everything if isinstance(event, Wire)]

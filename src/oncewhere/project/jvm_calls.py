@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from .kafka_names import KafkaNames
-from .sources import texts
+from .sources import JVM_SUFFIXES, texts
 from .told import Told, first
 
-SUFFIXES: Final = frozenset({".java", ".kt"})
 _ONE: Final = r"(\"[^\"\\]*\"|[A-Za-z_][\w.]*)"
 """A text, or the name of something."""
 _CONSTANT: Final = re.compile(r"\b([A-Z][A-Z0-9_]*)\s*(?::\s*String\s*)?=\s*\"([^\"\\]*)\"")
@@ -34,7 +33,7 @@ def called(folder: Path) -> KafkaNames:
     Args:
         folder: the project's.
     """
-    sources = dict(texts(folder, lambda file: file.suffix in SUFFIXES))
+    sources = dict(texts(folder, lambda file: file.suffix in JVM_SUFFIXES))
     known = _constants(sources.values())
     groups = [(name, file) for file, text in sources.items() for name in _said(_GROUP.findall(text), known)]
     inputs = [(name, file) for file, text in sources.items() for name in _said(_consumed(text), known)]

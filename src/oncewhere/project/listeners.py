@@ -12,10 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .kafka_names import KafkaNames
-from .sources import texts
+from .sources import JVM_SUFFIXES, texts
 from .told import Told, first
 
-_SUFFIXES = frozenset({".java", ".kt"})
 _BEHIND = r"(?:@|(?:public|private|protected|fun|suspend|void|final|class)\b)"
 """What follows an annotation: another, or what it is for."""
 _LISTENER = re.compile(rf"@KafkaListener\s*\((.*?)\)\s*{_BEHIND}", re.DOTALL)
@@ -35,7 +34,7 @@ def listened(folder: Path, filled: Callable[[str], str]) -> KafkaNames:
     groups: list[tuple[str, Path]] = []
     inputs: list[tuple[str, Path]] = []
     outputs: list[tuple[str, Path]] = []
-    for file, text in texts(folder, lambda file: file.suffix in _SUFFIXES):
+    for file, text in texts(folder, lambda file: file.suffix in JVM_SUFFIXES):
         for attributes in _LISTENER.findall(text):
             inputs += [(topic, file) for topic in _values("topics", attributes, filled)]
             groups += [(group, file) for group in _values("groupId", attributes, filled)]

@@ -16,6 +16,7 @@ FILES_LIMIT = 2_000
 SIZE_LIMIT_BYTES = 500_000
 SKIPPED = frozenset({"node_modules", "target", "build", "dist", "vendor", "venv", "__pycache__", "test", "tests"})
 SUFFIXES = frozenset({".py", ".java", ".kt", ".scala", ".go", ".ts", ".js", ".mjs", ".rs", ".cs", ".properties"})
+JVM_SUFFIXES = frozenset({".java", ".kt"})
 SETTINGS = frozenset({"application.yaml", "application.yml", "appsettings.json"})
 _READS = re.compile(
     r"""(?:getenv|Getenv|GetEnvironmentVariable|environ\.get|env::var|env)\(\s*["'](\w+)["']"""
