@@ -76,8 +76,8 @@ def test_in_a_database_each_effect_is_once_whatever_the_step(
     for crash in (*NOTHING_YET, *DONE):
         for table in ("done", "processed_event", "oncewhere_ledger", "oncewhere_recorded"):
             db.run(f"drop table if exists {table}")
-        key = " primary key" if policy == "unique-constraint" else ""
-        db.run(f"create table done (event_id varchar(64) not null{key}, nth integer not null)")
+        key = ", constraint done_event unique (event_id)" if policy == "unique-constraint" else ""
+        db.run(f"create table done (event_id varchar(64) not null, nth integer not null{key})")
         db.run(EVENTS)
         life(db, policy, crash=crash)
         executed = db.run("select count(*) from done")[0][0]

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.servers
 
 PARTITION = Partition("payments", 0, "id-1")
-SETTLEMENT = "create table settlement (event_id varchar(64) primary key, amount integer not null)"
-KEY = {"postgresql": "settlement_pkey", "mysql": "PRIMARY", "sqlite": "settlement.event_id"}
+SETTLEMENT = (
+    "create table settlement (event_id varchar(64) not null, amount integer not null, "
+    "constraint settlement_event unique (event_id))"
+)
+KEY = {"postgresql": "settlement_event", "mysql": "settlement_event", "sqlite": "settlement.event_id"}
 
 
 class Processor:
@@ -237,15 +240,16 @@ def test_what_a_refused_attempt_did_before_its_key_refused_it_is_taken_back(db: 
     assert db.run("select count(*) from done") == [(1,)]
 
 
-def test_another_unique_key_is_the_effects_own_failure(db: Database) -> None:
+def test_another_tables_key_is_the_effects_own_failure_and_its_rows_are_not_taken_for_done(db: Database) -> None:
     db.run(SETTLEMENT)
-    db.run("create table other (id integer primary key)")
-    policy = UniqueConstraint("some_other_key")
+    db.run("create table other (event_id varchar(64) primary key)")
+    db.run("insert into other values ('e0')")
+    policy = UniqueConstraint(KEY[db.system])
 
     @effect(db.place(policy))
     def settle(connection: Any) -> None:
         db.on(connection, "insert into settlement values ('e0', 1)")
-        db.on(connection, "insert into settlement values ('e0', 1)")
+        db.on(connection, "insert into other values ('e0')")
 
     opened = db.place(policy).open("g")
     work = Processor(opened).batch(0, ("e0", ()))
@@ -254,6 +258,17 @@ def test_another_unique_key_is_the_effects_own_failure(db: Database) -> None:
     work.abandon()
     opened.close()
     assert db.run("select count(*) from settlement") == [(0,)]
+
+
+def test_a_key_name_that_tables_share_is_refused_where_the_error_does_not_tell_them_apart(mysql: Database) -> None:
+    for key in ("PRIMARY", "settlement.primary"):
+        with pytest.raises(ConfigurationError, match=r"primary key of every table.*add unique key"):
+            mysql.place(UniqueConstraint(key))
+    mysql.run(SETTLEMENT)
+    mysql.place(UniqueConstraint(KEY["mysql"])).open("g").close()
+    mysql.run("create table other (id integer, unique key settlement_event (id))")
+    with pytest.raises(ConfigurationError, match=r"'settlement_event': other, settlement.*rename key"):
+        mysql.place(UniqueConstraint(KEY["mysql"])).open("g")
 
 
 def test_at_least_once_keeps_nothing_and_does_it_again(db: Database) -> None:

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.servers
 
 PARTITION = Partition("payments", 0, "id-1")
 DRIVERS = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql"}
-KEY = {"postgresql": "done_pkey", "mysql": "PRIMARY"}
+KEY = {"postgresql": "done_event", "mysql": "done_event"}
 
 
 class Base(DeclarativeBase):
@@ -57,7 +57,10 @@ class Done(Base):
 def db(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     """A database with the tables."""
     found = new_database(request, request.param, tmp_path)
-    found.run("create table done (event_id varchar(64) primary key, nth integer not null)")
+    found.run(
+        "create table done (event_id varchar(64) not null, nth integer not null, "
+        "constraint done_event unique (event_id))"
+    )
     found.run(EVENTS)
     return found
 

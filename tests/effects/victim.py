@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PARTITION = Partition("payments", 0, "id-1")
 RECORDS = 3
-KEY = {"postgresql": "done_pkey", "mysql": "PRIMARY", "sqlite": "done.event_id"}
+KEY = {"postgresql": "done_event", "mysql": "done_event", "sqlite": "done.event_id"}
 
 
 class Steps:

@@ -77,7 +77,8 @@ class MySql(SqlPlace["pymysql.connections.Connection[Any]"]):
         url: `mysql://user:password@host:port/database`; special characters percent-encoded.
         name: your name for this place, such as `bank`; used in errors, events and the document.
         policy: how duplicates are prevented: `OffsetLedger()`, `DedupeTable("processed_event")`,
-            `UniqueConstraint("PRIMARY")` or `AtLeastOnce(acknowledged="why")`. There is no default.
+            `UniqueConstraint("settlement_event")` or `AtLeastOnce(acknowledged="why")`. There is no default. A unique
+            key is named as no other table's in the database is: so never `PRIMARY`.
         idle_in_transaction_timeout_ms: the server ends our transaction when it stands idle that long, in
             milliseconds, rounded up to whole seconds; see `Postgres`.
         options: more arguments for `pymysql.connect`, such as `{"ssl_ca": "ca.pem"}`.

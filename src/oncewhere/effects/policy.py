@@ -119,8 +119,9 @@ class UniqueConstraint(Policy):
 
     Args:
         keys: the unique keys whose violation means done, as the system names them in its error: the constraint's name
-            in PostgreSQL (`settlement_pkey`), the key's in MySQL (`PRIMARY`), `table.column` in SQLite
-            (`settlement.event_id`). A violation of any other key is the effect's own failure.
+            in PostgreSQL (`settlement_pkey`), the key's in MySQL (`settlement_event`; never `PRIMARY`, as every table's
+            is called), `table.column` in SQLite (`settlement.event_id`). A violation of any other key is the effect's
+            own failure.
     """
 
     name: ClassVar[str] = "unique-constraint"

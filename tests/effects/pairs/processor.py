@@ -53,7 +53,7 @@ LETTERS, ANSWERS = "pairs-in", "pairs-out"
 IN_DOUBT = "in doubt"
 RUN: dict[str, Any] = {"transactional_id": "pairs-0", "max_batch_records": 3, "commit_interval_ms": 500}
 """Full batches, so that each run is like the others."""
-UNIQUE = {"postgresql": "done_pkey", "mysql": "PRIMARY", "sqlite": "done.event_id"}
+UNIQUE = {"postgresql": "done_event", "mysql": "done_event", "sqlite": "done.event_id"}
 
 
 class Event(msgspec.Struct, frozen=True):

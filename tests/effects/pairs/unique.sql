@@ -1,1 +1,5 @@
-create table done (event_id varchar(64) primary key, receipt varchar(64) not null);
+create table done (
+  event_id varchar(64) not null,
+  receipt varchar(64) not null,
+  constraint done_event unique (event_id)
+);

@@ -34,6 +34,8 @@ class Catalog:
         unique: gives the columns that have a unique key of their own, one that is checked at once.
         required: gives the columns that may not be null and have no default.
         engine: gives the table's storage engine; empty where every table is transactional.
+        bearers: gives the tables of the connection's database that have a unique key of one name; empty where an error
+            tells keys of different tables apart.
     """
 
     address: Callable[[str], list[object]]
@@ -41,6 +43,7 @@ class Catalog:
     unique: str
     required: str
     engine: str = ""
+    bearers: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,8 @@ class Dialect:
         hot_options: the same for a table whose few rows are updated all the time.
         transactional_engine: the storage engine that a table must have; empty where there is only one.
         ddl_commits: True where CREATE TABLE commits by itself.
+        common_key: what the primary key of each table is called, where a name is not the table's own choice; in lower
+            case. Empty where each has a name of its own.
     """
 
     name: str
@@ -81,6 +86,7 @@ class Dialect:
     hot_options: str = ""
     transactional_engine: str = ""
     ddl_commits: bool = False
+    common_key: str = ""
 
     def quoted(self, name: str) -> str:
         """A name, quoted part by part: `bank.processed_event` becomes `"bank"."processed_event"`.
@@ -217,11 +223,14 @@ MYSQL = Dialect(
         "and extra not like '%%auto_increment%%' and extra not like '%%GENERATED%%'",
         engine="select engine from information_schema.tables "
         "where table_schema = coalesce(%s, database()) and table_name = %s",
+        bearers="select distinct table_name from information_schema.statistics "
+        "where table_schema = database() and index_name = %s and non_unique = 0 order by 1",
     ),
     table_options=" engine = InnoDB",
     hot_options=" engine = InnoDB",
     transactional_engine="InnoDB",
     ddl_commits=True,
+    common_key="primary",
 )
 
 SQLITE = Dialect(

@@ -18,7 +18,7 @@ from oncewhere.effects.sql.dedupe_table import DedupeKeeper
 from oncewhere.effects.sql.intent_journal import SqlIntentJournal
 from oncewhere.effects.sql.ledger_table import LedgerKeeper
 from oncewhere.effects.sql.transaction import alone
-from oncewhere.effects.sql.unique import UniqueKeeper
+from oncewhere.effects.sql.unique import UniqueKeeper, check_names
 from oncewhere.effects.sql.work import SqlWork
 from oncewhere.errors import UnreachableError
 
@@ -53,6 +53,7 @@ class SqlPlace(NamedPlace[C]):
 
     def __init__(self, *, name: str, policy: Policy) -> None:
         super().__init__(name=name, policy=policy, system=self.dialect.name)
+        check_names(policy, self.dialect, place=name)
 
     def call_journal(self, table: str, *, create: bool, place: str, group_id: str) -> SqlCallJournal:
         """A journal of another place's calls, in this database; see `KeepsCalls`."""
@@ -98,9 +99,9 @@ def keeper_of(policy: Policy, *, group_id: str, place: str, dialect: Dialect) ->
         case DedupeTable():
             return DedupeKeeper(policy, group_id=group_id, place=place, dialect=dialect)
         case UniqueConstraint():
-            return UniqueKeeper(policy.keys)
+            return UniqueKeeper(policy.keys, place=place)
         case AtLeastOnce():
-            return UniqueKeeper()
+            return UniqueKeeper(place=place)
     raise AssertionError(policy)
 
 
