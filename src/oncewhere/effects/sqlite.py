@@ -44,7 +44,7 @@ class Sqlite(SqlPlace[sqlite3.Connection]):
 
     A running processor has one connection of its own: an effect gets it inside an open transaction, and can neither
     commit nor roll back (its statements are authorised one by one). One process at a time writes to the file; others
-    wait.
+    wait. So a journal (`AtMostOnce(claims=…)` and its like) that one processor uses beside it has a file of its own.
 
     No server ends what a stopped process holds: a zombie keeps the write lock until it goes on or is killed, and its
     successor waits meanwhile. What it wrote is never seen, since its compare-and-set is still to come.
@@ -91,6 +91,11 @@ class Sqlite(SqlPlace[sqlite3.Connection]):
     def idle_limit_s(self) -> None:
         """There is none: no server watches a transaction."""
         return
+
+    @property
+    def written_file(self) -> str:
+        """The file that a batch here is the only writer of; see `oncewhere.effects.one_writer`."""
+        return str(self._path.resolve())
 
     def connection_type(self) -> type[sqlite3.Connection]:
         """What an effect gets as its first argument."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from oncewhere.effects.one_writer import check_files
 from oncewhere.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def uses_of(subscriptions: Iterable[Subscription], *, transaction_timeout_s: flo
         transaction_timeout_s: how long a transaction may stay open, in seconds.
 
     Raises:
-        ConfigurationError: two places have one name, or a place outlasts the transaction.
+        ConfigurationError: two places have one name or one file, or a place outlasts the transaction.
     """
     places: dict[str, Place[Any]] = {}
     by_topic: dict[str, frozenset[str]] = {}
@@ -61,6 +62,7 @@ def uses_of(subscriptions: Iterable[Subscription], *, transaction_timeout_s: flo
                 raise ConfigurationError(f"Two places are called {effect.place.name!r}.", hint="Name each its own.")
             _check_order(effect.place, transaction_ms=transaction_timeout_s * 1000)
         by_topic[sub.topic] = frozenset(sub.places())
+    check_files(places.values())
     return Uses(by_topic, places)
 
 

@@ -58,6 +58,14 @@ class OutsidePlace(NamedPlace[C]):
         self.concurrency = concurrency
         self.effects: dict[str, Effect[Any, Any]] = {}
 
+    @property
+    def journal(self) -> object | None:
+        """The place whose database keeps what the policy needs; none for an outbox, whose calls another one makes."""
+        policy = self._policy
+        if isinstance(policy, Compensate):
+            return policy.journal
+        return None if isinstance(policy, Outbox) else _journal_of(policy)
+
     def register(self, effect: Effect[Any, Any]) -> None:
         """Takes note of an effect that was declared here: it may have to be undone when no record asks for it."""
         self.effects[effect.name] = effect
