@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import textwrap
 import threading
@@ -148,6 +149,27 @@ def test_a_handler_that_outlives_the_drain_timeout_is_interrupted_and_redelivere
     eventually(lambda: topics.committed() == 1)
     assert successor.stop() is None
     assert values(topics) == numbered(0)
+
+
+def test_a_second_sigterm_gives_the_handler_no_more_time(tmp_path: Path) -> None:
+    program = tmp_path / "hanging.py"
+    program.write_text(
+        textwrap.dedent("""
+            import os, signal, threading, time
+            from oncewhere.runtime.lifecycle import Lifecycle
+
+            life = Lifecycle(drain_timeout_s=1.0)
+            with life.running():
+                begun = time.monotonic()
+                os.kill(os.getpid(), signal.SIGTERM)
+                threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGTERM)).start()
+                time.sleep(600)
+            print(time.monotonic() - begun)
+        """),
+    )
+    ended = subprocess.run([sys.executable, program], capture_output=True, text=True, check=True, timeout=60)
+    assert "still running" in ended.stderr
+    assert 0.9 < float(ended.stdout) < 1.6, "1.7 s where the second signal sets the timer anew"
 
 
 @pytest.mark.parametrize("settings", SETTINGS)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("oncewhere.runtime")
 
+SHORTEST_ALARM_S = 0.001  # a timer that is set to nothing never rings
+
 
 class DrainExpiredError(BaseException):
     """A handler still runs although the time to finish is over; raised in the middle of it, from a timer's signal."""
@@ -51,6 +53,7 @@ class Lifecycle:
         """One run: SIGTERM and SIGINT ask it to end, if this is the main thread; a second SIGINT ends it at once.
 
         What is still in a handler when the time is over is interrupted; the run then ends as it does after an abort.
+        The time counts from when it was first asked to end.
         """
         self._asked.clear()
         self._deadline = float("inf")
@@ -58,12 +61,17 @@ class Lifecycle:
             yield
             return
 
+        signalled = False
+
         def on_signal(number: int, frame: FrameType | None) -> None:
+            nonlocal signalled
             del frame
             if self._asked.is_set() and number == signal.SIGINT:
                 raise KeyboardInterrupt
             self.stop()
-            signal.setitimer(signal.ITIMER_REAL, self._drain_timeout_s)
+            if not signalled:  # a second SIGTERM must not give it more time
+                signalled = True
+                signal.setitimer(signal.ITIMER_REAL, max(self._deadline - time.monotonic(), SHORTEST_ALARM_S))
 
         def on_alarm(number: int, frame: FrameType | None) -> None:
             del number, frame
