@@ -33,6 +33,7 @@ def settings(**given: Any) -> Complete:
         ("auto.offset.reset", "none", "Write 'earliest'"),
         ("transaction.timeout.ms", 300_000, "not below max.poll.interval.ms"),
         ("transaction.timeout.ms", "soon", "no number of milliseconds"),
+        ("default.topic.config", {"auto.offset.reset": "latest"}, r"past the checks.*beside the others.*reset'"),
     ],
 )
 def test_a_setting_that_breaks_the_guarantee_is_refused(setting: str, value: object, sentence: str) -> None:
@@ -48,6 +49,7 @@ def test_a_setting_that_breaks_the_guarantee_is_refused(setting: str, value: obj
         ("acks", "-1"),
         ("acks", "all"),
         ("enable.idempotence", "True"),
+        ("default.topic.config", {}),
     ],
 )
 def test_a_setting_that_says_the_same_is_taken(setting: str, value: object) -> None:

@@ -109,6 +109,9 @@ ALIASES: Mapping[str, str] = {
     "max.partition.fetch.bytes": "fetch.message.max.bytes",
 }
 
+NESTED = "default.topic.config"
+"""A dict of settings within the dict, which confluent-kafka still takes."""
+
 CLAIMED = (
     "acks", "auto.offset.reset", "enable.auto.commit", "enable.idempotence", "group.instance.id", "group.protocol",
     "isolation.level",
@@ -246,13 +249,26 @@ def complete(user: Settings, *, group_id: str, transactional_id: str, commit_int
 
 def _canonical(user: Settings) -> dict[str, Any]:
     given: dict[str, Any] = {}
+    if user.get(NESTED):
+        raise ConfigurationError(
+            f"{NESTED} cannot be: the client would take what stands in it past the checks of what the guarantee needs.",
+            hint=f"Write its settings beside the others: {_beside(user[NESTED])}.",
+        )
     for name, value in user.items():
+        if name == NESTED:
+            continue  # nothing stands in it
         canonical = ALIASES.get(name, name)
         if canonical in given and not _same(given[canonical], value):
             msg = f"{name}={_text(value)} and {canonical}={_text(given[canonical])} are the same setting, given twice."
             raise ConfigurationError(msg, hint="Leave one of them out.")
         given[canonical] = value
     return given
+
+
+def _beside(nested: object) -> str:
+    if not isinstance(nested, Mapping):
+        return "{'auto.offset.reset': 'earliest'}"
+    return "{" + ", ".join(f"{name!r}: …" for name in nested) + "}"  # a value may be a secret
 
 
 def _reset(value: str) -> str:
