@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 import pytest
 from confluent_kafka import KafkaError
@@ -12,6 +13,19 @@ from oncewhere.runtime.failures import CONSUMER_HEALS, FAILURES, Failure, Treatm
 from oncewhere.runtime.states import TABLE, Call, Outcome, State, step
 
 ENDS = {State.FENCED, State.CLOSED}
+
+# As the table of error codes in Kafka's documentation of its protocol says, column `retriable`.
+RETRIABLE_BY_KAFKA = (
+    "COORDINATOR_LOAD_IN_PROGRESS", "COORDINATOR_NOT_AVAILABLE", "NOT_COORDINATOR", "REQUEST_TIMED_OUT",
+    "NETWORK_EXCEPTION", "CONCURRENT_TRANSACTIONS", "UNSTABLE_OFFSET_COMMIT", "NOT_LEADER_FOR_PARTITION",
+    "LEADER_NOT_AVAILABLE", "NOT_ENOUGH_REPLICAS", "NOT_ENOUGH_REPLICAS_AFTER_APPEND", "KAFKA_STORAGE_ERROR",
+    "INVALID_MSG", "UNKNOWN_TOPIC_ID", "THROTTLING_QUOTA_EXCEEDED",
+)  # fmt: skip
+FATAL_BY_KAFKA = (
+    "INVALID_TXN_STATE", "DUPLICATE_SEQUENCE_NUMBER", "TRANSACTION_COORDINATOR_FENCED", "UNKNOWN", "TOPIC_EXCEPTION",
+    "INVALID_TIMESTAMP", "OFFSET_METADATA_TOO_LARGE", "INVALID_COMMIT_OFFSET_SIZE", "INVALID_REQUIRED_ACKS",
+    "UNSUPPORTED_COMPRESSION_TYPE", "INVALID_GROUP_ID", "INVALID_REQUEST",
+)  # fmt: skip
 
 
 def after(state: State) -> set[State]:
@@ -89,6 +103,66 @@ def test_a_lost_answer_costs_the_producer_that_still_may_be_obeyed() -> None:
 def test_every_code_in_the_tables_is_one_that_librdkafka_knows() -> None:
     for code in itertools.chain(FAILURES, CONSUMER_HEALS):
         assert KafkaError(getattr(KafkaError, code)).name() == code
+
+
+ELSEWHERE: Mapping[str, frozenset[str]] = {
+    "fetching": frozenset({
+        "OFFSET_OUT_OF_RANGE", "FETCH_SESSION_ID_NOT_FOUND", "INVALID_FETCH_SESSION_EPOCH", "FENCED_LEADER_EPOCH",
+        "UNKNOWN_LEADER_EPOCH", "OFFSET_NOT_AVAILABLE", "INCONSISTENT_TOPIC_ID", "REPLICA_NOT_AVAILABLE",
+    }),
+    "joining a group": frozenset({
+        "INCONSISTENT_GROUP_PROTOCOL", "INVALID_SESSION_TIMEOUT", "MEMBER_ID_REQUIRED", "GROUP_MAX_SIZE_REACHED",
+        "UNRELEASED_INSTANCE_ID", "UNSUPPORTED_ASSIGNOR", "INVALID_REGULAR_EXPRESSION", "STREAMS_INVALID_TOPOLOGY",
+        "STREAMS_INVALID_TOPOLOGY_EPOCH", "STREAMS_TOPOLOGY_FENCED",
+    }),
+    "share groups": frozenset({
+        "INVALID_RECORD_STATE", "SHARE_SESSION_NOT_FOUND", "INVALID_SHARE_SESSION_EPOCH", "FENCED_STATE_EPOCH",
+        "SHARE_SESSION_LIMIT_REACHED",
+    }),
+    "administration": frozenset({
+        "TOPIC_ALREADY_EXISTS", "INVALID_PARTITIONS", "INVALID_REPLICATION_FACTOR", "INVALID_REPLICA_ASSIGNMENT",
+        "INVALID_CONFIG", "NOT_CONTROLLER", "SECURITY_DISABLED", "LOG_DIR_NOT_FOUND", "REASSIGNMENT_IN_PROGRESS",
+        "NO_REASSIGNMENT_IN_PROGRESS", "NON_EMPTY_GROUP", "GROUP_ID_NOT_FOUND", "GROUP_SUBSCRIBED_TO_TOPIC",
+        "TOPIC_DELETION_DISABLED", "PREFERRED_LEADER_NOT_AVAILABLE", "ELIGIBLE_LEADERS_NOT_AVAILABLE",
+        "ELECTION_NOT_NEEDED", "RESOURCE_NOT_FOUND", "DUPLICATE_RESOURCE", "UNACCEPTABLE_CREDENTIAL",
+        "INVALID_UPDATE_VERSION", "FEATURE_UPDATE_FAILED", "PRINCIPAL_DESERIALIZATION_FAILURE",
+        "INVALID_PRINCIPAL_TYPE", "MISMATCHED_ENDPOINT_TYPE", "UNSUPPORTED_ENDPOINT_TYPE",
+    }),
+    "delegation tokens": frozenset({
+        "DELEGATION_TOKEN_AUTH_DISABLED", "DELEGATION_TOKEN_NOT_FOUND", "DELEGATION_TOKEN_OWNER_MISMATCH",
+        "DELEGATION_TOKEN_REQUEST_NOT_ALLOWED", "DELEGATION_TOKEN_AUTHORIZATION_FAILED", "DELEGATION_TOKEN_EXPIRED",
+    }),
+    "connecting: librdkafka says _AUTHENTICATION": frozenset({"UNSUPPORTED_SASL_MECHANISM", "ILLEGAL_SASL_STATE"}),
+    "brokers and controllers among themselves": frozenset({
+        "STALE_CTRL_EPOCH", "STALE_BROKER_EPOCH", "BROKER_NOT_AVAILABLE", "LISTENER_NOT_FOUND", "INVALID_REGISTRATION",
+        "INCONSISTENT_VOTER_SET", "INVALID_VOTER_KEY", "DUPLICATE_VOTER", "VOTER_NOT_FOUND", "UNKNOWN_CONTROLLER_ID",
+    }),
+    "metadata and telemetry: librdkafka's own affair": frozenset({
+        "REBOOTSTRAP_REQUIRED", "UNKNOWN_SUBSCRIPTION_ID", "TELEMETRY_TOO_LARGE",
+    }),
+}  # fmt: skip
+"""The codes of Kafka's protocol that no transactional call brings: what does."""
+
+
+def test_every_code_of_kafka_that_a_transactional_call_may_bring_is_in_the_table() -> None:
+    of_kafka = {name for name in dir(KafkaError) if name.isupper() and not name.startswith("_") and name != "NO_ERROR"}
+    elsewhere = frozenset().union(*ELSEWHERE.values())
+    assert of_kafka - elsewhere - FAILURES.keys() == set(), "a code that nobody has looked at"
+    assert elsewhere & FAILURES.keys() == set()
+    assert elsewhere <= of_kafka
+
+
+@pytest.mark.parametrize(
+    ("code", "treatment"),
+    [
+        *((code, Treatment.RETRIABLE) for code in RETRIABLE_BY_KAFKA),
+        *((code, Treatment.FATAL) for code in FATAL_BY_KAFKA),
+    ],
+)
+def test_what_librdkafka_says_nothing_about_is_repeated_only_where_kafka_calls_it_retriable(
+    code: str, treatment: Treatment
+) -> None:
+    assert classify(code).treatment is treatment
 
 
 def test_an_unknown_code_is_fatal() -> None:
