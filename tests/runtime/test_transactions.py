@@ -360,8 +360,10 @@ def test_a_setting_that_librdkafka_does_not_know_is_named(topics: Topics) -> Non
 
 def test_a_transaction_timeout_above_the_brokers_limit_is_named(topics: Topics) -> None:
     app = copying(topics, settings={"transaction.timeout.ms": 2_000_000, "max.poll.interval.ms": 3_000_000})
-    with pytest.raises(ConfigurationError, match="INVALID_TRANSACTION_TIMEOUT"):
+    with pytest.raises(ConfigurationError, match="INVALID_TRANSACTION_TIMEOUT") as refused:
         app.run()
+    assert "transaction.timeout.ms=2000000 cannot be" in str(refused.value)
+    assert "Lower it, or raise transaction.max.timeout.ms" in (refused.value.hint or "")
 
 
 def test_sigterm_finishes_the_batch_and_ends_with_code_0(topics: Topics, tmp_path: Path) -> None:

@@ -11,15 +11,26 @@ from oncewhere.runtime.failures import Failure, classify
 from oncewhere.runtime.kafka.client_log import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from confluent_kafka import KafkaException
+
+    from oncewhere.runtime.settings import Settings
+    from oncewhere.runtime.states import Call
 
 # A consumer reports what killed it as `_FATAL` alone, with the cause's own text behind it.
 _CAUSES = {
     KafkaError(code).str(): KafkaError(code).name()
     for code in (KafkaError.FENCED_INSTANCE_ID, KafkaError.UNRELEASED_INSTANCE_ID)
 }
+
+TO_CHANGE: Mapping[str, tuple[str, str]] = {
+    "INVALID_TRANSACTION_TIMEOUT": (
+        "transaction.timeout.ms",
+        "Lower it, or raise transaction.max.timeout.ms on the brokers (15 min unless set).",
+    ),
+}
+"""By error code: the setting to change, and what to write instead."""
 
 
 def cause_of_death(code: str, said: str) -> str:
@@ -45,6 +56,22 @@ def refused(exception: KafkaException) -> ConfigurationError:
     """What it raised when a client was made."""
     failure = failure_of(exception)
     return ConfigurationError(f"librdkafka refuses the settings: {failure.said}.", detail=failure.code)
+
+
+def unfit(call: Call, failure: Failure, settings: Settings) -> ConfigurationError:
+    """What a person must change, for a failure that only a person can end.
+
+    Args:
+        call: which failed.
+        failure: how.
+        settings: the client's, in which the one may stand that is to be changed.
+    """
+    if (found := TO_CHANGE.get(failure.code)) is None:
+        return ConfigurationError(f"Kafka refuses to go on ({call}): {failure}.", detail=failure.said)
+    name, hint = found
+    return ConfigurationError(
+        f"{name}={settings[name]} cannot be: the brokers refuse it ({failure}).", hint=hint, detail=failure.said
+    )
 
 
 def quietly(function: Callable[[], object]) -> None:

@@ -22,7 +22,7 @@ from oncewhere.errors import ConfigurationError, FencedError, NoProgressError, U
 from oncewhere.runtime import events
 from oncewhere.runtime.committer import Committer
 from oncewhere.runtime.failures import Failure, Treatment, outcome
-from oncewhere.runtime.kafka.answers import failure_of, quietly, refused
+from oncewhere.runtime.kafka.answers import failure_of, quietly, refused, unfit
 from oncewhere.runtime.kafka.client_log import logger
 from oncewhere.runtime.states import Call, Outcome, State, step
 
@@ -284,7 +284,7 @@ class Writer:
         """A call has failed for good."""
         logger.info("%s: %s (%s)", call, failure, failure.said)
         if failure.treatment is Treatment.CONFIGURATION:
-            raise ConfigurationError(f"Kafka refuses to go on ({call}): {failure}.", detail=failure.said)
+            raise unfit(call, failure, self._settings.producer)
         self._move(call, outcome(call, failure))
         if self._state is State.FENCED:
             self._emit(events.Fenced(str(failure)))
