@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import confluent_kafka
@@ -29,6 +30,7 @@ from oncewhere import (
 )
 from oncewhere.processes import spawn
 from oncewhere.runtime import attempts, events
+from oncewhere.runtime.health import Health
 from oncewhere.runtime.kafka import reader, writer
 
 if TYPE_CHECKING:
@@ -214,6 +216,27 @@ def test_producers_are_not_replaced_for_ever(topics: Topics, monkeypatch: pytest
     assert isinstance(error, NoProgressError)
     assert meddler.made == 1 + writer.MAX_REPLACEMENTS
     assert values(topics) == []
+
+
+def test_the_loop_beats_while_no_producer_is_to_be_had(topics: Topics, monkeypatch: pytest.MonkeyPatch) -> None:
+    beats: list[None] = []
+    before: list[int] = []  # how many beats there were at each call
+
+    def away_for_a_while(call: Callable[..., Any]) -> Any:
+        before.append(len(beats))
+        if 1 < len(before) < 5:  # the first one is that of the start
+            raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "meddled with", retriable=True))
+        return call()
+
+    fatal = failing_once(KafkaError.INVALID_TXN_STATE, first=False, fatal=True)
+    Meddler(monkeypatch, send_offsets_to_transaction=fatal, init_transactions=away_for_a_while)
+    monkeypatch.setattr(Health, "beat", lambda self: beats.append(None))
+    topics.send(*sent(0))
+    app = copying(topics)
+    monkeypatch.setattr(app, "run", partial(app.run, health=Health(0)))
+    run_until(app, lambda: topics.committed() == 1)
+    assert len(before) == 5
+    assert len(set(before)) == len(before), "no beat between two of them: the instance would count as dead"
 
 
 def test_second_instance_fences_the_first(two_partitions: Topics) -> None:

@@ -82,7 +82,7 @@ class Engine:
         self._emit = emit
         self._stopping, self._expired = life.stopping, life.expired
         self._beat = beat
-        self._poison = Poison()
+        self._poison = Poison(emit)
         self._positions = Positions(session.reader)
         self._hands = (
             Gathering(
@@ -252,6 +252,7 @@ class Engine:
             self._attempts.forget()  # each record fails max_attempts times at most, so this ends by itself
         self._give_up()  # when the run is stopping too: what failed must not be finished
         while not self._stopping():
+            self._beat()
             self._attempts.again(reason)
             try:
                 self._give_up()

@@ -63,7 +63,10 @@ class Run:
             for name, place in self.uses.places.items():
                 opened[name] = place.open(str(self.settings.consumer["group.id"]))
                 stack.callback(opened[name].close)
-            session = TransactSession(self.settings, list(self.subscriptions), emit=emit, stopping=life.expired)
+            beat = bool if health is None else health.beat
+            session = TransactSession(
+                self.settings, list(self.subscriptions), emit=emit, stopping=life.expired, beat=beat
+            )
             stack.callback(session.close)
             session.start()
             writer = session.writer
@@ -77,6 +80,6 @@ class Run:
                 limits=self.limits,
                 emit=emit,
                 life=life,
-                beat=bool if health is None else health.beat,
+                beat=beat,
             ).run()
             emit(events.Stopped())

@@ -51,6 +51,7 @@ class Reader:
         emit: takes events.
         stopping: True when waiting should end early.
         on_release: called before partitions go, from inside `take`: which ones, and whether they are lost already.
+        beat: called in each wait: the loop lives.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Reader:
         emit: events.Listener,
         stopping: Callable[[], bool],
         on_release: Callable[[Sequence[Partition], bool], None],
+        beat: Callable[[], object] = bool,
     ) -> None:
         self._settings = settings
         self._topics = list(topics)
@@ -71,7 +73,7 @@ class Reader:
         self._topic_ids: dict[str, str] = {}
         self._owned: dict[tuple[str, int], Partition] = {}
         self._origins: dict[Partition, Start] = {}
-        self._starts = Starts(settings, emit=emit, stopping=stopping)
+        self._starts = Starts(settings, emit=emit, stopping=stopping, beat=beat)
         self._arrived: dict[Partition, Start] = {}
         self._departed: list[Partition] = []
         self._gone: set[tuple[str, int]] = set()

@@ -32,6 +32,7 @@ class TransactSession:
         topics: what to consume.
         emit: takes events.
         stopping: True when waiting should end early.
+        beat: called in each wait: the loop lives.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class TransactSession:
         *,
         emit: events.Listener,
         stopping: Callable[[], bool],
+        beat: Callable[[], object] = bool,
     ) -> None:
         self._settings = settings
         self._emit = emit
@@ -52,8 +54,9 @@ class TransactSession:
             emit=emit,
             stopping=stopping,
             on_release=self._release,
+            beat=beat,
         )
-        self.writer = Writer(settings, emit=emit, stopping=stopping)
+        self.writer = Writer(settings, emit=emit, stopping=stopping, beat=beat)
 
     def __repr__(self) -> str:
         return f"<TransactSession {self._settings.producer['transactional.id']!r}: {self.writer.state}>"

@@ -33,12 +33,21 @@ class Starts:
         settings: for the client.
         emit: takes events.
         stopping: True when waiting should end early.
+        beat: called in each wait: the loop lives.
     """
 
-    def __init__(self, settings: Complete, *, emit: events.Listener, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        settings: Complete,
+        *,
+        emit: events.Listener,
+        stopping: Callable[[], bool],
+        beat: Callable[[], object] = bool,
+    ) -> None:
         self._settings = settings
         self._emit = emit
         self._stopping = stopping
+        self._beat = beat
 
     def read(
         self, consumer: Any, partitions: Sequence[Partition], origins: Mapping[Partition, Start]
@@ -75,6 +84,7 @@ class Starts:
             if failure.treatment is not Treatment.RETRIABLE or time.monotonic() > deadline:
                 kind = ConfigurationError if failure.treatment is Treatment.CONFIGURATION else UnreachableError
                 raise kind(f"The committed offsets of group {self._group!r} cannot be read: {failure}.")
+            self._beat()
             time.sleep(PAUSE_S)
         by_name = {(tp.topic, tp.partition): tp.offset for tp in answers}
         return {p: self._start(consumer, p, by_name[p.topic, p.number], origins) for p in partitions}
@@ -111,6 +121,7 @@ class Starts:
                     "anew). Then say where to go on: kafka-consumer-groups.sh --reset-offsets, while the processor "
                     "is stopped.",
                 )
+            self._beat()
             time.sleep(PAUSE_S)
 
     def _past_deleted(self, partition: Partition, offset: int, low: int, high: int) -> int:

@@ -51,12 +51,21 @@ class Writer:
         settings: for the client.
         emit: takes events.
         stopping: True when waiting should end early.
+        beat: called in each wait: the loop lives.
     """
 
-    def __init__(self, settings: Complete, *, emit: events.Listener, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        settings: Complete,
+        *,
+        emit: events.Listener,
+        stopping: Callable[[], bool],
+        beat: Callable[[], object] = bool,
+    ) -> None:
         self._settings = settings
         self._emit = emit
         self._stopping = stopping
+        self._beat = beat
         self._state = State.NEW
         self._producer: Any = None
         self._caller: Committer[object] | None = None  # a new thread for each call would cost 0.3 ms of CPU
@@ -105,6 +114,7 @@ class Writer:
         """
         while isinstance(error, BufferError):
             # The queue is full: let it drain. librdkafka ends this by message.timeout.ms.
+            self._beat()
             self._producer.poll(ROOM_PAUSE_S)
             try:
                 self._producer.produce(*arguments)
@@ -200,6 +210,7 @@ class Writer:
         while self._state is State.SPENT:
             if self._stopping():
                 return False
+            self._beat()
             self._replace(reason)
         return True
 
@@ -253,6 +264,7 @@ class Writer:
             repeat = failure.treatment is Treatment.RETRIABLE and call is not Call.COMMIT
             if not repeat or time.monotonic() > deadline or self._stopping():
                 break
+            self._beat()
             time.sleep(PAUSE_S)
         self._settle(call, failure)
         return failure
