@@ -59,13 +59,28 @@ ALERTS = (
         "Find the second instance with the same identity. Do not just start it again: they would fence each other.",
     ),
     Alert(
+        "OncewhereDown",
+        metrics.PARTITIONS,
+        # What ends by itself ends before it is scraped, and its counters with it: what shows is the absence.
+        "avg_over_time(up[10m]) < 0.5 and on (job, instance) count_over_time({name}[1d]) > 0",
+        "0m",
+        "page",
+        "An instance was away for most of the last ten minutes: it ends again and again, or nobody starts it.",
+        "Its exit code says why, and so does the end of its log. 4: a record cannot be processed and on_error is Stop "
+        "(mend the handler or the record, or give the topic a DeadLetter), or a batch never commits. 6: another "
+        "instance has its identity. 2: its configuration is wrong. 5: Kafka or a database does not answer. 137: it was "
+        "killed, perhaps for its memory.",
+    ),
+    Alert(
         "OncewhereStopped",
         metrics.REJECTED,
         'increase({name}{{action="stop"}}[10m]) > 0',
         "0m",
         "page",
         "A record cannot be processed and on_error is Stop, so its partition does not go on.",
-        "Its position is in the log. Mend the handler or the record; or give the topic a DeadLetter.",
+        "Its position is in the log. Mend the handler or the record; or give the topic a DeadLetter. (This one needs "
+        "metrics that are pushed, as OpenTelemetry's are when a process ends. Where they are scraped, OncewhereDown "
+        "tells it.)",
     ),
     Alert(
         "OncewhereNoCommit",
@@ -75,7 +90,8 @@ ALERTS = (
         "10m",
         "page",
         "Transactions are aborted and none commits.",
-        "Read the log: each abort says why. After twenty attempts at one batch the run ends.",
+        "Read the log: each abort says why. After twenty attempts at one batch, or the fourth new producer in a row, "
+        "the run ends.",
     ),
     Alert(
         "OncewhereProducersReplaced",

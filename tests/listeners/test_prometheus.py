@@ -105,6 +105,11 @@ def test_being_fenced_is_counted() -> None:
     assert scraped(after(events.Fenced("why")))["oncewhere_fenced_total"] == 1
 
 
+def test_a_record_that_stops_the_run_is_counted() -> None:
+    stopped = events.RecordRejected("payment", 0, 8, "ValueError", 1, "stop")
+    assert scraped(after(stopped))["oncewhere_rejected_records_total{action=stop}"] == 1
+
+
 def test_times_fall_into_buckets() -> None:
     text = after(events.TransactionCommitted(1, 1, {}, handle_s=0.03, commit_s=400)).text().decode()
     assert 'oncewhere_handle_seconds_bucket{le="0.025"} 0.0' in text

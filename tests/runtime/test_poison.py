@@ -176,8 +176,11 @@ def test_by_default_the_run_ends_and_nothing_of_the_record_remains(
 ) -> None:
     place = bank if effects else None
     topics.send(*PAYMENTS)
-    error = Running(processor(topics, place, Stop(), after=fail)).wait()
+    seen = Recorder()
+    error = Running(processor(topics, place, Stop(), listener=seen, after=fail)).wait()
     assert isinstance(error, HandlerError)
+    (told,) = seen.of(events.RecordRejected)
+    assert (told.offset, told.error, told.attempt, told.action) == (6, "PoisonError", 1, "stop")  # type: ignore[attr-defined]
     assert (error.topic, error.partition, error.offset) == (topics.input, 0, 6)
     assert isinstance(error.__cause__, PoisonError)
     assert "e6" not in str(error).replace(topics.input, ""), "an error must not show the payload"
@@ -190,8 +193,10 @@ def test_by_default_the_run_ends_and_nothing_of_the_record_remains(
 
 
 def test_by_default_a_record_that_cannot_be_decoded_ends_the_run(topics: Topics) -> None:
+    seen = Recorder()
     topics.send(b'{"card": "4111"}')
-    error = Running(processor(topics, None, Stop())).wait()
+    error = Running(processor(topics, None, Stop(), listener=seen)).wait()
+    assert [(told.error, told.action) for told in seen.of(events.RecordRejected)] == [("ValidationError", "stop")]  # type: ignore[attr-defined]
     assert isinstance(error, DeserializationError)
     assert error.offset == 0
     assert "4111" not in str(error)
@@ -396,3 +401,18 @@ def test_an_identity_that_cannot_be_taken_is_the_records_own_fault(topics: Topic
     assert sorted(outputs(topics)) == sorted(OTHERS)
     (letter,) = read_committed(topics.address, letters)
     assert dict(letter.headers())["oncewhere.error.class"].endswith(b"PoisonError")
+
+
+def test_a_thousand_attempts_are_a_thousand_calls_in_a_loop(topics: Topics, bank: Bank) -> None:
+    calls: list[str] = []
+
+    def fail_and_count(payment: Payment) -> None:
+        calls.append(payment.event_id)
+        fail(payment)
+
+    seen = Recorder()
+    topics.send(*PAYMENTS)
+    run_to_the_end(processor(topics, bank, Skip(max_attempts=1500), listener=seen, before=fail_and_count), topics)
+    assert calls.count(POISON.event_id) == 1500
+    assert [(told.offset, told.attempt) for told in seen.of(events.RecordRejected)] == [(6, 1500)]  # type: ignore[attr-defined]
+    assert sorted(outputs(topics)) == sorted(OTHERS)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from oncewhere.errors import ConfigurationError, FencedError, HandlerError, UnreachableError
 from oncewhere.listeners.metrics import KNOWN, METRICS, Kind
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +32,17 @@ def test_each_metric_has_a_panel_and_no_panel_asks_for_another() -> None:
     assert set().union(*asked) == set(SERIES)
     places = [(p["gridPos"]["x"], p["gridPos"]["y"]) for p in board["panels"]]
     assert len(set(places)) == len(places)
+
+
+def test_an_instance_that_ends_before_it_is_scraped_is_paged_for_by_its_absence() -> None:
+    """Its last counts are lost with it, so an alert on them alone would never fire."""
+    groups = yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"]
+    by_name = {rule["alert"]: rule for group in groups for rule in group["rules"]}
+    down = by_name["OncewhereDown"]
+    assert down["labels"]["severity"] == "page"
+    assert "up[" in down["expr"]
+    for error in (HandlerError, ConfigurationError, UnreachableError, FencedError):
+        assert f"{error.exit_code}: " in down["annotations"]["next_step"], error
 
 
 def test_alerts_ask_for_series_and_label_values_that_there_are() -> None:

@@ -84,7 +84,7 @@ REJECTED = Metric(
     "oncewhere_rejected_records_total",
     Kind.COUNTER,
     ("action",),
-    "Records that could not be processed, by what was done about them: dead-letter, skip or stop.",
+    "Records that could not be processed, by what was done about them: dead-letter, skip, or stop (the process ends).",
     "{record}",
 )
 REBALANCES = Metric(

@@ -62,7 +62,7 @@ class Engine:
         limits: of a batch.
         emit: takes events.
         life: when the run should end.
-        beat: called in every turn of the loop.
+        beat: called in every turn of the loop, and of the way back.
     """
 
     def __init__(

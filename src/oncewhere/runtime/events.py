@@ -170,7 +170,7 @@ class Fenced(Event):
 
 @dataclass(frozen=True, slots=True)
 class RecordRejected(Event):
-    """A handler or a decoder failed for one record, and the batch went on without it.
+    """A handler or a decoder failed for one record: its batch goes on without it, or the run ends.
 
     Attributes:
         topic: the record's topic.
@@ -178,7 +178,7 @@ class RecordRejected(Event):
         offset: its offset.
         error: the error's class and nothing else: what it says may show the payload.
         attempt: how often it was tried.
-        action: `dead-letter` or `skip`.
+        action: `dead-letter` or `skip`, told once the batch is committed; `stop`, told before the run ends.
     """
 
     topic: str

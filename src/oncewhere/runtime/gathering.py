@@ -17,7 +17,7 @@ from oncewhere.effects.place import Span
 from oncewhere.errors import DuplicateEvent, EffectInDoubt, ReplayError
 from oncewhere.records import Record, Records
 from oncewhere.runtime import events
-from oncewhere.runtime.poison import Poison, begin_again, handler_error, judge, reject, undecodable
+from oncewhere.runtime.poison import Poison, begin_again, handler_error, reject, undecodable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -162,7 +162,7 @@ class Gathering:
             error = tx.failure or raised
         if error is not None:
             del batch.staged[before:]
-            judge(first.subscription, first.message, error)
+            self._poison.judge(first.subscription, first.message, error)
             self._poison.be_careful()
             raise begin_again(first.message, error) from error
         self._note_passed(batch)
@@ -191,7 +191,7 @@ class Gathering:
                 self._emit(events.Replayed(name, tally.replayed))
 
     def _handle(self, item: Item, batch: Batch) -> None:
-        tx = self._tx
+        """Calls a record's handler, as often as its policy says."""
         attempts, last = self._poison.told(item.message)
         spent = attempts >= item.subscription.on_error.max_attempts
         if last is not None and (spent or isinstance(last, ReplayError)):
@@ -199,7 +199,22 @@ class Gathering:
             # without this call, so its effect was given up then, and is given up now.)
             self._reject(item, last, batch)
             return
-        before = len(batch.staged)
+        while (error := self._try(item, batch)) is not None:
+            self._poison.judge(item.subscription, item.message, error)
+            attempt = self._poison.failed(item.message, error)
+            if self._tx.ran:
+                # What it executed so far is in the open transaction of its place, which may not be able to commit.
+                raise begin_again(item.message, error) from error
+            if attempt >= item.subscription.on_error.max_attempts:
+                self._reject(item, error, batch)
+                break
+        self._note_passed(batch)
+        batch.outputs = len(batch.staged)
+
+    def _try(self, item: Item, batch: Batch) -> BaseException | None:
+        """Calls it once; gives why it failed, if it did. None of its outputs are left then."""
+        tx, before = self._tx, len(batch.staged)
+        error: BaseException | None = None
         try:
             item.subscription.handler(item.given, tx)
         except DuplicateEvent:
@@ -211,25 +226,11 @@ class Gathering:
             position = (item.partition.topic, item.partition.number, item.record.offset)
             batch.passed.append(events.CallInDoubt(*position, doubt.key))
         except BaseException as raised:  # noqa: BLE001 - judged
+            error = raised
+        # Where there is a failure and no error, the handler caught it; but the place cannot commit this batch any more.
+        if (error := tx.failure or error) is not None:
             del batch.staged[before:]
-            self._failed(item, tx.failure or raised, batch)
-        else:
-            if tx.failure is not None:
-                # The handler caught it; but the place cannot commit this batch any more.
-                self._failed(item, tx.failure, batch)
-        self._note_passed(batch)
-        batch.outputs = len(batch.staged)
-
-    def _failed(self, item: Item, error: BaseException, batch: Batch) -> None:
-        judge(item.subscription, item.message, error)
-        attempt = self._poison.failed(item.message, error)
-        if self._tx.ran:
-            # What it executed so far is in the open transaction of its place, which may not be able to commit.
-            raise begin_again(item.message, error) from error
-        if attempt >= item.subscription.on_error.max_attempts:
-            self._reject(item, error, batch)
-        else:
-            self._handle(item, batch)
+        return error
 
     def _reject(self, item: Item, error: BaseException, batch: Batch) -> None:
         reject(
@@ -262,7 +263,7 @@ class Gathering:
             else:
                 partition = self._partition(message.topic(), message.partition())
                 return Item(subscription, partition, message, Record(value, message.key(), message), identity)
-        judge(subscription, message, error)
+        self._poison.judge(subscription, message, error)
         reject(
             subscription,
             message,

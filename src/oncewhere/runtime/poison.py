@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from oncewhere.records import Message, Partition
     from oncewhere.runtime.batch import Batch
+    from oncewhere.runtime.events import Listener
     from oncewhere.runtime.subscription import Subscription
     from oncewhere.runtime.transaction import Send
 
@@ -30,9 +31,14 @@ class PoisonError(UndecidedError):
 
 
 class Poison:
-    """What is known of records that failed, while this process lives."""
+    """What is known of records that failed, while this process lives.
 
-    def __init__(self) -> None:
+    Args:
+        emit: takes events.
+    """
+
+    def __init__(self, emit: Listener) -> None:
+        self._emit = emit
         self._failures: dict[tuple[str, int, int], tuple[int, BaseException]] = {}
         self._careful = 0
 
@@ -52,6 +58,25 @@ class Poison:
         if self._failures:
             done = {(partition.topic, partition.number): end for partition, end in ends.items()}
             self._failures = {at: told for at, told in self._failures.items() if at[2] >= done.get(at[:2], 0)}
+
+    def judge(self, subscription: Subscription, message: Message, error: BaseException) -> None:
+        """Raises what ends the run; returns when the record may be tried again or rejected.
+
+        Raises:
+            HandlerError: the handler raised, and the policy is to stop.
+            DeserializationError: the decoder raised, and the policy is to stop.
+            UndecidedError: it is nobody's fault; the batch begins again.
+            OncewhereError: a mistake in the program or its configuration, which no record can be blamed for.
+        """
+        if not isinstance(error, Exception) or isinstance(error, UndecidedError):
+            raise error
+        if isinstance(error, OncewhereError) and not isinstance(error, RecordError):
+            raise error
+        if isinstance(subscription.on_error, Stop):
+            self._emit(_rejected(subscription, message, _own(error), self.told(message)[0] + 1))
+            if isinstance(error, OncewhereError):
+                raise error
+            raise handler_error(message, "the handler raised", error) from error
 
     def told(self, message: Message) -> tuple[int, BaseException | None]:
         """How often the record has failed so far, and how the last time."""
@@ -74,25 +99,6 @@ def begin_again(message: Message, error: BaseException) -> PoisonError:
     return PoisonError(f"{where} failed ({type(error).__name__}), and its batch begins again without what it left")
 
 
-def judge(subscription: Subscription, message: Message, error: BaseException) -> None:
-    """Raises what ends the run; returns when the record may be tried again or rejected.
-
-    Raises:
-        HandlerError: the handler raised, and the policy is to stop.
-        DeserializationError: the decoder raised, and the policy is to stop.
-        UndecidedError: it is nobody's fault; the batch begins again.
-        OncewhereError: a mistake in the program or its configuration, which no record can be blamed for.
-    """
-    if not isinstance(error, Exception) or isinstance(error, UndecidedError):
-        raise error
-    if isinstance(error, OncewhereError) and not isinstance(error, RecordError):
-        raise error
-    if isinstance(subscription.on_error, Stop):
-        if isinstance(error, OncewhereError):
-            raise error
-        raise handler_error(message, "the handler raised", error) from error
-
-
 def reject(
     subscription: Subscription,
     message: Message,
@@ -103,20 +109,27 @@ def reject(
     send: Send,
 ) -> None:
     """Lets the batch go on without the record."""
-    policy = subscription.on_error
-    if isinstance(error, RecordError) and error.__cause__ is not None:
-        error = error.__cause__  # our own sentence about it; a handler's `raise X from Y` stays X
+    policy, error = subscription.on_error, _own(error)
     if isinstance(policy, DeadLetter):
         send(*letter(policy.topic, message, error, attempt))
-    batch.rejected.append(
-        RecordRejected(
-            topic=message.topic(),
-            partition=message.partition(),
-            offset=message.offset(),
-            error=type(error).__name__,
-            attempt=attempt,
-            action=policy.action,
-        ),
+    batch.rejected.append(_rejected(subscription, message, error, attempt))
+
+
+def _own(error: BaseException) -> BaseException:
+    """What the record's own code raised; a handler's `raise X from Y` stays X."""
+    if isinstance(error, RecordError) and error.__cause__ is not None:
+        return error.__cause__  # it is our own sentence about it
+    return error
+
+
+def _rejected(subscription: Subscription, message: Message, error: BaseException, attempt: int) -> RecordRejected:
+    return RecordRejected(
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=message.offset(),
+        error=type(error).__name__,
+        attempt=attempt,
+        action=subscription.on_error.action,
     )
 
 

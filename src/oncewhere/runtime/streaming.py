@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from oncewhere.records import Record, Records
 from oncewhere.runtime.batch import staging
-from oncewhere.runtime.poison import Poison, begin_again, judge, reject, undecodable
+from oncewhere.runtime.poison import Poison, begin_again, reject, undecodable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -144,7 +144,7 @@ class Streaming:
                 values = [None if value is None else decode(value) for value in values]
             subscription.handler(Records(values, messages), tx)
         except BaseException as error:
-            judge(subscription, *_blamed(subscription, messages, error))
+            self._poison.judge(subscription, *_blamed(subscription, messages, error))
             if tx.sent != sent:
                 self._poison.be_careful()
                 raise begin_again(messages[0], error) from error
@@ -161,7 +161,7 @@ class Streaming:
         batch: Batch,
     ) -> None:
         error = _cause(subscription, message, error)
-        judge(subscription, message, error)
+        self._poison.judge(subscription, message, error)
         attempt = self._poison.failed(message, error)
         if left_something:
             self._poison.be_careful()
@@ -198,7 +198,7 @@ class Streaming:
                     tx.sent = sent
                     tx.failure = None
                     error = _cause(subscription, message, raised)
-                    judge(subscription, message, error)
+                    self._poison.judge(subscription, message, error)
                     if self._poison.failed(message, error) >= subscription.on_error.max_attempts:
                         self._reject(subscription, message, error, batch)
                         break
