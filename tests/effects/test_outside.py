@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import socket
 import threading
@@ -12,6 +13,7 @@ import httpx
 import httpx2
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
 from downstream import DROP_AFTER, DROP_BEFORE, Downstream, running
 from systems import Database
 
@@ -318,24 +320,45 @@ def test_a_journal_that_does_not_answer_is_unreachable_and_what_is_no_database_i
 
 
 class Sink:
-    """Keeps mails; on cue it refuses, or hangs up after it has taken one."""
+    """Keeps mails; on cue it refuses one, or the word DATA itself, or hangs up after it has taken one."""
 
     def __init__(self) -> None:
         self.ids: list[str] = []
         self.cues: list[str] = []
+        self.refusals_of_data: list[str] = []
+        self.recipients: list[list[str]] = []
+        self.heard = bytearray()
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
         cue = self.cues.pop(0) if self.cues else "250 accepted"
         if cue.startswith(("2", "drop")):
             head = next(line for line in envelope.content.splitlines() if line.startswith(b"Message-ID"))
             self.ids.append(head.decode().partition(": ")[2])
+            self.recipients.append(envelope.rcpt_tos)
         if cue == "drop":
             server.transport.abort()
         return cue
 
 
+class Listening(SMTP):
+    """One connection, as it comes from the socket."""
+
+    def data_received(self, data: bytes) -> None:
+        self.event_handler.heard += data
+        super().data_received(data)
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - the library's name
+        if self.event_handler.refusals_of_data:
+            await self.push(self.event_handler.refusals_of_data.pop(0))
+        else:
+            await super().smtp_DATA(arg)
+
+
 class OnAnyPort(Controller):
     """A server on a port that the operating system chooses."""
+
+    def factory(self) -> Listening:
+        return Listening(self.handler, **self.SMTP_kwargs)
 
     def _trigger_server(self) -> None:
         self.port = self.server.sockets[0].getsockname()[1]
@@ -392,6 +415,74 @@ def test_a_mail_that_is_refused_for_good_is_the_handlers_to_judge(post: tuple[st
     with Life(notify) as life, pytest.raises(NotDone, match="554 to end of DATA"):
         life.run("settled")
     assert sqlite.run("select count(*) from oncewhere_calls") == [(0,)]
+
+
+def test_lines_of_a_mail_end_by_crlf_on_the_wire(post: tuple[str, Sink]) -> None:
+    url, sink = post
+    with Life(mailing(url, IdempotencyKey())) as life:
+        life.run("settled\n.\nwith a dot alone,\rand a lone CR\n")
+    assert sink.heard.count(b"\n") > 10
+    assert not re.search(rb"(?<!\r)\n|\r(?!\n)", sink.heard), "RFC 5321, 2.3.8"
+    assert b"\r\n..\r\n" in sink.heard
+
+
+def test_what_is_refused_at_data_for_now_is_sent_later_and_not_refused_for_good(post: tuple[str, Sink]) -> None:
+    """The mail transaction is open still: on the same connection the next MAIL would be answered by 503."""
+    url, sink = post
+    sink.refusals_of_data = ["451 later"]
+    with Life(mailing(url, IdempotencyKey())) as life:
+        message_id = life.run("settled")
+    assert sink.ids == [message_id]
+
+
+def test_a_message_is_the_callers_own_and_its_bcc_is_heeded_at_each_attempt(post: tuple[str, Sink]) -> None:
+    url, sink = post
+    message = EmailMessage()
+    message["From"], message["To"], message["Bcc"] = "bank@bank.example", "a@example.org", "b@example.org"
+    message.set_content("settled")
+    before = message.as_string()
+
+    @effect(Smtp(url, name="post", policy=IdempotencyKey(), domain="bank.example", limits=QUICK))
+    def notify(mailer: Mailer) -> None:
+        mailer.send(message)
+
+    sink.cues = ["drop"]
+    with Life(notify) as life:
+        life.run()
+    assert sink.recipients == [["a@example.org", "b@example.org"]] * 2
+    assert message.as_string() == before
+    assert b"Bcc" not in sink.heard
+
+
+@pytest.mark.parametrize("refused", ["554 no", "451 later"])
+@pytest.mark.parametrize("policy", ["idempotency-key", "at-most-once"])
+def test_a_second_mail_that_is_refused_does_not_send_the_first_one_for_ever(
+    post: tuple[str, Sink], sqlite: Database, policy: str, refused: str
+) -> None:
+    url, sink = post
+    at_most_once = policy == "at-most-once"
+    kept: Policy = AtMostOnce(claims=sqlite.place(OffsetLedger())) if at_most_once else IdempotencyKey()  # type: ignore[arg-type]
+
+    @effect(Smtp(url, name="post", policy=kept, domain="bank.example", limits=QUICK))
+    def both(mailer: Mailer) -> None:
+        for to in ("a@example.org", "b@example.org"):
+            message = EmailMessage()
+            message["From"], message["To"] = "bank@bank.example", to
+            mailer.send(message)
+
+    sink.cues = ["250 accepted", refused]
+    with Life(both) as life:
+        if at_most_once:
+            with pytest.raises(EffectInDoubt):
+                life.run()
+        elif refused == "554 no":
+            with pytest.raises(NotDone, match="554 to end of DATA, after 1 that were sent") as raised:
+                life.run()
+            assert raised.value.permanent
+        else:
+            life.run()
+    firsts = sink.recipients.count(["a@example.org"])
+    assert firsts == (2 if policy == "idempotency-key" and refused == "451 later" else 1)
 
 
 def test_a_mail_server_that_is_not_there_has_sent_nothing() -> None:

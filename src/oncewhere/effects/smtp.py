@@ -8,6 +8,7 @@ sent; where that reply is lost, the message may be on its way. A Message-ID that
 from __future__ import annotations
 
 import contextlib
+import copy
 import smtplib
 from email.utils import getaddresses
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 from oncewhere.addresses import address_of
 from oncewhere.effects.idempotency import nth_key
 from oncewhere.effects.outside import Means, OutsidePlace, Terms
+from oncewhere.effects.policy import AtMostOnce
 from oncewhere.effects.repetition import Limits
 from oncewhere.errors import ConfigurationError, NotDone, OutcomeUnknown
 
@@ -152,23 +154,21 @@ class Mailer:
         """Sends one message to everybody that it names, and gives its Message-ID.
 
         Args:
-            message: with From and To (Cc, Bcc); its Message-ID is set here.
+            message: with From and To (Cc, Bcc). It stays as it is, so that it may be sent again: what goes out is a
+                copy, with its Message-ID and without its Bcc.
 
         Raises:
             NotDone: the server certainly did not take it.
             OutcomeUnknown: the reply to the end of DATA was lost.
         """
         message_id = f"<{nth_key(self._terms.key, self._sent)}@{self._place.domain}>"
-        del message["Message-ID"]
-        message["Message-ID"] = message_id
         self._sent += 1
         senders = [address for _, address in getaddresses(message.get_all("From", []))]
         named = [value for field in ("To", "Cc", "Bcc") for value in message.get_all(field, [])]
         recipients = [address for _, address in getaddresses(named)]
         if not senders or not recipients:
             raise NotDone("a message needs From and To", permanent=True)
-        del message["Bcc"]
-        self._transmit(senders[0], recipients, message.as_bytes())
+        self._transmit(senders[0], recipients, _content(message, message_id))
         return message_id
 
     def _transmit(self, sender: str, recipients: list[str], content: bytes) -> None:
@@ -186,6 +186,7 @@ class Mailer:
         try:
             reply = server.data(content)
         except smtplib.SMTPDataError as error:  # DATA itself was refused, before a byte of the message
+            self._means.close()  # its mail transaction is open still, and would refuse the next MAIL
             raise self._as_far_as(_refused((error.smtp_code, b""), "DATA")) from error
         except (OSError, smtplib.SMTPException) as error:
             self._means.close()
@@ -194,8 +195,25 @@ class Mailer:
             raise self._as_far_as(_refused(reply, "end of DATA"))
 
     def _as_far_as(self, error: NotDone) -> NotDone | OutcomeUnknown:
-        """Not done, as far as it goes: an earlier mail of the same effect was sent."""
-        return error if self._sent == 1 else OutcomeUnknown(f"{error.reason}, after {self._sent - 1} that were sent")
+        """Not done, as far as it goes: an earlier mail of the same effect was sent.
+
+        What is refused for good stays so, or each repetition would send the earlier ones again and be refused again;
+        but for `AtMostOnce`, which would give its claim back.
+        """
+        if self._sent == 1:
+            return error
+        reason = f"{error.reason}, after {self._sent - 1} that were sent"
+        if error.permanent and not isinstance(self._place.policy, AtMostOnce):
+            return NotDone(reason, permanent=True)
+        return OutcomeUnknown(reason)
+
+
+def _content(message: EmailMessage, message_id: str) -> bytes:
+    """What follows DATA: lines end by CRLF, and a lone LF ends none (RFC 5321, 2.3.8)."""
+    sent = copy.copy(message)
+    del sent["Message-ID"], sent["Bcc"]
+    sent["Message-ID"] = message_id
+    return sent.as_bytes(policy=sent.policy.clone(linesep="\r\n"))
 
 
 def _expect(reply: tuple[int, bytes], what: str) -> None:
