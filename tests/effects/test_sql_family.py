@@ -337,6 +337,27 @@ def test_a_table_of_another_shape_is_refused_with_the_difference(db: Database) -
             db.place(OffsetLedger()).open("g")
 
 
+def test_a_table_of_ours_that_would_take_a_second_row_is_refused_with_what_to_add(db: Database) -> None:
+    """With a surrogate key two instances that adopt a partition would both insert its row, and both decide."""
+    q = db.dialect.quoted
+    keyless = LEDGER.ddl(db.dialect, "oncewhere_ledger").replace(
+        "primary key (" + ", ".join(map(q, LEDGER.key)) + ")", "id integer primary key default 0"
+    )
+    db.run(keyless)
+    short = f"{q('topic_id')}, {q('group_id')}"
+    db.run(f"create unique index short on oncewhere_ledger ({short})")
+    if db.system == "mysql":
+        db.run(f"create unique index part on oncewhere_ledger ({short}(20), {q('partition')})")
+    else:
+        db.run(f"create unique index part on oncewhere_ledger ({short}, {q('partition')}) where topic_id <> ''")
+    with pytest.raises(ConfigurationError, match=r"exactly group_id, .*only on id; topic_id, group_id") as refused:
+        db.place(OffsetLedger()).open("g")
+    db.run("drop index short" + (" on oncewhere_ledger" if db.system == "mysql" else ""))
+    assert refused.value.hint is not None
+    db.run(refused.value.hint.removeprefix("Add one: ").removesuffix(";"))
+    db.place(OffsetLedger()).open("g").close()
+
+
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [

@@ -24,11 +24,11 @@ from oncewhere.effects.sql.dedupe_table import RECORDED
 from oncewhere.effects.sql.dialect import Dialect
 from oncewhere.effects.sql.ledger_table import LEDGER
 from oncewhere.effects.sql.place import SqlPlace
-from oncewhere.effects.sql.table import Table, columns_of
+from oncewhere.effects.sql.table import Table, columns_of, unique_keys
 from oncewhere.effects.sqlite import SqliteConnection
 from oncewhere.errors import ConfigurationError
 
-from .catalog import CATALOGS, Catalog, keys_of, moment_column
+from .catalog import CATALOGS, Catalog, moment_column
 
 _T = TypeVar("_T")
 
@@ -155,7 +155,7 @@ def _table(connection: SqlConnection, expected: Expected) -> TableFacts:
     return TableFacts(
         expected=expected,
         columns=columns,
-        keys=_try(connection, lambda: keys_of(connection.execute(catalog.keys, address))),
+        keys=_try(connection, lambda: unique_keys(connection, expected.name)),
         rows=_try(connection, lambda: _rows(connection, catalog, expected.name, address)),
         oldest_ms=_try(connection, lambda: _oldest(connection, catalog, expected.name, stamp)) if stamp else None,
     )

@@ -19,7 +19,7 @@ from oncewhere.effects.recorded import pack, unpack
 from oncewhere.effects.sql.connection import Database, Statement, find, inserting
 from oncewhere.effects.sql.dialect import Dialect, Kind
 from oncewhere.effects.sql.keeper import Keeper, Page
-from oncewhere.effects.sql.table import Table, check_engine, columns_of, required_columns, unique_columns
+from oncewhere.effects.sql.table import Table, check_engine, columns_of, required_columns, unique_keys
 from oncewhere.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class DedupeKeeper(Keeper):
         policy, q = self.policy, self._dialect.quoted
         where = f"The dedupe table {policy.table!r} in {self.place!r}"
         check_engine(db, policy.table, place=self.place)
-        if policy.column not in unique_columns(db, policy.table):
+        if (policy.column,) not in unique_keys(db, policy.table):
             raise ConfigurationError(
                 f"{where} has no primary key or unique constraint on {policy.column!r} alone, so it cannot refuse a "
                 "duplicate.",

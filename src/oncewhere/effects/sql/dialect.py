@@ -31,7 +31,8 @@ class Catalog:
     Attributes:
         address: a table's name as the parameters of the statements below.
         columns: gives (name, type without length) of each column, in order; nothing where there is no such table.
-        unique: gives the columns that have a unique key of their own, one that is checked at once.
+        keys: gives (key, column, 1 where only a part of a column counts, or what is computed), in order, of each
+            unique key that is checked at once, for every row.
         required: gives the columns that may not be null and have no default.
         engine: gives the table's storage engine; empty where every table is transactional.
         bearers: gives the tables of the connection's database that have a unique key of one name; empty where an error
@@ -40,7 +41,7 @@ class Catalog:
 
     address: Callable[[str], list[object]]
     columns: str
-    unique: str
+    keys: str
     required: str
     engine: str = ""
     bearers: str = ""
@@ -184,9 +185,11 @@ POSTGRESQL = Dialect(
         address=_quoted_for_postgresql,
         columns="select attname, format_type(atttypid, null) from pg_attribute "
         "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
-        unique="select a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid "
-        "and a.attnum = i.indkey[0] where i.indrelid = to_regclass(%s) and i.indisunique and i.indimmediate "
-        "and i.indisvalid and i.indnkeyatts = 1 and i.indpred is null and i.indexprs is null",
+        keys="select i.indexrelid::regclass::text, a.attname, 0 from pg_index i "
+        "cross join lateral unnest(i.indkey) with ordinality k(attnum, n) "
+        "join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum "
+        "where i.indrelid = to_regclass(%s) and i.indisunique and i.indimmediate and i.indisvalid "
+        "and i.indpred is null and i.indexprs is null and k.n <= i.indnkeyatts order by 1, k.n",
         required="select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 "
         "and not attisdropped and attnotnull and not atthasdef and attidentity = '' and attgenerated = ''",
     ),
@@ -215,9 +218,10 @@ MYSQL = Dialect(
         address=lambda table: list(split(table)),
         columns="select column_name, data_type from information_schema.columns "
         "where table_schema = coalesce(%s, database()) and table_name = %s order by ordinal_position",
-        unique="select min(column_name) from information_schema.statistics "
+        keys="select index_name, column_name, sub_part is not null or column_name is null "
+        "from information_schema.statistics "
         "where table_schema = coalesce(%s, database()) and table_name = %s and non_unique = 0 "
-        "group by index_name having count(*) = 1 and max(sub_part) is null",
+        "order by index_name, seq_in_index",
         required="select column_name from information_schema.columns where table_schema = coalesce(%s, database()) "
         "and table_name = %s and is_nullable = 'NO' and column_default is null "
         "and extra not like '%%auto_increment%%' and extra not like '%%GENERATED%%'",
@@ -253,13 +257,11 @@ SQLITE = Dialect(
         address=lambda table: [split(table)[1], split(table)[0] or "main"],
         columns="select name, lower(type) from pragma_table_info(%s, %s)",
         # `cross join` keeps the order: SQLite asks the second function before the first otherwise, and finds nothing.
-        unique="with t(name, place) as (select %s, %s) "
-        "select c.name from t cross join pragma_index_list(t.name, t.place) i "
+        keys="with t(name, place) as (select %s, %s) "
+        "select i.name, c.name, c.name is null from t cross join pragma_index_list(t.name, t.place) i "
         "cross join pragma_index_info(i.name, t.place) c "
         'where i."unique" = 1 and i.partial = 0 '
-        "group by i.name having count(*) = 1 "
-        "union select p.name from t, pragma_table_info(t.name, t.place) p where p.pk = 1 "
-        "and (select max(pk) from pragma_table_info(t.name, t.place)) = 1",
+        "union all select '', p.name, 0 from t cross join pragma_table_info(t.name, t.place) p where p.pk > 0",
         required='select name from pragma_table_info(%s, %s) where "notnull" = 1 and dflt_value is null and pk = 0',
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from oncewhere.effects.sql.dialect import Kind
+from oncewhere.effects.sql.dialect import Kind, split
 from oncewhere.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class Table:
 
     Attributes:
         columns: names and kinds, in order; none of them may be null.
-        key: the columns of the primary key.
+        key: the columns of the primary key; in a table that is there already a unique one does as well.
         stamp: a column beside them that says when a row was written; for people.
         nullable: those of the columns that may be null.
         hot: True when few rows are updated all the time.
@@ -66,8 +66,8 @@ class Table:
             place: the place's name, for sentences.
 
         Raises:
-            ConfigurationError: it is missing and may not be created, or it has another shape: the sentence has the
-                difference.
+            ConfigurationError: it is missing and may not be created, or it has another shape or no such key: the
+                sentence has the difference.
         """
         dialect = db.dialect
         if not exists(db, name):
@@ -101,6 +101,22 @@ class Table:
                 f"{', '.join(sorted(beside))}.",
                 hint="Give them a default, or give the policy another table name.",
             )
+        self._check_key(db, name, place=place)
+
+    def _check_key(self, db: Database, name: str, *, place: str) -> None:
+        """Refuses a table that would take two rows for one key: of two instances both would decide."""
+        keys = unique_keys(db, name)
+        if any(set(key) == set(self.key) for key in keys):
+            return
+        there = "; ".join(sorted({", ".join(key) for key in keys}))
+        q = db.dialect.quoted
+        index, columns = q(f"{split(name)[1]}_key"), ", ".join(map(q, self.key))
+        raise ConfigurationError(
+            f"Table {name!r} in {place!r} has no primary key or unique constraint on exactly {', '.join(self.key)}"
+            + (f" (only on {there})" if there else "")
+            + ", so it cannot refuse the second of two instances that decide the same.",
+            hint=f"Add one: create unique index {index} on {q(name)} ({columns});",
+        )
 
 
 def exists(db: Database, table: str) -> bool:
@@ -114,10 +130,16 @@ def columns_of(db: Database, table: str) -> dict[str, str]:
     return {str(name): str(kind) for name, kind in db.execute(catalog.columns, catalog.address(table))}
 
 
-def unique_columns(db: Database, table: str) -> list[str]:
-    """The columns that have a primary key or unique constraint of their own."""
+def unique_keys(db: Database, table: str) -> tuple[tuple[str, ...], ...]:
+    """The primary key and the unique ones, each with its columns; one that looks at a part of a column only is none."""
     catalog = db.dialect.catalog
-    return [str(row[0]) for row in db.execute(catalog.unique, catalog.address(table))]
+    found: dict[str, list[str]] = {}
+    partial: set[str] = set()
+    for name, column, part in db.execute(catalog.keys, catalog.address(table)):
+        found.setdefault(str(name), []).append(str(column))
+        if part:
+            partial.add(str(name))
+    return tuple(tuple(columns) for name, columns in found.items() if name not in partial)
 
 
 def required_columns(db: Database, table: str) -> list[str]:
