@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Any
 
@@ -132,10 +133,20 @@ def test_limits_without_an_attempt_are_refused() -> None:
         (" 0 ", 0.0),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 60.0),
         ("Wed, 21 Oct 2015 07:26:00 GMT", 0.0),
+        ("Wednesday, 21-Oct-15 07:28:00 GMT", 60.0),
+        ("Wed Oct 21 07:28:00 2015", 60.0),
         ("soon", None),
         ("-1", None),
         ("1.5", None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date(header: str | None, expected: float | None) -> None:
-    assert retry_after_s(header, now_s=1_445_412_420.0) == expected
+def test_retry_after_is_seconds_or_a_date_in_any_of_the_three_forms(
+    header: str | None, expected: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")  # where a date without a zone would be another
+    time.tzset()
+    try:
+        assert retry_after_s(header, now_s=1_445_412_420.0) == expected
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -6,6 +6,7 @@ import re
 import smtplib
 import socket
 import threading
+import time
 from email.message import EmailMessage
 from typing import TYPE_CHECKING, Any, Self
 
@@ -175,22 +176,94 @@ def test_no_connection_is_known_not_to_be_done() -> None:
     assert not raised.value.unknown
 
 
-def test_retry_after_is_waited_for_and_what_is_too_long_is_not_sent_before(
-    gateway: Downstream,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    slept: list[float] = []
-    monkeypatch.setattr("oncewhere.effects.outside.opened.time.sleep", slept.append)
+class Clock:
+    """A clock that goes on when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now_s += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time of places; that of the sockets stays as it is."""
+    found = Clock()
+    for module in ("work", "opened"):
+        monkeypatch.setattr(f"oncewhere.effects.outside.{module}.time", found)
+    return found
+
+
+def test_retry_after_is_waited_for_and_what_is_too_long_is_not_sent_before(gateway: Downstream, clock: Clock) -> None:
     gateway.script = [(503, {"Retry-After": "2"}), (429, {"Retry-After": "3600"})]
     with Life(charging(gateway, IdempotencyKey())) as life:
         with pytest.raises(UndecidedError, match="429"):
             life.run("c0", 5)
-        assert slept == [2.0]
+        assert clock.slept == [2.0]
         for _ in range(2):
             with pytest.raises(UndecidedError, match="left alone"):
                 life.run("c0", 5)
+        assert len(gateway.keys) == 2
+        clock.now_s = 3602
+        assert life.run("c0", 5) == "c0-1"
+
+
+def test_a_shorter_retry_after_does_not_end_a_longer_one(gateway: Downstream, clock: Clock) -> None:
+    gateway.script = [(429, {"Retry-After": "60"})]
+    with Life(charging(gateway, IdempotencyKey())) as life:
+        with pytest.raises(UndecidedError, match="429"):
+            life.run("c0", 5)
+        life.opened.heed(OutcomeUnknown("a call that was under way beside it", retry_after_s=1))
+        clock.now_s = 55
+        with pytest.raises(UndecidedError, match="left alone"):
+            life.run("c0", 5)
+        assert clock.now_s == 55 + QUICK.total_s
+    assert len(gateway.keys) == 1
+
+
+@pytest.mark.parametrize("status", [425, 429])
+def test_a_request_that_was_not_worked_on_is_repeated_also_at_most_once(
+    gateway: Downstream, sqlite: Database, status: int
+) -> None:
+    gateway.script = [(status, {}), (status, {})]
+    with Life(charging(gateway, AtMostOnce(claims=sqlite.place(OffsetLedger())))) as life:  # type: ignore[arg-type]
+        assert life.run("c0", 5) == "c0-1"
+
+
+@pytest.mark.parametrize("status", [408, 501, 507, 520, 524, 529, 599])
+def test_no_answer_of_a_gateways_own_is_taken_for_the_effects(gateway: Downstream, status: int) -> None:
+    gateway.script = [(status, {})]
+    with Life(charging(gateway, IdempotencyKey())) as life:
+        assert life.run("c0", 5) == "c0-1"
+    assert len(set(gateway.keys)) == 1
     assert len(gateway.keys) == 2
-    assert gateway.done == {}
+
+
+def test_all_lanes_heed_what_one_of_them_is_told(gateway: Downstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Http(gateway.url, name="gateway", policy=IdempotencyKey(), limits=QUICK, concurrency=2)
+    told, at = threading.Event(), dict[str, float]()
+
+    @effect(place)
+    def charge(http: Requests, name: str) -> str:
+        if name == "b0":
+            assert told.wait(20)  # it was under way when the other lane was told
+        at[name] = time.monotonic()
+        return str(http.post("/charges", json={"charge": name}).json()["receipt"])
+
+    gateway.script = [(429, {"Retry-After": "1"})]
+    names = ["a0", "b0", "a1", "b1", "b2"]
+    with Life(charge) as life:
+        heed = life.opened.heed
+        monkeypatch.setattr(life.opened, "heed", lambda error: (heed(error), told.set()))
+        calls = [Call(charge, PARTITION, n, 0, f"e{n}") for n in range(len(names))]
+        assert life.batch().run_each(calls, names, [name[0] for name in names]) == [f"{name}-1" for name in names]
+    assert min(at["b1"], at["b2"]) - at["b0"] > 0.8, "the other lane went on as if nothing had been said"
 
 
 def test_another_request_under_the_same_key_is_refused_and_not_repeated(gateway: Downstream) -> None:

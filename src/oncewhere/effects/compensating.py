@@ -224,6 +224,7 @@ def attempts_at(opened: OpenOutside, attempt: Callable[[], Any], *, repeats_unkn
             outcome, told = Outcome.NOT_DONE, error
         except OutcomeUnknown as error:
             outcome, told, unknown = Outcome.UNKNOWN, error, True
+        opened.heed(told)
         pause = pause_s(
             limits,
             outcome,
@@ -233,7 +234,5 @@ def attempts_at(opened: OpenOutside, attempt: Callable[[], Any], *, repeats_unkn
             asked_s=told.retry_after_s,
         )
         if pause is None:
-            if told.retry_after_s is not None:
-                opened.leave_alone(told.retry_after_s)
             raise UndecidedError(f"{opened.place.name!r}: {told.reason}", unknown=unknown)
         time.sleep(pause)

@@ -8,6 +8,7 @@ the key came with another request before.
 from __future__ import annotations
 
 import time
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
@@ -24,17 +25,23 @@ if TYPE_CHECKING:
 
     from oncewhere.effects.policy import Policy
 
-TOO_MANY = 429  # RFC 6585: the request was not worked on
-UNSURE = frozenset({408, 500, 502, 503, 504})
-"""Answers that do not tell whether the work was done: a gateway may have passed it on, a server failed half-way."""
+NOT_DONE: Mapping[int, str] = {425: "Too Early", 429: "Too Many Requests"}
+"""Answers that say that the request was not worked on (RFC 8470, 5.2; RFC 6585, 4)."""
+REQUEST_TIMEOUT = 408
+FIRST_OF_SERVERS = 500
+"""From here on, and with 408, an answer does not tell whether the work was done.
+
+A gateway may have passed the request on, a server have failed half-way: the standard's own codes and those of vendors
+(520 to 529, 599) alike. 501 and 505 mean that it was not done, and a gateway gives them for what stands behind it.
+"""
 
 
 class Http(OutsidePlace["Requests"]):
     """An HTTP downstream.
 
     An effect gets a `Requests`, and makes its requests with it. Answers of 2xx, 3xx and most of 4xx are answers, and
-    are the effect's to judge. What does not tell whether the work was done (no answer, 5xx) goes by the policy; 429 and
-    `Retry-After` are waited for, within the limits.
+    are the effect's to judge. What does not tell whether the work was done (no answer, 408, 5xx) goes by the policy;
+    425, 429 and `Retry-After` are waited for, within the limits.
 
     Args:
         downstream: where it is: a URL that paths of requests are relative to; or a client of your own, an
@@ -218,9 +225,9 @@ class Requests:
     def _judge(self, answer: Answer) -> None:
         status, place = answer.status_code, self._place
         asked_s = retry_after_s(answer.headers.get("Retry-After"), now_s=time.time())
-        if status == TOO_MANY:
-            raise self._not_done("429 Too Many Requests", asked_s)
-        if status in UNSURE:
+        if status in NOT_DONE:
+            raise self._not_done(f"{status} {NOT_DONE[status]}", asked_s)
+        if status == REQUEST_TIMEOUT or status >= FIRST_OF_SERVERS:
             raise OutcomeUnknown(f"the answer was {status}", retry_after_s=asked_s)
         if not self._terms.keyed:
             return
@@ -261,4 +268,6 @@ def retry_after_s(header: str | None, *, now_s: float) -> float | None:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
+    if moment.tzinfo is None:  # the form of asctime has no zone, and means UTC (RFC 9110, 5.6.7)
+        moment = moment.replace(tzinfo=UTC)
     return max(0.0, moment.timestamp() - now_s)

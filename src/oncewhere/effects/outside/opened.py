@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from oncewhere.effects.calls import CallJournal
     from oncewhere.effects.outside.means import Means
     from oncewhere.effects.outside.place import OutsidePlace
+    from oncewhere.errors import NotDone, OutcomeUnknown
     from oncewhere.records import Partition
 
 
@@ -25,6 +27,7 @@ class OpenOutside(OpenPlace):
         self.group_id = group_id
         self.means = means
         self.journal = journal
+        self._lock = threading.Lock()
         self._closed_until = 0.0
 
     def assigned(self, starts: Mapping[Partition, Start]) -> None:
@@ -44,19 +47,20 @@ class OpenOutside(OpenPlace):
         if self.journal is not None:
             self.journal.close()
 
-    def leave_alone(self, seconds: float) -> None:
-        """The downstream asked not to be called for so long."""
-        self._closed_until = time.monotonic() + seconds
+    def heed(self, told: NotDone | OutcomeUnknown) -> None:
+        """Takes note of how long the downstream asks not to be called, if it does: by whatever call, from now on."""
+        if told.retry_after_s is not None:
+            with self._lock:
+                self._closed_until = max(self._closed_until, time.monotonic() + told.retry_after_s)
 
     def wait_for_opening(self) -> None:
-        """Waits as long as the downstream asked, within the limits.
+        """Waits as long as the downstream asked, within the limits; another call may hear of more meanwhile.
 
         Raises:
             UndecidedError: that is longer than a call may take; nothing was sent.
         """
-        left_s = self._closed_until - time.monotonic()
-        if left_s <= 0:
-            return
-        time.sleep(min(left_s, self.place.limits.total_s))
-        if self._closed_until > time.monotonic():
-            raise UndecidedError(f"{self.place.name!r} asks to be left alone for longer than a call may take")
+        until = time.monotonic() + self.place.limits.total_s
+        while (left_s := self._closed_until - time.monotonic()) > 0:
+            if (may_s := until - time.monotonic()) <= 0:
+                raise UndecidedError(f"{self.place.name!r} asks to be left alone for longer than a call may take")
+            time.sleep(min(left_s, may_s))

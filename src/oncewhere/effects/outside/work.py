@@ -169,6 +169,7 @@ class OutsideWork(Work):
                 except OutcomeUnknown as error:
                     outcome, told = Outcome.UNKNOWN, error
                     ever_unknown = True
+                opened.heed(told)
                 pause = pause_s(
                     limits,
                     outcome,
@@ -188,8 +189,6 @@ class OutsideWork(Work):
 
     def _gave_up(self, key: str, outcome: Outcome, told: NotDone | OutcomeUnknown) -> BaseException:
         opened = self._opened
-        if told.retry_after_s is not None:
-            opened.leave_alone(told.retry_after_s)
         if outcome is Outcome.UNKNOWN and isinstance(self._policy, AtMostOnce):
             if opened.journal is not None:
                 opened.journal.doubt(key)
