@@ -13,8 +13,22 @@ import msgspec
 import psycopg
 import pytest
 
-from oncewhere import ConfigurationError, DedupeTable, OffsetLedger, Postgres, Processor, Record, Transaction, effect
-from oncewhere.runtime.batch import staging
+from oncewhere import (
+    ConfigurationError,
+    DedupeTable,
+    Http,
+    IdempotencyKey,
+    Limits,
+    OffsetLedger,
+    Outbox,
+    Postgres,
+    Processor,
+    Record,
+    Transaction,
+    effect,
+)
+from oncewhere.effects.policy import Policy
+from oncewhere.runtime.batch import Batch, staging
 from oncewhere.runtime.discovery import effects_of
 from oncewhere.runtime.subscription import subscription
 

@@ -298,7 +298,7 @@ class Processor:
         ).until_stopped(self._lifecycle, self._emit, health)
 
     def _uses(self) -> Uses:
-        return uses_of(self._subscriptions.values(), transaction_timeout_s=self._settings.transaction_timeout_s)
+        return uses_of(self._subscriptions.values(), self._settings)
 
     def _emit(self, event: events.Event) -> None:
         for listener in self._listeners:
