@@ -91,6 +91,15 @@ def test_a_random_one_is_taken_only_by_name_and_with_a_reason() -> None:
         resolve(RandomIdentity(" "), group_id="g")
 
 
+def test_a_place_in_the_group_is_kept_only_for_a_name_that_comes_back() -> None:
+    def members(identity: str | RandomIdentity) -> object:
+        app = Processor({"bootstrap.servers": "127.0.0.1:1"}, group_id="g", transactional_id=identity)
+        return app.settings.consumer.get("group.instance.id")
+
+    assert members("settlement-0") == "settlement-0"
+    assert members(RandomIdentity("a throw-away test cluster")) is None
+
+
 def test_the_environment_is_read_where_no_other_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONCEWHERE_INSTANCE", "4")
     app = Processor({"bootstrap.servers": "127.0.0.1:1"}, group_id="g", transactional_id=StableOrdinal("settlement"))

@@ -67,6 +67,8 @@ class StableOrdinal:
 class RandomIdentity:
     """A new name at each start, for those who know what it costs.
 
+    It keeps no place in the group either (KIP-345): nobody would come back for it.
+
     Attributes:
         acknowledged: why that is acceptable here, for whoever reads the code.
     """

@@ -9,7 +9,7 @@ from oncewhere.effects.policy import Outbox
 from oncewhere.errors import ConfigurationError
 from oncewhere.runtime import events
 from oncewhere.runtime.claims import claimed
-from oncewhere.runtime.identity import TransactionalId, resolve
+from oncewhere.runtime.identity import RandomIdentity, TransactionalId, resolve
 from oncewhere.runtime.importing import refuse_while_importing
 from oncewhere.runtime.kafka.serialization import decode_with, encode_with
 from oncewhere.runtime.lifecycle import Lifecycle
@@ -84,6 +84,7 @@ class Processor:
             settings_for(settings),
             group_id=group_id,
             transactional_id=self._transactional_id,
+            comes_back=not isinstance(transactional_id, RandomIdentity),
             commit_interval_ms=max(commit_interval_ms, 0),
         )
         self._wishes = Wishes(

@@ -173,13 +173,21 @@ class Complete:
         return {"commit_interval_ms": f"{commit_interval_s * 1000:.0f}", **dict(sorted(found.items()))}
 
 
-def complete(user: Settings, *, group_id: str, transactional_id: str, commit_interval_ms: float = 100.0) -> Complete:
+def complete(
+    user: Settings,
+    *,
+    group_id: str,
+    transactional_id: str,
+    comes_back: bool = True,
+    commit_interval_ms: float = 100.0,
+) -> Complete:
     """The user's settings, completed.
 
     Args:
         user: librdkafka's settings, in dots; those of the consumer and of the producer in one dict.
         group_id: the consumer group.
-        transactional_id: stable for this instance across restarts.
+        transactional_id: of this instance.
+        comes_back: whether a restart has the same `transactional_id`.
         commit_interval_ms: how often transactions end, in milliseconds; see `LINGER_SHARE`.
 
     Raises:
@@ -226,9 +234,10 @@ def complete(user: Settings, *, group_id: str, transactional_id: str, commit_int
     # How long the end of a transaction may be without an answer is what a dead coordinator costs; see `writer`.
     producer.setdefault("socket.timeout.ms", max(SOCKET_TIMEOUT_MIN_MS, min(ANSWER_TIMEOUT_MS, transaction_ms - 100)))
     protocol = str(consumer.get("group.protocol", "classic")).lower()
-    if "group.instance.id" not in given and protocol == "classic":
+    if "group.instance.id" not in given and protocol == "classic" and comes_back:
         # Static membership (KIP-345): a restart with the same name takes the dead one's place at once, instead of after
-        # session.timeout.ms (45 s). With KIP-848's protocol librdkafka never recovers from that, so not there.
+        # session.timeout.ms (45 s). With KIP-848's protocol librdkafka never recovers from that, so not there; and a
+        # name that nobody has again keeps a place for nobody.
         consumer["group.instance.id"] = transactional_id
     elif not consumer.get("group.instance.id"):
         consumer.pop("group.instance.id", None)  # None or "": not wanted
