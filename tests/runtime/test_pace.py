@@ -27,6 +27,13 @@ def test_a_slow_handler_gets_what_it_manages_in_time(seconds_each: float, expect
     assert pace.allowed == expected
 
 
+def test_a_handler_with_large_outputs_gets_what_fits() -> None:
+    pace = Pace(within_s=1.0, within_bytes=1_000_000)
+    for output_bytes, expected in ((100, 64), (100, 256), (100_000, 10), (100_000, 10), (3_000_000, 1), (10, 4)):
+        pace.handled(pace.allowed, 0.000_001, pace.allowed * output_bytes)
+        assert pace.allowed == expected
+
+
 @given(st.lists(st.tuples(st.integers(1, 10_000), st.floats(0, 1_000))))
 def test_at_least_one_record_is_always_allowed(told: list[tuple[int, float]]) -> None:
     pace = Pace(within_s=1.0)

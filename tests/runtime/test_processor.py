@@ -235,9 +235,9 @@ def test_outputs_are_encoded_when_they_are_produced() -> None:
 
 
 def test_an_output_that_waits_is_refused_while_its_record_can_be_blamed() -> None:
-    staged: list[tuple[Any, ...]] = []
+    batch = Batch(opened_at=0.0)
     tx = Transaction()
-    tx.to(staging(staged, 10))
+    tx.to(staging(batch, 10))
     tx.produce("t", b"x" * 9, b"k")
     with pytest.raises(ValueError, match=r"message\.max\.bytes"):
         tx.produce("t", b"x" * 9, b"kk")
@@ -245,7 +245,8 @@ def test_an_output_that_waits_is_refused_while_its_record_can_be_blamed() -> Non
         tx.produce("t", b"x" * 3, "ключ")
     with pytest.raises(TypeError, match="a key is bytes"):
         tx.produce("t", 1, key=7)  # type: ignore[arg-type]
-    assert len(staged) == 1
+    assert len(batch.staged) == 1
+    assert batch.size == 10, "and what waits is counted"
 
 
 def test_importing_the_package_loads_neither_kafka_nor_postgresql() -> None:
@@ -280,3 +281,30 @@ def test_a_place_that_waits_longer_than_kafka_is_refused() -> None:
     app.consume("payments", bytes, effects=[settle])(lambda record, tx: None)
     with pytest.raises(ConfigurationError, match=r"'bank' .* not below transaction\.timeout\.ms=9000"):
         app.run()
+
+
+@pytest.mark.parametrize("policy", [IdempotencyKey(), Outbox("letters", then=IdempotencyKey())])
+def test_a_call_that_may_outlast_the_groups_patience_is_refused_where_it_is_made(policy: Policy) -> None:
+    limits = Limits(total_s=9.0, attempt_timeout_s=2.0)
+
+    @effect(Http("http://localhost:1", name="gateway", policy=policy, limits=limits))
+    def charge(http: Any) -> None: ...
+
+    def app(poll_ms: int) -> Processor:
+        made = Processor(
+            {"bootstrap.servers": "127.0.0.1:1", "max.poll.interval.ms": poll_ms, "transaction.timeout.ms": 9_000},
+            group_id="g",
+            transactional_id="t",
+        )
+        made.consume("payments", Payment, identity="event_id", effects=[charge])(lambda record, tx: None)
+        return made
+
+    assert set(app(11_001).places()) == {"gateway"}
+    if isinstance(policy, Outbox):
+        assert set(app(11_000).places()) == {"gateway"}, "another processor makes its calls"
+        return
+    with pytest.raises(
+        ConfigurationError, match=r"'gateway' may take 11000 ms .* max\.poll\.interval\.ms=11000"
+    ) as refused:
+        app(11_000).places()
+    assert "Limits(…)" in (refused.value.hint or "")

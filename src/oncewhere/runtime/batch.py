@@ -25,7 +25,7 @@ class Batch:
         with_offsets: True once the consumed offsets are part of the transaction.
         submitted: True once its outputs have left and its commit was begun.
         records: how many it has.
-        size: bytes of their values, where they are kept.
+        size: bytes that are kept for it: values that were gathered, outputs that are staged.
         messages: those that are gathered and not handled yet.
         staged: outputs that wait, as arguments of librdkafka's produce.
         outputs: how many outputs there are, staged or sent.
@@ -66,15 +66,15 @@ class Batch:
             work.abandon()
 
 
-def staging(staged: list[tuple[Any, ...]], max_output_bytes: int) -> Callable[..., None]:
+def staging(batch: Batch, max_output_bytes: int) -> Callable[..., None]:
     """What stands in for librdkafka's produce while outputs wait.
 
     Args:
-        staged: where they are kept.
+        batch: where they are kept, and counted by their bytes.
         max_output_bytes: an output larger than this is refused now, while its record can still be blamed for it, and
             not after the effects.
     """
-    append = staged.append
+    append = batch.staged.append
 
     def stage(*arguments: Any) -> None:
         value, key = arguments[1], arguments[2]
@@ -87,5 +87,6 @@ def staging(staged: list[tuple[Any, ...]], max_output_bytes: int) -> Callable[..
         if (size := len(value) + len(key)) > max_output_bytes:
             raise ValueError(f"an output of {size} bytes is larger than message.max.bytes allows ({max_output_bytes})")
         append(arguments)
+        batch.size += size
 
     return stage

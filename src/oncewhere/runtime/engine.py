@@ -96,7 +96,13 @@ class Engine:
                 emit=emit,
             )
             if self._places
-            else Streaming(plan.subscriptions, tx, self._poison, session.max_output_bytes)
+            else Streaming(
+                plan.subscriptions,
+                tx,
+                self._poison,
+                max_output_bytes=session.max_output_bytes,
+                max_batch_bytes=limits.max_batch_bytes,
+            )
         )
         self._ending = Ending(session)
         self._growing = Growing(session, self._hands, tx=tx, limits=limits, positions=self._positions)

@@ -56,7 +56,7 @@ class Growing:
         self._tx = tx
         self._limits = limits
         self._positions = positions
-        self._pace = Pace(HANDS_S)
+        self._pace = Pace(HANDS_S, within_bytes=limits.max_batch_bytes)
         self._due_at = 0.0
         self.intake = Intake(session.take)
         self.batch: Batch | None = None
@@ -85,7 +85,7 @@ class Growing:
         if batch is None:
             batch = self.batch = Batch(opened_at=time.monotonic())
             if ending or self._hands.gathers:
-                self._tx.to(staging(batch.staged, self._max_output_bytes))
+                self._tx.to(staging(batch, self._max_output_bytes))
             else:
                 self.begin(batch)
         until = float("inf") if ending else max(self._due_at, time.monotonic() + AT_LEAST_S)
@@ -139,11 +139,11 @@ class Growing:
         if batch.prepared:
             return
         self._positions.seal(batch, self.intake.kept)
-        started = time.monotonic()
+        started, gathered = time.monotonic(), batch.size
         self._hands.prepare(batch)
         batch.handled_at = time.monotonic()
         if self._hands.gathers:
-            self._pace.handled(batch.records, batch.handled_at - started)
+            self._pace.handled(batch.records, batch.handled_at - started, batch.size - gathered)
 
     def hand_over(self) -> None:
         """It is to be ended: the next one may grow, and is due a commit interval from now."""

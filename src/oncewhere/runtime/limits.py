@@ -18,7 +18,7 @@ class Limits:
 
     Attributes:
         max_batch_records: at most so many records.
-        max_batch_bytes: no more records once their values have this size together.
+        max_batch_bytes: no more records once their values have this size together, or outputs that wait have.
         commit_interval_s: seconds between the end of one transaction and that of the next, unless a batch is full.
         ahead: whether handlers without effects run while the batch before is being committed.
     """

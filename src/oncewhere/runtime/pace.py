@@ -1,7 +1,8 @@
-"""How fast the handlers are: records and seconds in, how many records to have in hand at once out.
+"""What handlers make of records: seconds and bytes in, how many records to have in hand at once out.
 
 The group takes the partitions of a member that does not come back for more within `max.poll.interval.ms`. What has been
-taken from the consumer must be handled before that, so a slow handler gets few records at a time.
+taken from the consumer must be handled before that, so a slow handler gets few records at a time. And where outputs
+wait for a place's decision, all those of a batch are kept until then, so a handler with large ones gets few, too.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ class Pace:
 
     Args:
         within_s: in how many seconds the records that are in hand should be handled.
+        within_bytes: how many bytes of outputs they should make.
     """
 
-    def __init__(self, within_s: float) -> None:
+    def __init__(self, within_s: float, *, within_bytes: float = float("inf")) -> None:
         self._within_s = within_s
+        self._within_bytes = within_bytes
         self._allowed = FIRST_RECORDS
 
     @property
@@ -27,9 +30,10 @@ class Pace:
         """How many records may be in hand at once; at least one."""
         return self._allowed
 
-    def handled(self, records: int, seconds: float) -> None:
-        """Notes how long the handlers of so many records took."""
+    def handled(self, records: int, seconds: float, staged_bytes: int = 0) -> None:
+        """Notes how long the handlers of so many records took, and what of their outputs waits."""
         manageable = self._allowed * GROWTH
-        if seconds * manageable > self._within_s * records:
-            manageable = int(self._within_s * records / seconds)
+        for spent, within in ((seconds, self._within_s), (staged_bytes, self._within_bytes)):
+            if spent * manageable > within * records:
+                manageable = int(within * records / spent)
         self._allowed = max(1, min(manageable, MAX_RECORDS))

@@ -56,7 +56,8 @@ class Processor:
         max_batch_records: how many records one transaction takes at most; by default 1,000 where effects run, and
             100,000 otherwise. Where it is given and there are no effects, handlers also wait for the commit before:
             so no more than so many run again after a crash.
-        max_batch_bytes: a batch takes no more records once their values have this size together, in bytes.
+        max_batch_bytes: a batch takes no more records once their values have this size together, or its outputs that
+            wait to be sent have, in bytes; with effects, as far as the batch before tells.
         drain_timeout_s: how long finishing may take after SIGTERM, in seconds; what is open then is aborted.
         serializers: by output topic, confluent-kafka's form of one: `(value, SerializationContext) -> bytes`.
         on_event: a listener for what happens (see `oncewhere.runtime.events`), beside the one that logs.

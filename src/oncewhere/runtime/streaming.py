@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from oncewhere.records import Record, Records
-from oncewhere.runtime.batch import staging
+from oncewhere.runtime.batch import Batch, staging
 from oncewhere.runtime.poison import Poison, begin_again, reject, undecodable
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from oncewhere.effects.place import Work
     from oncewhere.records import Message
-    from oncewhere.runtime.batch import Batch
     from oncewhere.runtime.subscription import Subscription
     from oncewhere.runtime.transaction import Transaction
 
@@ -38,6 +37,7 @@ class Streaming:
         tx: what handlers get.
         poison: what is known of failing records.
         max_output_bytes: see `staging`.
+        max_batch_bytes: no more records are handled once what is staged has this size.
     """
 
     gathers = False
@@ -47,9 +47,12 @@ class Streaming:
         subscriptions: Mapping[str, Subscription],
         tx: Transaction,
         poison: Poison,
+        *,
         max_output_bytes: int,
+        max_batch_bytes: int,
     ) -> None:
         self._max_output_bytes = max_output_bytes
+        self._max_batch_bytes = max_batch_bytes
         self._subscriptions = subscriptions
         self._only = next(iter(subscriptions.values())) if len(subscriptions) == 1 else None
         self._tx = tx
@@ -60,7 +63,7 @@ class Streaming:
         tx.enter(_NO_WORKS)
 
     def fill(self, batch: Batch, messages: Sequence[Message], until: float) -> int:
-        """Handles messages until the time is over; at least one.
+        """Handles messages until the time is over, or what is staged is enough; at least one.
 
         Args:
             batch: what they belong to.
@@ -74,9 +77,8 @@ class Streaming:
         before = tx.sent
         done, total = 0, len(messages)
         started = time.monotonic()
-        if not batch.direct:
-            batch.size += sum(map(len, messages))  # type: ignore[arg-type]
         while done < total:
+            size = batch.size
             chunk = messages[done : done + self._chunk]
             for subscription, some in self._by_topic(chunk):
                 if self._poison.careful:
@@ -92,7 +94,10 @@ class Streaming:
                 self._chunk = max(1, int(len(chunk) * CHUNK_S / spent))
             elif self._chunk < self._max_chunk:
                 self._chunk = min(self._chunk * 2, self._max_chunk)
-            if now >= until:
+            if (staged := batch.size - size) > 0:
+                room = max(self._max_batch_bytes - batch.size, 0)
+                self._chunk = min(self._chunk, max(1, len(chunk) * room // staged))
+            if now >= until or batch.size >= self._max_batch_bytes:
                 break
         batch.records += done
         batch.outputs += tx.sent - before
@@ -182,7 +187,7 @@ class Streaming:
                 self._reject(subscription, message, last, batch)
                 continue
             while True:
-                held: list[tuple[Any, ...]] = []
+                held = Batch(opened_at=0.0)  # what this record alone stages
                 sent = tx.sent
                 tx.to(staging(held, self._max_output_bytes))
                 try:
@@ -205,7 +210,7 @@ class Streaming:
                 else:
                     tx.to(real)
                     tx.sent = sent
-                    for arguments in held:
+                    for arguments in held.staged:
                         tx.send(*arguments)
                     break
 
