@@ -74,7 +74,10 @@ class NoProgressError(OncewhereError):
 
 
 class RecordError(OncewhereError):
-    """One record could not be processed, and nothing of its batch took effect. Never carries the record's payload.
+    """One record could not be processed, and nothing of its batch was committed. Never carries the record's payload.
+
+    Calls outside transactions (HTTP, mail, `Function`) that its batch had made stand, and are found again by their
+    policy.
 
     Args:
         message: what went wrong, without the position (it is put in front).

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from email.message import EmailMessage
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
@@ -41,6 +42,7 @@ from oncewhere.effects.policy import Policy
 from oncewhere.effects.smtp import Mailer
 from oncewhere.errors import ConfigurationError, UnreachableError
 from oncewhere.records import Partition
+from oncewhere.runtime.poison import handler_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -322,6 +324,30 @@ def test_at_most_once_repeats_what_certainly_was_not_done(gateway: Downstream, s
         assert sqlite.run("select count(*) from oncewhere_calls") == [(0,)], "the claim is given back"
         assert life.run("c0", 5) == "c0-1"
     assert gateway.done == {"c0": 1}
+
+
+def test_an_effects_own_error_keeps_the_claim_and_says_so_and_a_refusal_gives_it_back(sqlite: Database) -> None:
+    errors: list[Exception] = [ValueError("402"), NotDone("402", permanent=True), NotDone("402", permanent=True)]
+    place = Function("machine", policy=AtMostOnce(claims=sqlite.place(OffsetLedger())))  # type: ignore[arg-type]
+
+    @effect(place)
+    def punch(key: str) -> None:
+        raise errors.pop(0)
+
+    with Life(punch) as life:
+        with pytest.raises(ValueError, match="402") as raised:
+            life.run()
+        message = SimpleNamespace(topic=lambda: "payments", partition=lambda: 0, offset=lambda: 7)
+        told = handler_error(message, "the handler raised", raised.value)
+        assert "calls outside transactions stand" in str(told)
+        assert "claim of effect 'punch' is kept" in str(told)
+        assert "NotDone(…, permanent=True)" in str(told)
+        with pytest.raises(EffectInDoubt):
+            life.run()
+        for _ in range(2):
+            with pytest.raises(NotDone):
+                life.run(offset=1)
+    assert sqlite.run("select record_offset, state from oncewhere_calls") == [(0, "in-doubt")]
 
 
 def test_a_zombie_cannot_settle_what_its_successor_took_for_a_crash(sqlite: Database) -> None:

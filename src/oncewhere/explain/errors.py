@@ -50,7 +50,8 @@ TEXTS: Final[Mapping[str, Advice]] = {
         "group that rebalances again and again. Mend that.",
     ),
     "RecordError": Advice(
-        why="The parent of the errors of one record; nothing of its batch took effect.",
+        why="The parent of the errors of one record; nothing of its batch was committed. Calls outside transactions "
+        "(HTTP, mail, Function) stand, and are found again by their policy.",
         remedy="It has topic, partition and offset. on_error=DeadLetter(topic) or Skip() lets others go on.",
     ),
     "HandlerError": Advice(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from oncewhere.effects.outside.work import noted
 from oncewhere.effects.place import UndecidedError
 from oncewhere.errors import DeserializationError, HandlerError, OncewhereError, RecordError
 from oncewhere.runtime.events import RecordRejected
@@ -136,10 +137,12 @@ def _rejected(subscription: Subscription, message: Message, error: BaseException
 def handler_error(message: Any, what: str, error: BaseException) -> HandlerError:
     """What a record's own code raised, with the record's position and without its payload."""
     return HandlerError(
-        f"{what} {type(error).__name__}; nothing of its batch took effect.",
+        f"{what} {type(error).__name__}; nothing of its batch was committed (calls outside transactions stand, and are "
+        "found again by their policy).",
         topic=message.topic(),
         partition=message.partition(),
         offset=message.offset(),
+        hint=noted(error),
     )
 
 

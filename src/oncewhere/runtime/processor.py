@@ -279,7 +279,8 @@ class Processor:
             UnreachableError: Kafka or a place does not answer.
             FencedError: another producer has our transactional.id.
             LedgerRefusedError: what a place has recorded contradicts Kafka's committed offset.
-            HandlerError: a handler raised; nothing of its batch took effect.
+            HandlerError: a handler raised; nothing of its batch was committed (calls outside transactions stand, and
+                are found again by their policy).
             DeserializationError: a record is not of the declared type.
             ReplayError: a redelivered record asks for an effect that was not recorded.
             NoProgressError: the same batch failed again and again.

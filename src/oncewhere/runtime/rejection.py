@@ -20,7 +20,10 @@ MAX_MESSAGE_CHARACTERS = 1_000  # of an error's own text in a dead letter's head
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The run ends with the error; nothing of the batch takes effect. The default."""
+    """The run ends with the error; nothing of the batch is committed. The default.
+
+    Calls outside transactions stand, and are found again by their policy.
+    """
 
     action: ClassVar[str] = "stop"
     max_attempts: ClassVar[int] = 1

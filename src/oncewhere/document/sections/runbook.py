@@ -158,7 +158,8 @@ ENTRIES = (
         arises=_library,
         means="The processor gives up after some attempts at one batch (`NoProgressError`), or a record cannot "
         "be processed "
-        "(`HandlerError`, `DeserializationError`). Nothing of that batch took effect.",
+        "(`HandlerError`, `DeserializationError`). Nothing of that batch was committed; calls outside transactions "
+        "stand, and are found again by their policy.",
         act=(
             (
                 "The message names the record (topic, partition, offset) and the cause: mend the code, the "

@@ -21,6 +21,23 @@ if TYPE_CHECKING:
     from oncewhere.effects.outside.opened import OpenOutside
 
 
+_CLAIM_KEPT = "The claim of effect"
+
+
+def claim_kept(effect: str) -> str:
+    """What is noted beside an effect's own error, where a claim stands: the next attempt will be in doubt."""
+    return (
+        f"{_CLAIM_KEPT} {effect!r} is kept, since nobody knows whether it happened: it is in doubt when its record "
+        "comes again. Raise NotDone(…, permanent=True) in the effect for what certainly did not happen."
+    )
+
+
+def noted(error: BaseException) -> str | None:
+    """That note, where an error has it."""
+    notes = getattr(error, "__notes__", ())
+    return next((note for note in notes if isinstance(note, str) and note.startswith(_CLAIM_KEPT)), None)
+
+
 class OutsideWork(Work):
     """One batch at such a place."""
 
@@ -169,6 +186,10 @@ class OutsideWork(Work):
                 except OutcomeUnknown as error:
                     outcome, told = Outcome.UNKNOWN, error
                     ever_unknown = True
+                except Exception as error:
+                    if at_most_once:
+                        error.add_note(claim_kept(call.effect.name))
+                    raise
                 opened.heed(told)
                 pause = pause_s(
                     limits,
