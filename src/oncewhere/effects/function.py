@@ -19,8 +19,9 @@ class Function(OutsidePlace[str]):
 
     Args:
         name: your name for this place, such as `gateway`.
-        policy: how duplicates are prevented: `IdempotencyKey()`, `AtMostOnce(claims=bank)` or
-            `AtLeastOnce(acknowledged="why")`. There is no default.
+        policy: how duplicates are prevented: `IdempotencyKey()`, `AtMostOnce(claims=bank)`,
+            `Compensate(journal=bank)`, `Outbox("calls", then=…)` or `AtLeastOnce(acknowledged="why")`. There is no
+            default.
         limits: how often and how long a call is attempted; the time of one attempt is the effect's own to keep.
 
     Raises:

@@ -38,7 +38,8 @@ class Smtp(OutsidePlace["Mailer"]):
     Args:
         url: `smtp://`, `smtp+starttls://` or `smtps://`, then `user:password@host:port`.
         name: your name for this place, such as `post`.
-        policy: how duplicates are prevented: `IdempotencyKey()` (the Message-ID), `AtMostOnce(claims=bank)` or
+        policy: how duplicates are prevented: `IdempotencyKey()` (the Message-ID), `AtMostOnce(claims=bank)`,
+            `Outbox("mails", then=…)`, `Compensate(journal=bank)` (its undo is another mail) or
             `AtLeastOnce(acknowledged="why")`. There is no default.
         domain: the right side of the Message-IDs; a name of yours.
         limits: how often and how long a call is attempted.

@@ -48,8 +48,9 @@ class Http(OutsidePlace["Requests"]):
             `httpx2.Client` or `httpx.Client`, with its own `base_url`, timeouts and TLS. A client that is given stays
             yours to close.
         name: your name for this place, such as `gateway`.
-        policy: how duplicates are prevented: `IdempotencyKey()`, `AtMostOnce(claims=bank)` where the downstream has no
-            keys, or `AtLeastOnce(acknowledged="why")`. There is no default.
+        policy: how duplicates are prevented: `IdempotencyKey()`; `AtMostOnce(claims=bank)` where the downstream has no
+            keys; `Compensate(journal=bank)` where it can take back; `Outbox("captures", then=…)` where another
+            processor is to call; or `AtLeastOnce(acknowledged="why")`. There is no default.
         limits: how often and how long a call is attempted.
         header: the header that carries the key.
         in_progress: status codes that say that another attempt with the key is still being worked on.
