@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oncewhere.masking import Secrets, is_secret_name, masked
+from oncewhere.masking import Secrets, is_secret_name, masked, masked_arguments, secrets_in
 
 
 @pytest.mark.parametrize(
@@ -95,3 +95,54 @@ def test_a_long_text_without_a_secret_takes_no_time() -> None:
     before = time.process_time()
     assert masked("a-b." * 20_000) == "a-b." * 20_000
     assert time.process_time() - before < 1.0
+
+
+NASTY = [
+    "Tr0ub&dor;3",
+    "correct horse battery",
+    "p@ss,w=rd",
+    'it\'s "mine"',
+    "back\\slash",
+    "tail)}]';",
+    "a/b?c#d@e",
+    "-dash",
+]
+"""Passwords as generators and people make them: each sign in them means something to some notation."""
+
+
+@pytest.mark.parametrize("secret", NASTY)
+def test_no_part_of_a_password_stays_in_an_argument_and_all_of_it_is_known(secret: str) -> None:
+    quoted = secret.replace("\\", "\\\\").replace("'", "\\'")
+    rows = (
+        ([f"sasl.password={secret}"], ["sasl.password=***"]),
+        ([f"-Dssl.key.password={secret}"], ["-Dssl.key.password=***"]),
+        ([f"--set=sasl.password={secret}", "--port=5"], ["--set=sasl.password=***", "--port=5"]),
+        (["--db-password", secret, "--port", "5"], ["--db-password", "***", "--port", "5"]),
+        ([f"bank=redis://me:{secret}@db/0"], ["bank=redis://me:***@db/0"]),
+        ([f"bank=postgresql://me@db/bank?password={secret}"], ["bank=postgresql://me@db/bank?password=***"]),
+        ([f"bank=host=db password='{quoted}' user=me"], ["bank=host=db password=*** user=me"]),
+    )
+    for words, expected in rows:
+        assert masked_arguments(words) == expected
+        assert secret in secrets_in(words), "what is known of a log is the whole of it"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["sh", "-c", "java -jar s.jar --pass-token hunter2 -p 5"], "sh -c java -jar s.jar --pass-token *** -p 5"),
+        (["sh", "-c", "cd x && PGPASSWORD='a b' ./s"], "sh -c cd x && PGPASSWORD=*** ./s"),
+        (["--token", "--password", "hunter2"], "--token *** ***"),
+        (["-H", "X-Api-Key: a b", "-H", "Authorization: Basic abc"], "-H X-Api-Key: *** -H Authorization: ***"),
+        (["jdbc:sqlserver://h:1;password=a b;c;encrypt=true"], "jdbc:sqlserver://h:1;password=***;encrypt=true"),
+        (['{"password": "a b", "port": 1}'], '{"password": ***, "port": 1}'),
+        (["bank=http://h:80/of?x=a@b", "-b", "h:9092,i:9092", "-k", "password"], None),
+        (["oncewhere", "explain", "sasl.password", "--password="], None),
+    ],
+)  # fmt: skip
+def test_a_command_keeps_what_is_no_secret(words: list[str], expected: str | None) -> None:
+    assert " ".join(masked_arguments(words)) == (" ".join(words) if expected is None else expected)
+
+
+def test_a_password_in_a_variable_with_further_flags_is_known_by_itself() -> None:
+    assert {"hunter2", "hunter2 -Xmx3g"} <= secrets_in(["-Dsasl.password=hunter2 -Xmx3g"])

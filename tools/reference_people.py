@@ -23,6 +23,14 @@ from oncewhere.drill.effect import Effect
 from oncewhere.effects.honours import HONOURED, TITLES, WHY_NOT
 from oncewhere.effects.policy import Policy
 from oncewhere.listeners.metrics import BUCKETS_S, KNOWN, METRICS
+from oncewhere.stack.patience import VARIABLE as START_LIMIT
+
+VARIABLES = {
+    "ONCEWHERE_CACHE": "Where Kafka's jars are kept, and read by every run. Default: the cache folder of the user.",
+    START_LIMIT: "Seconds that a server may take to start. Default: what is usual, and more while the machine has much "
+    "to do. On a machine that is slow at anything, such as one of a CI, give it 600.",
+    "NO_COLOR": "Nothing is printed in colour where it is set.",
+}
 
 
 def commands() -> str:
@@ -40,7 +48,9 @@ def commands() -> str:
         found = cli.get_command(context, name)
         assert found is not None  # noqa: S101  # its name is listed
         parts += _command(found, click.Context(found, info_name=name, parent=context), 2)
-    parts += ["## Exit codes", "", "| code | meaning |", "|---|---|"]
+    parts += ["## Variables without an option", "", "| variable | what it does |", "|---|---|"]
+    parts += [f"| `{name}` | {what} |" for name, what in VARIABLES.items()]
+    parts += ["", "## Exit codes", "", "| code | meaning |", "|---|---|"]
     codes = re.findall(r"(\d+) ([^·]+?)(?: ·|\.$)", (cli.epilog or "").removeprefix("Exit codes: "))
     parts += [f"| {code} | {meaning.strip()} |" for code, meaning in codes]
     return "\n".join([*parts, ""])

@@ -4,6 +4,9 @@ Two ways, since neither is enough. What is known to be a secret (a password out 
 replaced wherever it stands (`Secrets`). What looks like one is replaced by its form (`masked`): the password of a URL,
 the value behind a name that means a secret, what follows `Bearer`, the whole of a cookie.
 
+Text does not say where a password ends that holds a blank or a `;`; an argument does, since it is one word of a list.
+So the words of a command are masked one by one, before they are joined (`masked_arguments`).
+
 A name means a secret where the word stands anywhere in it: `DB_PASSWORD_OLD`, `X-Api-Key`. That hides what is none now
 and then (`token_count`), and so it is never enough to replace a value wherever it stands: for that a name must end in
 the word (`says_its_value`).
@@ -27,16 +30,38 @@ _WORD: Final = (
 )
 _QUOTED: Final = r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'"
 _NAME_BEGINS: Final = r"(?<![\w.\-])"
-_USERINFO: Final = re.compile(r"(?P<before>://[^\s/@:\"']*:)(?P<secret>[^\s/@]+)@")
+_NAME: Final = r"[\w.\-]+"
+_ENDS: Final = rf"[&;,](?=[\s\"']|$|{_NAME}\s*[=:])"
+"""In text, what may stand in a value and ends it only where the next name, a quote or nothing follows."""
+_USERINFO: Final = re.compile(r"(?P<before>://[^\s/@:\"']*:)(?P<secret>[^\s/]+)@")
 _BEARER: Final = re.compile(r"(?P<before>\b(?:bearer|basic)\s+)(?P<secret>[A-Za-z0-9._~+/=\-]{8,})", re.IGNORECASE)
 _HEADER: Final = re.compile(
     rf"(?P<before>{_NAME_BEGINS}[\w\-]*(?:authorization|cookie)[\"']?\s*[=:]\s*)(?P<secret>{_QUOTED}|[^\r\n\"']+)",
     re.IGNORECASE,
 )
 _ASSIGNED: Final = re.compile(
-    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}[\w.\-]*[\"']?\s*[=:]\s*)(?P<secret>{_QUOTED}|[^\s&;,]*[^\s&;,\"')}}\]])",
+    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}[\w.\-]*[\"']?\s*[=:]\s*)"
+    rf"(?P<secret>{_QUOTED}|(?:\\\s|(?!{_ENDS})\S)*(?!{_ENDS})[^\s\"')}}\]])",
     re.IGNORECASE,
 )
+_OPTION: Final = re.compile(rf"(?P<name>{_NAME})(?:\s*=\s*|:(?!//|\d+(?:,|$))\s*)")
+_USERINFO_OF_ARGUMENT: Final = re.compile(r"(?P<before>://[^\s/@:\"']*:)(?P<secret>[^/]+)@")
+_USERINFO_WITH_SLASH: Final = re.compile(
+    rf"(?P<before>://[^\s/@:\"']*:)(?P<secret>(?!{re.escape(MASK)}@|\d+(?:[/?#,]|$)).+)@", re.DOTALL
+)
+_BEHIND_A_FLAG: Final = re.compile(
+    rf"(?P<before>(?<!\S)--?[\w.\-]*{_WORD}[\w.\-]*\s+)(?P<secret>{_QUOTED}|\S+)", re.IGNORECASE
+)
+_ASSIGNED_IN_ARGUMENT: Final = re.compile(
+    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}[\w.\-]*[\"']?\s*[=:]\s*)"
+    rf"(?P<secret>(?:{_QUOTED})(?=[\s,;&}}\])]|$)|.+?(?=\s+{_NAME}\s*=|$))",
+    re.IGNORECASE | re.DOTALL,
+)
+_ASSIGNED_IN_URL: Final = re.compile(
+    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}[\w.\-]*=)(?P<secret>.+?)(?=[\s&;]{_NAME}=|$)",
+    re.IGNORECASE | re.DOTALL,
+)
+_NEXT_FLAG: Final = re.compile(r"\s+-")
 _MEANS_A_SECRET: Final = re.compile(_WORD, re.IGNORECASE)
 _SAYS_ITS_VALUE: Final = re.compile(rf"{_WORD}$", re.IGNORECASE)
 
@@ -61,20 +86,74 @@ def masked(text: str) -> str:
     return text
 
 
-def secrets_in(texts: Iterable[str]) -> set[str]:
-    """The passwords that stand in URLs and DSNs, as they are written and as they are meant."""
-    found: set[str] = set()
-    for text in texts:
-        for match in (*_USERINFO.finditer(text), *_ASSIGNED.finditer(text)):
-            found.add(match["secret"].strip("\"'"))
+def masked_arguments(words: Iterable[str]) -> list[str]:
+    """The words of a command without the secrets in them; also the word that follows `--db-password`."""
+    found: list[str] = []
+    flag = ""
+    for word in words:
+        found.append(MASK if is_secret_name(flag) else masked_argument(word))
+        flag = _as_flag(word)
     return found
+
+
+def masked_argument(word: str) -> str:
+    """One word of a command (an option, a setting, a DSN) without the secrets in it, whatever they are made of."""
+    option = _secret_option(word)
+    if option is not None:
+        return word[: option.end()] + (MASK if word[option.end() :] else "")
+    for form in _forms(word):
+        word = form.sub(lambda found: found[0].replace(found["before"] + found["secret"], found["before"] + MASK), word)
+    return masked(word)
+
+
+def _as_flag(word: str) -> str:
+    """The word where it is a flag whose value is the next word; else nothing."""
+    return word if word.startswith("-") and "=" not in word else ""
+
+
+def _secret_option(word: str) -> re.Match[str] | None:
+    """The name, up to its `=`, behind which all of the word is secret: of `-X=sasl.password=…` the second."""
+    option = _OPTION.match(word)
+    while option is not None and not is_secret_name(option["name"]):
+        option = _OPTION.match(word, option.end())
+    return option
+
+
+def _forms(word: str) -> tuple[re.Pattern[str], ...]:
+    """How a secret may stand inside a word."""
+    if "://" in word:
+        return _USERINFO_OF_ARGUMENT, _USERINFO_WITH_SLASH, _BEHIND_A_FLAG, _ASSIGNED_IN_URL
+    return _BEHIND_A_FLAG, _ASSIGNED_IN_ARGUMENT
+
+
+def secrets_in(words: Iterable[str]) -> set[str]:
+    """The passwords that stand in URLs, DSNs and the words of a command, as they are written and as they are meant."""
+    found: set[str] = set()
+    flag = ""
+    for word in words:
+        option = _secret_option(word)
+        value = word if option is None else word[option.end() :]
+        if says_its_value(flag) or (option is not None and says_its_value(option["name"])):
+            found |= _meant(value)
+        for form in _forms(value):
+            for match in form.finditer(value):
+                found |= _meant(match["secret"])
+        flag = _as_flag(word)
+    return found
+
+
+def _meant(written: str) -> set[str]:
+    """What a value may mean: itself, without its quotes and backslashes, up to the next flag in the same word."""
+    found = {written, _NEXT_FLAG.split(written)[0]}
+    found |= {value[1:-1] for value in found if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"}
+    return found | {re.sub(r"\\(.)", r"\1", value) for value in found}
 
 
 class Secrets:
     """What must not be read by anybody, and the means to take it out of texts and files.
 
     Args:
-        texts: DSNs and URLs; their passwords are secret.
+        texts: DSNs, URLs and the words of a command; their passwords are secret.
         settings: names and values; the values of secret names are secret.
     """
 

@@ -35,12 +35,19 @@ def test_what_the_file_says_is_what_the_command_does_and_a_flag_counts_more(tmp_
 
 def test_a_broken_file_is_told_and_a_password_is_not(tmp_path: Path, typed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONCEWHERE_DRILL_DSNS", "bank=postgresql://me:hush@h/x")
-    monkeypatch.setenv("ONCEWHERE_DRILL_KAFKA_SETTINGS", "sasl.password=hush")
-    monkeypatch.setenv("ONCEWHERE_AT_bank", "postgresql://me:hush@h/x")
+    monkeypatch.setenv("ONCEWHERE_DRILL_KAFKA_SETTINGS", "sasl.password=x&hush;3 hush")
+    monkeypatch.setenv("ONCEWHERE_AT_bank", "host=h user=me password='x&y hush'")
+    (tmp_path / "oncewhere.toml").write_text("[options.observe]\nkafka_settings = ['ssl.key.password=x hush']\n")
     assert "hush" not in typed("config", "--show").stdout
     (tmp_path / "oncewhere.toml").write_text("[options")
     done = typed("config", "--show")
     assert (done.returncode, "not valid TOML" in done.stderr) == (2, True)
+
+
+def test_a_variable_that_no_option_has_is_told_as_well(typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONCEWHERE_START_LIMIT", "600")
+    (row,) = [line.split() for line in typed("config", "--show").stdout.splitlines() if "START_LIMIT" in line]
+    assert row == ["ONCEWHERE_START_LIMIT", "600", "environment"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -13,7 +13,8 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.table import Table
 
-from oncewhere.masking import masked
+from oncewhere.masking import masked_argument, masked_arguments
+from oncewhere.stack.patience import VARIABLE as START_LIMIT
 
 from .app import AT
 from .places import cache_folder, project_folder
@@ -21,7 +22,7 @@ from .project_file import options_file
 
 WIDE = 110
 """Columns from which on the environment's variables are printed as well."""
-_NAMED = frozenset({"ONCEWHERE_CACHE", "ONCEWHERE_INSTANCE", "NO_COLOR"})
+_NAMED = frozenset({"ONCEWHERE_CACHE", "ONCEWHERE_INSTANCE", START_LIMIT, "NO_COLOR"})
 
 
 @click.command(short_help="Say each setting's value, and where it comes from.")
@@ -81,7 +82,7 @@ def _rows(command: click.Command, name: str, parent: click.Context) -> Iterator[
         value, source = parameter.consume_value(context, {})
         yield (
             f"{path} {max(parameter.opts, key=len)}",
-            masked(_text(value)),
+            _text(value, whole=source is ParameterSource.ENVIRONMENT),
             _source(source),
             f"{context.auto_envvar_prefix}_{(parameter.name or '').upper()}",
         )
@@ -96,12 +97,18 @@ def _source(source: ParameterSource) -> str:
     return "default"
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, *, whole: bool) -> str:
+    """A value without the secrets in it.
+
+    Args:
+        value: the option's.
+        whole: it was split at its blanks, where a password may have had one.
+    """
     if value is None or value in ((), "") or type(value).__name__ == "Sentinel":
         return "–"
     if isinstance(value, tuple | list):
-        return " ".join(map(str, value))
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+        return masked_argument(" ".join(map(str, value))) if whole else " ".join(masked_arguments(map(str, value)))
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else masked_argument(str(value))
 
 
 def _show_places(console: Console) -> None:
@@ -112,7 +119,11 @@ def _show_places(console: Console) -> None:
         ("project folder", str(project_folder()), "the current folder"),
         ("options of the project", "–" if file is None else str(file[0]), "the current folder"),
         ("cache", str(cache_folder()), cache),
-        *((name, masked(value), "environment") for name, value in sorted(os.environ.items()) if _is_ours(name)),
+        *(
+            (name, masked_argument(value), "environment")
+            for name, value in sorted(os.environ.items())
+            if _is_ours(name)
+        ),
     ]
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value, source in rows:

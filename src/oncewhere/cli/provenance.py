@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from oncewhere.masking import MASK, is_secret_name, masked
+from oncewhere.masking import masked_argument, masked_arguments
 from oncewhere.report import Commit, Provenance, ServerOption
 
 from .servers import Wishes
@@ -34,7 +34,7 @@ def provenance(wishes: Wishes, dsns: Mapping[str, str], declared_in: Path) -> Pr
     given: object = click.get_current_context().find_root().obj
     arguments = given if isinstance(given, tuple) else ()
     return Provenance(
-        command=masked(shlex.join(["oncewhere", *map(str, arguments)])),
+        command=shlex.join(["oncewhere", *masked_arguments(map(str, arguments))]),
         project=Path.cwd().name,
         machine=platform.node(),
         commit=commit_of(declared_in),
@@ -50,10 +50,9 @@ def _options(wishes: Wishes) -> Iterator[ServerOption]:
     if wishes.kafka_file is not None:
         yield ServerOption(flag="-F", value=str(wishes.kafka_file))
     for text in wishes.kafka_options:
-        name, _, value = text.partition("=")
-        yield ServerOption(flag="-X", value=f"{name}={MASK if is_secret_name(name) else masked(value)}")
+        yield ServerOption(flag="-X", value=masked_argument(text))
     for dsn in wishes.dsns:
-        yield ServerOption(flag="--dsn", value=masked(dsn))
+        yield ServerOption(flag="--dsn", value=masked_argument(dsn))
     if wishes.brokers > 1:
         yield ServerOption(flag="--brokers", value=str(wishes.brokers))
 

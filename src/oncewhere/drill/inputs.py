@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from oncewhere.errors import ConfigurationError
+from oncewhere.masking import masked_arguments
 
 from .declaration import Version, fill, standing_values
 from .identity import Identity
@@ -111,7 +112,7 @@ def _from_file(path: Path) -> tuple[bytes, str]:
 
 def _from_command(command: list[str], folder: Path) -> tuple[bytes, str]:
     argv = [fill(part, standing_values(), "drill.inputs") for part in command]
-    name = " ".join(command)
+    name = " ".join(masked_arguments(command))
     try:
         done = subprocess.run(argv, cwd=folder, capture_output=True, timeout=COMMAND_LIMIT_S, check=False)
     except OSError as error:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from oncewhere.cluster import ClusterClient, Member
 from oncewhere.errors import ConfigurationError, InconclusiveError
+from oncewhere.masking import masked_arguments
 from oncewhere.proxy import Crossing
 
 from .aftermath import POLL_S, Aftermath
@@ -195,9 +196,10 @@ class Lives:
         if not self.trap.sprung:
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             kind = ConfigurationError if self.trap.complete else InconclusiveError
+            command = shlex.join(masked_arguments(self._version.processor.command))
             raise kind(
                 f"{self._version.name}: the processor ended by itself ({how}) before it had finished its input.",
-                hint=f"It was started by processor.command: {shlex.join(self._version.processor.command)}. "
+                hint=f"It was started by processor.command: {command}. "
                 + ("Its own last words:" if self.victim.last_words() else "It said nothing."),
                 detail=self.victim.last_words(),
             )

@@ -10,7 +10,7 @@ import msgspec
 
 from oncewhere.drill import DrillResult, TrialResult, Version, VersionResult
 from oncewhere.errors import ConfigurationError
-from oncewhere.masking import masked
+from oncewhere.masking import masked_argument, masked_arguments
 
 from .provenance import Ending, Provenance, Replayed, State
 from .sentence import answer
@@ -170,8 +170,8 @@ def _version(drill: DrillResult, result: VersionResult) -> dict[str, Any]:
 def _without_secrets(version: Version) -> Version:
     """A folder that travels carries no variables, and no password in a command: another machine needs neither."""
     processor, inputs = version.processor, version.settings.inputs
-    command = [masked(part) for part in processor.command]
-    told = masked(inputs) if isinstance(inputs, str) else [masked(part) for part in inputs]
+    command = masked_arguments(processor.command)
+    told = masked_argument(inputs) if isinstance(inputs, str) else masked_arguments(inputs)
     return msgspec.structs.replace(
         version,
         processor=msgspec.structs.replace(processor, environment={}, command=command),
