@@ -18,6 +18,7 @@ from .scenarios import CRASH, SCENARIOS, Clean
 
 NEARLY = 0.8
 """How alike a word must be to a crash's name to be one that is misspelt."""
+ELSEWHERE = "none of the points that were chosen is one that it goes to"
 Failed = frozenset[tuple[str, str]]
 """Version and plan id of what failed in an earlier run."""
 
@@ -89,6 +90,17 @@ class Choice:
         if self.seed is not None:
             random.Random(f"{self.seed} {version.name}").shuffle(plans)  # noqa: S311  # an order, no secret
         return tuple(sorted(plans, key=lambda plan: (version.name, plan.id) not in self.failed_before)), left_out
+
+    def why_no_trial(self, version: Version, left_out: Mapping[str, str]) -> str:
+        """Why nothing was crashed of a version, in words: a drill without a trial proves nothing, and must say so.
+
+        Args:
+            version: what was to be drilled.
+            left_out: by name, why a scenario is left out; any other found no point to go to.
+        """
+        reasons = {**dict.fromkeys(self.scenarios, ELSEWHERE), **left_out}
+        told = "; ".join(f"{name} is left out ({why})" for name, why in reasons.items())
+        return f"no trial was made of {version.name}: {told}"
 
 
 def words_of(version: str, point: CrashPoint) -> tuple[str, ...]:

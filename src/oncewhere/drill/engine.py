@@ -163,7 +163,7 @@ class Drill:
                     failure.hint = f"{failure.hint} {remains}" if failure.hint else str(remains)
 
     async def _version(self, version: Version) -> VersionResult | None:
-        """The version's result; None where the keyword takes nothing of it."""
+        """The version's result; None where the keyword takes no point of it."""
         clean: list[TrialResult] = []
         left_out: dict[str, str] = {}
         if self._choice.exactly:
@@ -180,7 +180,7 @@ class Drill:
                     left_out[SECOND_CRASH] = "its recovery showed no point for a second crash"
             sent = len(self._inputs[version.name])
             self._tell(PlansMade(version=version.name, plans=plans, itinerary=itinerary, inputs=sent))
-        if not plans:
+        if not plans and not itinerary.points:
             return None
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._crash(version, plan)) for plan in plans]
@@ -196,7 +196,8 @@ class Drill:
             skipped=Counter(why for why in done if isinstance(why, str)),
             scenarios=left_out,
         )
-        result = VersionResult(version=version, trials=(*clean, *trials), coverage=coverage)
+        why = "" if plans else self._choice.why_no_trial(version, left_out)
+        result = VersionResult(version=version, trials=(*clean, *trials), coverage=coverage, cut_off=why)
         self._tell(VersionJudged(result=result))
         return result
 
