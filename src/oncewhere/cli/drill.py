@@ -19,9 +19,7 @@ from oncewhere.report import (
     Failures,
     ReportKind,
     RunFolder,
-    default_kinds,
     github_annotations,
-    parse_kinds,
     show_points,
     show_result,
     show_scenarios,
@@ -31,6 +29,7 @@ from . import interrupting
 from .near import NearChoice
 from .places import project_folder, say_where, saying_what_remains
 from .provenance import provenance
+from .reporting import report_option
 from .servers import (
     LANES_DEFAULT,
     LANES_LIMIT,
@@ -109,13 +108,7 @@ from .servers import (
     metavar="SECONDS",
     help="How long one life of the processor may take for all inputs, instead of drill.deadline_s.",
 )
-@click.option(
-    "--report",
-    "reports",
-    metavar="KINDS",
-    help="How the result is written, with commas: junit, json, html, github (annotations). Default: junit,json,html, "
-    "and github where GITHUB_ACTIONS is true. run.json is always written.",
-)
+@report_option
 def drill(  # noqa: PLR0913  # one parameter for each option
     path: Path,
     versions: tuple[str, ...],
@@ -133,7 +126,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     seed: int | None,
     time_limit_s: float | None,
     deadline_s: float | None,
-    reports: str | None,
+    kinds: frozenset[ReportKind],
 ) -> int:
     """Kill a processor at its boundary messages, restart it, and say where the work happened once.
 
@@ -156,7 +149,6 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     if list_scenarios:
         show_scenarios(Console(highlight=False))
         return 0
-    kinds = default_kinds(os.environ) if reports is None else parse_kinds(reports)
     declaration = load(path)
     chosen = choose_versions(declaration, versions)
     control_name: str | None = None

@@ -5,7 +5,7 @@ from .difference import compare, doubts
 from .difference_table import show_difference
 from .failures import Failures
 from .finding_runs import find_run, is_run
-from .github import github_annotations
+from .github import github_annotations, github_error
 from .html import FILE_NAME as REPORT_NAME
 from .html import lost_histories, write_report
 from .kinds import ReportKind, default_kinds, parse_kinds
@@ -39,6 +39,7 @@ __all__ = [
     "doubts",
     "find_run",
     "github_annotations",
+    "github_error",
     "ids_of",
     "indented",
     "is_run",

@@ -9,9 +9,14 @@ from collections.abc import Iterator
 
 from oncewhere.drill import DrillResult, Finding, TrialResult, Verdict, VersionResult
 from oncewhere.drill.verdict import SEVERITY
+from oncewhere.errors import OncewhereError
+from oncewhere.masking import masked
 
 from .again import again
 from .provenance import Provenance
+
+DETAIL_LINES = 10
+"""Of a processor's last words, or of a server's log."""
 
 
 def github_annotations(result: DrillResult, told: Provenance) -> Iterator[str]:
@@ -40,6 +45,15 @@ def github_annotations(result: DrillResult, told: Provenance) -> Iterator[str]:
             yield _line(level, title, "\n".join(lines))
         for why, number in (version.coverage.skipped if version.coverage else {}).items():
             yield _line("warning", f"{name}: inconclusive", f"{number} points {why}.")
+        if version.cut_off:
+            yield _line("warning", f"{name}: inconclusive", f"{version.cut_off}.")
+
+
+def github_error(error: OncewhereError) -> str:
+    """The line of a drill that did not come to its end: what is wrong, what to do, and the end of the evidence."""
+    detail = (error.detail or "").splitlines()[-DETAIL_LINES:]
+    told = "\n".join([error.message, *([error.hint] if error.hint else []), *detail])
+    return _line("error", "oncewhere: the drill did not come to its end", masked(told))
 
 
 def _distinct(result: DrillResult, version: VersionResult) -> list[tuple[list[TrialResult], Finding]]:
