@@ -68,6 +68,27 @@ def test_junit_has_one_case_for_each_point(run: Path) -> None:
     assert naive.get("time") == "5.000"
 
 
+def test_what_xml_forbids_is_written_out_and_a_reader_takes_the_whole_file(run: Path) -> None:
+    forbidden, written = "\x00\x1b\x7f\ud800\uffff", "\\x00\\x1b\x7f\\ud800\\uffff"
+    found = read_run(run)
+    version = found.result.versions[0]
+    trial = version.trials[2]
+    step = trial.plan.steps[0]
+    point = dataclasses.replace(step.point, kind=f"EndTxn{forbidden}")
+    said = {"sentence": f"<{forbidden}>\n😀", "chain": (forbidden,), "examples": (forbidden,)}
+    hostile = dataclasses.replace(
+        trial,
+        plan=dataclasses.replace(trial.plan, steps=(dataclasses.replace(step, point=point),)),
+        findings=tuple(dataclasses.replace(finding, **said) for finding in trial.findings),
+    )
+    told = dataclasses.replace(found.result, versions=(dataclasses.replace(version, trials=(hostile,)),))
+    document = ET.tostring(as_junit(dataclasses.replace(found, result=told)), encoding="utf-8")
+    (case,) = ET.fromstring(document).iter("testcase")
+    assert case.get("name") == f"kafka.EndTxn{written}.2.1.before"
+    assert f"<{written}>\n😀" in case[0].get("message", "")
+    assert written in (case[0].text or "").splitlines()
+
+
 def test_run_json_is_what_its_published_schema_says(run: Path) -> None:
     schema = json.loads(SCHEMA.read_text())
     Draft202012Validator.check_schema(schema)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from oncewhere.drill import DrillResult, Finding, TrialResult, Verdict, VersionResult
 
@@ -13,6 +15,8 @@ from .again import again
 from .run_json import Run
 
 FILE_NAME = "junit.xml"
+_NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no XML 1.0 document may hold, even escaped (its production 2): most control characters, lone surrogates."""
 
 
 def as_junit(run: Run) -> ET.Element:
@@ -41,7 +45,21 @@ def as_junit(run: Run) -> ET.Element:
         suite.set("failures", str(len(suite.findall("testcase/failure"))))
     if run.ending.words and not result.versions:
         _failed(ET.SubElement(suites, "testsuite", name="drill", tests="1", failures="1"), "the run", run.ending.words)
+    _make_writable(suites)
     return suites
+
+
+def _make_writable(document: ET.Element) -> None:
+    """Writes out what XML forbids: an identity may be any bytes, and for one of these no reader takes the file."""
+    for element in document.iter():
+        element.text = element.text and _writable(element.text)
+        for name, value in element.attrib.items():
+            element.set(name, _writable(value))
+
+
+def _writable(text: str) -> str:
+    """The text in which each character that XML forbids is written as its number."""
+    return _NOT_IN_XML.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _failed(suite: ET.Element, name: str, message: str) -> None:
