@@ -165,9 +165,15 @@ def declaration_of(run: Run, project: Path | None) -> Path:
     Raises:
         ConfigurationError: it is not there.
     """
+    if run.provenance.repeat and project is None:
+        raise ConfigurationError(
+            "The run was made by a test, and the test holds what is drilled.",
+            hint=f"Run it again: {run.provenance.repeat}. Where a file declares the same, name its folder: "
+            "--project DIR",
+        )
     base = project_folder().parent if project is None else project.expanduser()
     folder = Path(run.path)
-    if folder.is_absolute():
+    if folder.is_absolute() and project is None:
         return folder
     for path in (base / folder, base) if project is not None else (base / folder,):
         if path.is_file() or (_declares(path) if ":" not in path.name else path.parent.is_dir()):

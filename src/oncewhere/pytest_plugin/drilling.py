@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,18 @@ from rich.console import Console
 
 from oncewhere.cli.servers import choose_versions
 from oncewhere.drill import CRASH, Choice, Drill, DrillResult, Keyword, PointSet, Verdict, worst
+from oncewhere.errors import OncewhereError
 from oncewhere.report import RunFolder, show_result
 
-from .wanted import Wanted, declaration
+from .telling import with_all_words
+from .wanted import Wanted, declaration, stands_in_a_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from oncewhere.drill import Declaration
+
+    from .origin import Origin
     from .servers import SessionServers
     from .wanted import App
 
@@ -68,6 +74,7 @@ class Driller:
 
     Args:
         servers: of the session.
+        origin: the test.
         folder: the test's.
         scratch: where files may be written.
         root: where evidence is kept.
@@ -80,6 +87,7 @@ class Driller:
         self,
         servers: SessionServers,
         *,
+        origin: Origin,
         folder: Path,
         scratch: Path,
         root: Path,
@@ -88,6 +96,7 @@ class Driller:
         seed: int | None,
     ) -> None:
         self._servers = servers
+        self._origin = origin
         self._folder = folder
         self._scratch = scratch
         self._root = root
@@ -118,22 +127,39 @@ class Driller:
         Raises:
             ConfigurationError: something is missing or contradicts itself; the sentence says what to write.
             InconclusiveError: the processor does not finish its clean run.
+
+        Each of them is shown at the test's own line, with its hint and the processor's last words.
         """
-        declared = declaration(app, _wanted(wanted), folder=self._folder, scratch=self._scratch)
-        chosen = choose_versions(declared, versions)
-        systems = {name: str(effect.system) for version in chosen for name, effect in version.effects.items()}
-        folder = RunFolder(self._root, _plain(self._name), declaration=str(declared.folder), versions=chosen)
-        drill = Drill(
-            declared,
-            versions=chosen,
-            choice=Choice(
+        __tracebackhide__ = True
+        said = _wanted(wanted)
+        try:
+            declared = declaration(app, said, folder=self._folder, scratch=self._scratch)
+            path = self._origin.path_of(declared.folder if stands_in_a_file(app) else None)
+            choice = Choice(
                 points=PointSet(self._points),
                 scenarios=tuple(scenarios),
                 keyword=Keyword(keyword),
-                failed_before=frozenset(),
                 seed=self._seed,
-            ),
-            servers=[self._servers.for_drill(systems, dict(dsns or {}))],
+            )
+            return self._drilled(declared, versions, choice, dict(dsns or {}), path)
+        except OncewhereError as error:
+            told = with_all_words(error)
+        raise told
+
+    def _drilled(
+        self, declared: Declaration, versions: Sequence[str], choice: Choice, dsns: dict[str, str], path: str
+    ) -> Drilled:
+        chosen = choose_versions(declared, versions)
+        if choice.points is not PointSet.MISSION:
+            choice = dataclasses.replace(choice, inputs_limit=chosen[0].settings.sweep_inputs)
+        systems = {name: str(effect.system) for version in chosen for name, effect in version.effects.items()}
+        told = self._origin.provenance(dsns, declared.folder)
+        folder = RunFolder(self._root, _plain(self._name), declaration=path, versions=chosen, provenance=told)
+        drill = Drill(
+            declared,
+            versions=chosen,
+            choice=choice,
+            servers=[self._servers.for_drill(systems, dsns)],
             folder=folder.path,
             recreate_topics=self._servers.is_ours,
             demonstration=False,
@@ -142,7 +168,7 @@ class Driller:
         with folder:
             result = asyncio.run(drill.run())
         text = io.StringIO()
-        show_result(result, Console(file=text, width=WIDTH, no_color=True, highlight=False))
+        show_result(result, Console(file=text, width=WIDTH, no_color=True, highlight=False), told)
         return Drilled(result, text.getvalue())
 
 

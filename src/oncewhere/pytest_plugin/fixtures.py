@@ -10,15 +10,14 @@ import pytest
 
 from oncewhere.errors import OncewhereError
 
+from .telling import lines_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .drilling import Driller
     from .servers import SessionServers
     from .topic import Topic
-
-DETAIL_LINES = 10
-"""Of a server's log."""
 
 
 @pytest.fixture(scope="session")
@@ -53,9 +52,7 @@ def _told_in_words() -> Iterator[None]:
     try:
         yield
     except OncewhereError as error:
-        lines = [f"oncewhere: {error.message}", *([f"  {error.hint}"] if error.hint else [])]
-        lines += [f"  | {line}" for line in (error.detail or "").splitlines()[-DETAIL_LINES:]]
-        told = "\n".join(lines)
+        told = "\n".join(lines_of(error))
     else:
         return
     pytest.fail(told, pytrace=False)
@@ -76,13 +73,20 @@ def oncewhere_drill(request: pytest.FixtureRequest, oncewhere_stack: SessionServ
     """Drills a processor: `oncewhere_drill(app, inputs=[…], observe="select …").assert_once()`."""
     from . import MARKER  # noqa: PLC0415  # the plugin itself imports this module
     from .drilling import Driller  # noqa: PLC0415  # likewise
+    from .origin import Origin  # noqa: PLC0415  # likewise
 
     marker = request.node.get_closest_marker(MARKER)
     told = {} if marker is None else dict(marker.kwargs)
     config = request.config
     report = config.getoption("--oncewhere-report-dir")
+    given = {name: config.getoption(name) for name in ("--oncewhere-kafka", "--oncewhere-points", "--oncewhere-seed")}
     return Driller(
         oncewhere_stack,
+        origin=Origin(
+            nodeid=request.node.nodeid,
+            rootdir=config.rootpath,
+            options=tuple((name, str(value)) for name, value in given.items() if value is not None),
+        ),
         folder=request.path.parent,
         scratch=tmp_path,
         root=Path(report) if report else config.rootpath / ".oncewhere",

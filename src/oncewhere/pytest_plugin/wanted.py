@@ -63,9 +63,9 @@ def declaration(app: App, wanted: Wanted, *, folder: Path, scratch: Path) -> Dec
     Raises:
         ConfigurationError: something is missing or contradicts itself.
     """
-    name = _name(app)
-    if isinstance(app, str | os.PathLike) and name is None:
+    if isinstance(app, str | os.PathLike) and stands_in_a_file(app):
         return load(folder / app)
+    name = _name(app)
     processor: dict[str, Any] = dict(wanted.processor)
     declared: Declared | None = None
     if name is None:
@@ -90,6 +90,11 @@ def declaration(app: App, wanted: Wanted, *, folder: Path, scratch: Path) -> Dec
     if name is not None:
         tables = complete(tables, folder, file=file.name, declared=declared)
     return declare(tables, file, name=(name or "processor").rpartition(":")[0].rpartition("/")[2] or "processor")
+
+
+def stands_in_a_file(app: App) -> bool:
+    """True where a test names a declaration, and is none itself."""
+    return isinstance(app, str | os.PathLike) and not (isinstance(app, str) and names_an_app(app))
 
 
 def _name(app: App) -> str | None:

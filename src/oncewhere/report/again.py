@@ -1,6 +1,7 @@
 """A trial of a run comes in; the one command that shows it again goes out, the same on every screen and page.
 
-Where the run used servers of the user's, their options follow. An option that holds a secret is not printed: which ones
+What a test has drilled is shown again by the test, whose declaration stands nowhere else. Where the run used servers of
+the user's, their options follow. An option that holds a secret is not printed: which ones
 are missing is said beside the command, so that the command itself can be copied.
 """
 
@@ -34,7 +35,7 @@ class Again:
 
 
 def again(result: DrillResult, version: VersionResult, trial: TrialResult, told: Provenance) -> Again | None:
-    """`oncewhere replay POINT RUN`; None for the clean run, in which nothing was done that could be repeated.
+    """`oncewhere replay POINT RUN`, or `pytest TEST`; None for the clean run, in which nothing was done to repeat.
 
     Args:
         result: of the run, whose folder's name is the run's.
@@ -44,6 +45,8 @@ def again(result: DrillResult, version: VersionResult, trial: TrialResult, told:
     """
     if trial.plan.is_clean:
         return None
+    if told.repeat:
+        return Again(told.repeat)
     several = len(result.versions) > 1
     point = f"{version.version.name}/{trial.plan.label}" if several else trial.plan.label
     words = ["oncewhere", "replay", point, Path(result.folder).resolve().name]

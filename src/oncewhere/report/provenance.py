@@ -142,6 +142,7 @@ class Provenance:
         commit: what git says of the declaration's folder; None where it says nothing.
         servers: what of the user's servers it used: `kafka`, or an effect's name. All others it started itself.
         options: of the command line, those that led to these servers.
+        repeat: of a run that a test made, what runs the test again: the test holds the declaration. Else empty.
     """
 
     began: datetime = field(default_factory=_now)
@@ -151,6 +152,7 @@ class Provenance:
     commit: Commit | None = None
     servers: tuple[str, ...] = ()
     options: tuple[ServerOption, ...] = ()
+    repeat: str = ""
 
     @property
     def safety(self) -> str:
@@ -158,7 +160,8 @@ class Provenance:
         if not self.servers:
             return "A drill: real servers that it started itself, made-up inputs; nothing of production was touched."
         names = named(self.servers)
-        return f"A drill: made-up inputs. Servers of yours were used, as the command line asked: {names}."
+        asked = "the test" if self.repeat else "the command line"
+        return f"A drill: made-up inputs. Servers of yours were used, as {asked} asked: {names}."
 
     def missing(self, *, printed: bool) -> str:
         """The options that whoever repeats the run must add, in words; empty where there are none.

@@ -18,7 +18,7 @@ from .sentence import answer
 FORMAT = 3
 """Version of run.json; raised when a field changes its meaning or goes away."""
 
-ADDED = frozenset({"options"})
+ADDED = frozenset({"options", "repeat"})
 """Fields of this format's that its first writers did not have."""
 FILE_NAME = "run.json"
 OPEN = 3
@@ -168,16 +168,29 @@ def _version(drill: DrillResult, result: VersionResult) -> dict[str, Any]:
 
 
 def _without_secrets(version: Version) -> Version:
-    """A folder that travels carries no variables, and no password in a command: another machine needs neither."""
+    """A folder that travels carries no variables, no password in a command, and no path of this machine's."""
     processor, inputs = version.processor, version.settings.inputs
     command = masked_arguments(processor.command)
-    told = masked_argument(inputs) if isinstance(inputs, str) else masked_arguments(inputs)
+    told = _carried(masked_argument(inputs)) if isinstance(inputs, str) else masked_arguments(inputs)
+    effects = {name: msgspec.structs.replace(e, schema=_files(e.schema)) for name, e in version.effects.items()}
     return msgspec.structs.replace(
         version,
         processor=msgspec.structs.replace(processor, environment={}, command=command),
+        effects=effects,
         settings=msgspec.structs.replace(version.settings, inputs=told),
         claims=version.claims.without_secrets(),
     )
+
+
+def _files(schema: str | list[str] | None) -> str | list[str] | None:
+    if isinstance(schema, list):
+        return [_carried(path) for path in schema]
+    return None if schema is None else _carried(schema)
+
+
+def _carried(path: str) -> str:
+    """A path that means something elsewhere: of one that leads through this machine, the last part."""
+    return Path(path).name if Path(path).is_absolute() else path
 
 
 def _trial(trial: TrialResult) -> dict[str, Any]:

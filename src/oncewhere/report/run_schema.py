@@ -74,6 +74,7 @@ def run_schema() -> dict[str, Any]:
         "project": {"type": "string", "description": "The name of the folder that the command was given in."},
         "machine": {"type": "string"},
         "commit": {"anyOf": [{"type": "null"}, commit]},
+        "repeat": {"type": "string", "description": "What runs the test again that made the run; else empty."},
         "options": {
             "type": "array",
             "items": option,
