@@ -17,11 +17,9 @@ import redis
 
 from oncewhere.document.unique_keys import unique_keys
 from oncewhere.drill.effect import Effect
-from oncewhere.drill.history import Wire as Event
 from oncewhere.drill.worlds import Keyed, Wanted, World, open_world
 from oncewhere.drill.worlds.naming import database_name
 from oncewhere.drill.worlds.sent_identity import CommandIdentity, RequestIdentity
-from oncewhere.drill.worlds.wire_view import seen_on_the_wire
 from oncewhere.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -390,83 +388,6 @@ def test_the_identity_of_a_command_stands_where_its_template_has_a_star(
     template: str, command: str, found: list[str | None]
 ) -> None:
     assert list(CommandIdentity(template, "event_id")(command.encode().split())) == found
-
-
-# ---- the wire's view
-
-
-def asked(
-    sequence: int, identity: str | None = "e1", *, link: str = "place#1", moved: str = "forwarded", **more: Any
-) -> Event:
-    return _event(sequence, "request", link, moved, {"identity": identity} | more)
-
-
-def answered(sequence: int, outcome: str, *, link: str = "place#1", moved: str = "forwarded", **more: Any) -> Event:
-    return _event(sequence, "reply", link, moved, {"outcome": outcome} | more)
-
-
-def _event(sequence: int, direction: str, link: str, moved: Any, fields: dict[str, Any]) -> Event:
-    return Event(
-        t=0, life=1, link=link, interval=1, system="http", kind=fields.pop("kind", "POST"), direction=direction,
-        sequence=sequence, boundary=True, outcome=moved, fields=fields,
-    )  # fmt: skip
-
-
-def view(*events: Event, keys: bool = False) -> tuple[dict[str, int], int, str | int | None]:
-    seen = seen_on_the_wire(events, "place", "http", keys_count_once=keys)
-    return dict(seen.counts), seen.unidentified, seen.hidden or seen.in_doubt or None
-
-
-NOBODY_KNOWS = 1
-
-
-def test_what_was_delivered_and_done_counts_even_if_the_processor_never_heard_of_it() -> None:
-    script = [
-        asked(0),
-        answered(0, "done"),
-        asked(0, link="place#2"),
-        answered(0, "done", link="place#2", moved="withheld"),
-    ]
-    assert view(*script) == ({"e1": 2}, 0, None)
-
-
-def test_what_was_dropped_or_refused_does_not_count() -> None:
-    assert view(asked(0, moved="dropped"), asked(1), answered(1, "not done"), asked(1, link="other#1")) == ({}, 0, None)
-
-
-@pytest.mark.parametrize("answer", [[], [answered(0, "unknown")]])
-def test_an_outcome_that_nobody_knows_hides_the_truth(answer: list[Event]) -> None:
-    assert view(asked(0), *answer) == ({}, 0, NOBODY_KNOWS)
-    assert view(asked(0), *answer, asked(1), answered(1, "done")) == ({"e1": 1}, 0, NOBODY_KNOWS)
-
-
-def test_requests_with_one_key_are_one_effect_where_that_is_the_policy() -> None:
-    script = [asked(0, idempotency_key="k"), asked(1, idempotency_key="k"), answered(1, "done")]
-    assert view(*script, keys=True) == ({"e1": 1}, 0, None)
-    assert view(*script, keys=False) == ({"e1": 1}, 0, NOBODY_KNOWS)
-    fresh = [asked(2, idempotency_key="l"), answered(2, "done")]
-    assert view(*script, *fresh, keys=True) == ({"e1": 2}, 0, None)
-    assert view(asked(0), answered(0, "done"), asked(1), answered(1, "done"), keys=True)[0] == {"e1": 2}
-
-
-def test_a_transaction_counts_each_of_its_effects() -> None:
-    script = [asked(0, identities=["e1", "e1", "e2", None]), answered(0, "done")]
-    assert view(*script) == ({"e1": 2, "e2": 1}, 1, None)
-    assert view(script[0], answered(0, "done", errors=1))[2] is not None
-
-
-def test_an_identity_that_matches_nothing_is_no_proof_of_loss() -> None:
-    other = _event(0, "request", "place#1", "forwarded", {"kind": "INCRBY", "keys": ["a"]})
-    assert view(other, answered(0, "done"))[2] == (
-        "nothing that was sent here matches the declared identity; there were: INCRBY"
-    )
-
-
-def test_a_connection_that_could_not_be_read_hides_the_truth() -> None:
-    opaque = _event(1, "request", "place#1", "forwarded", {"kind": "opaque", "reason": "the connection was upgraded"})
-    assert view(asked(0), answered(0, "done"), opaque)[2] == (
-        "the connection could not be read to its end: the connection was upgraded"
-    )
 
 
 def test_databases_of_long_or_alike_names_are_kept_apart() -> None:

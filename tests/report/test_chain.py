@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from made_run import BANK, INPUT, OUTPUT, Told
+from msgspec import structs
 
 from oncewhere.drill import Verdict, findings, take_testimony
 from oncewhere.drill.checks import InputSeen, OutputSeen, PlaceSeen, ProgressSeen
+from oncewhere.drill.history import Wire
 from oncewhere.drill.testimony import TrialSubject, write_ended, write_found, write_inputs, write_subject
 
 AT = {"link": "kafka#1", "life": 1, "interval": 1}
@@ -20,7 +22,18 @@ def commit(told: Told, offsets: dict[int, int], *, ends: bool = True) -> None:
     told.sent("EndTxn", **AT, **NAME, committed=True, answer={"error": "NONE"} if ends else None)
 
 
-def chain(lost: set[tuple[int, int]], *commits: dict[int, int]) -> tuple[str, ...]:
+def commit_late(told: Told, offsets: dict[int, int], error: str) -> None:
+    """The same, but its EndTxn is held at the proxy, and answered once it is released."""
+    commit(told, offsets)
+    *before, asked, answer = told.events
+    assert isinstance(asked, Wire)
+    assert isinstance(answer, Wire)
+    told.events = [*before, structs.replace(asked, outcome="held")]
+    told.happened("released", link=asked.link, reached=True, given_up=True)
+    told.events.append(structs.replace(answer, t=told.t, fields={"error": error}))
+
+
+def chain(lost: set[tuple[int, int]], *commits: dict[int, int], late: str | None = None) -> tuple[str, ...]:
     """What is told of a trial of two partitions with ten inputs each, of which these never came to the output."""
     told = Told()
     subject = TrialSubject(
@@ -38,6 +51,8 @@ def chain(lost: set[tuple[int, int]], *commits: dict[int, int]) -> tuple[str, ..
     write_inputs(told, inputs)  # type: ignore[arg-type]
     told.happened("started", life=1)
     commit(told, {0: 10, 1: 10}, ends=False)  # it was never committed, so it called nothing done
+    if late is not None:
+        commit_late(told, {0: 5}, late)
     for offsets in commits:
         commit(told, offsets)
     told.happened("complete")
@@ -78,6 +93,11 @@ def test_each_commit_names_the_positions_that_it_covers(
     commits: tuple[dict[int, int], ...], told: tuple[str, ...]
 ) -> None:
     assert tuple(said.partition("commits ")[2] for said in chain(LOST, *commits)) == told
+
+
+@pytest.mark.parametrize(("answer", "called_done"), [("NONE", 2), ("INVALID_PRODUCER_EPOCH", 1)])
+def test_a_commit_that_was_held_counts_where_the_broker_took_it_after_all(answer: str, called_done: int) -> None:
+    assert len(chain(LOST, {0: 10, 1: 10}, late=answer)) == called_done
 
 
 def test_many_commits_are_counted() -> None:

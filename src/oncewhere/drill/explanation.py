@@ -13,6 +13,7 @@ from oncewhere.wire.message import Direction
 
 from .checks import Finding, InputSeen
 from .checks.finding import many
+from .departures import departed
 from .history import Event, Happened, Wire
 from .intervals import CONFIRMED
 from .scenario import Action
@@ -159,9 +160,10 @@ class _Story:
     def _commits(self) -> Iterator[Wire]:
         """Requests that committed positions; that of a transaction counts once it is committed."""
         wire = list(self._events(Wire))
+        left = departed(self._testimony.events)
         for number, event in enumerate(wire):
-            asks = event.direction == Direction.REQUEST and event.outcome == "forwarded"
-            in_transaction = event.kind == "TxnOffsetCommit" and asks and _is_committed(event, wire[number + 1 :])
+            asks = event.direction == Direction.REQUEST and (event.link, event.sequence) in left
+            in_transaction = event.kind == "TxnOffsetCommit" and asks and _is_committed(event, wire[number + 1 :], left)
             if in_transaction or (event.kind == "OffsetCommit" and asks):
                 yield event
 
@@ -294,15 +296,23 @@ def _writes(event: Wire, topic: str) -> bool:
     )
 
 
-def _is_committed(offsets: Wire, following: Iterable[Wire]) -> bool:
+def _is_committed(offsets: Wire, following: Sequence[Wire], left: frozenset[tuple[str, int]]) -> bool:
     """True when the transaction that offsets were sent to was committed, as far as the wire shows."""
-    for event in following:
+    for number, event in enumerate(following):
         if event.life != offsets.life:
             return False
         same = event.fields.get("transactional_id") == offsets.fields.get("transactional_id")
         if same and event.kind == "EndTxn" and event.direction == Direction.REQUEST:
-            return event.outcome == "forwarded" and event.fields.get("committed") is True
+            asked = (event.link, event.sequence) in left and event.fields.get("committed") is True
+            return asked and not _is_refused(event, following[number + 1 :])
     return False
+
+
+def _is_refused(request: Wire, following: Iterable[Wire]) -> bool:
+    """True when it was answered with an error: one that comes late finds another transaction, or none."""
+    where = request.link, request.sequence
+    answer = next((e for e in following if e.direction == Direction.REPLY and (e.link, e.sequence) == where), None)
+    return answer is not None and answer.fields.get("error", "NONE") != "NONE"
 
 
 def _at(t: float) -> str:

@@ -55,7 +55,7 @@ class Zombie(Course):
         assert self._link is not None  # noqa: S101  # it was stopped at it
         self.lives.victim.resume()
         self.lives.no_telling()
-        self.lives.crossing.release(self._link)
-        self.lives.history.happened("woken", successor_had_finished=finished)
+        reached = self.lives.crossing.release(self._link)
+        self.lives.history.happened("woken", link=str(self._link), reached=reached, successor_had_finished=finished)
         self.lives.watch.again()
         self._woken_at_s = time.monotonic()

@@ -1,8 +1,8 @@
 """A trial's history comes in; what a place was seen to do on the wire goes out, grouped by the event's identity.
 
-This is how a place is judged that cannot be asked: by what was delivered to it and how it answered. A request whose
-outcome nobody knows may have happened or not: it hides the truth, and the place's verdict is in doubt unless a worse
-thing is proved without it.
+This is how a place is judged that cannot be asked: by what was delivered to it and how it answered. What was held at
+the proxy counts once it was released. A request whose outcome nobody knows may have happened or not: it hides the
+truth, and the place's verdict is in doubt unless a worse thing is proved without it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from oncewhere.drill.checks import PlaceSeen
-from oncewhere.drill.history import Event, Wire
+from oncewhere.drill.departures import departed
+from oncewhere.drill.history import Event, Happened, Wire
 from oncewhere.wire.message import Direction
 from oncewhere.wire.outcome import Outcome
 
@@ -36,6 +37,7 @@ class _Sent:
 
 @dataclass(slots=True)
 class _View:
+    departed: frozenset[tuple[str, int]]
     by_request: dict[tuple[str, int], _Sent] = field(default_factory=dict)
     other_kinds: Counter[str] = field(default_factory=Counter)
     opaque: str | None = None
@@ -51,9 +53,10 @@ def seen_on_the_wire(events: Iterable[Event], place: str, system: str, *, keys_c
         keys_count_once: True where the declared policy is the idempotency key: requests with the same key are one
             effect, on the downstream's word.
     """
-    view = _View()
-    for event in events:
-        if isinstance(event, Wire) and event.link.rpartition("#")[0] == place:
+    told = [event for event in events if isinstance(event, Happened) or event.link.rpartition("#")[0] == place]
+    view = _View(departed(told))
+    for event in told:
+        if isinstance(event, Wire):
             _take(view, event)
     groups: dict[tuple[str | None, object], _Requests] = {}
     for where, sent in view.by_request.items():
@@ -87,7 +90,7 @@ def _take(view: _View, event: Wire) -> None:
         return
     where = (event.link, event.sequence)
     if event.direction == Direction.REQUEST:
-        if not event.boundary or event.outcome != "forwarded":
+        if not event.boundary or where not in view.departed:
             return
         if identities := _identities(event):
             key = event.fields.get("idempotency_key")
