@@ -1,7 +1,8 @@
-"""A processor whose effect is in one system outside Kafka: `python systems.py SYSTEM [keyed]`. Right in Kafka.
+"""A processor whose effect is in one system outside Kafka: `python systems.py SYSTEM [keyed] [late]`. Right in Kafka.
 
 The effect of a batch is done before its transaction, and nothing protects it but what the place itself does: with
-`keyed`, each HTTP request carries an idempotency key that is made from the event, and SQLite's commits are announced.
+`keyed`, each HTTP request carries an idempotency key that is made from the event, and SQLite's commits are announced;
+with `late` it is done behind the transaction, and a crash in between loses it.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def sqlite(*, announced: bool) -> Effect:
 
 
 def main() -> None:
-    name, keyed = sys.argv[1], "keyed" in sys.argv[2:]
+    name, keyed, late = sys.argv[1], "keyed" in sys.argv[2:], "late" in sys.argv[2:]
     systems = {
         "mysql": mysql,
         "redis": redis,
@@ -130,7 +131,9 @@ def main() -> None:
         batch: list[Message] = consumer.consume(BATCH, 0.05)
         if not batch:
             continue
-        effect([json.loads(message.value() or b"")["event_id"] for message in batch])
+        events = [json.loads(message.value() or b"")["event_id"] for message in batch]
+        if not late:
+            effect(events)
         producer.begin_transaction()
         for message in batch:
             producer.produce("bait-out", message.value(), key=message.key())
@@ -139,6 +142,8 @@ def main() -> None:
             consumer.position(consumer.assignment()), consumer.consumer_group_metadata()
         )
         producer.commit_transaction()
+        if late:
+            effect(events)
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ def verdicts(
     *arguments: str,
     dsn: str | None = None,
     keyword: str = "after-effect",
+    crashes: bool = True,
 ) -> dict[tuple[NamedCrash | None, str], Verdict]:
     """Drills the processor; returns the verdict of the clean run (None) and of each crash, by place."""
     inputs = "".join(json.dumps({"key": str(n), "value": {"event_id": f"e{n}"}}) + "\n" for n in range(20))
@@ -66,7 +67,7 @@ def verdicts(
         demonstration=False,
         listener=lambda _event: None,
     )
-    (version,) = asyncio.run(drill.run()).versions
+    (version,) = asyncio.run(drill.run() if crashes else drill.observe()).versions
     return {(t.point.name if t.point else None, f.place): f.verdict for t in version.trials for f in t.findings}
 
 
@@ -123,6 +124,12 @@ def test_the_three_crashes_are_placed_at_what_is_no_database_too(tmp_path: Path,
     effect = 'system = "http"' + "\n" + 'stand_in = "honours-keys"'
     found = verdicts(tmp_path, kafka, effect, "http", "keyed", keyword="")
     assert found == {(crash, place): ONCE for crash in (None, *NamedCrash) for place in ("bait-out", "place")}
+
+
+def test_a_slow_answer_to_what_follows_the_last_commit_is_waited_for(tmp_path: Path, kafka: KafkaServer) -> None:
+    effect = 'system = "http"' + "\n" + 'stand_in = "honours-keys"' + "\n" + "delay_ms = 200"
+    found = verdicts(tmp_path, kafka, effect, "http", "late", crashes=False)
+    assert found == {(None, "bait-out"): ONCE, (None, "place"): ONCE}
 
 
 def test_an_unprotected_mail_is_a_duplicate(tmp_path: Path, kafka: KafkaServer) -> None:

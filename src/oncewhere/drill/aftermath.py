@@ -42,8 +42,7 @@ class Aftermath:
             crossing: frozen by this, if it is not yet; open for the next life when this returns.
             transactional_ids: those that were seen on the wire.
         """
-        for request in await crossing.reset():
-            self._history.happened("unanswered", link=str(request.link), kind=request.message.kind)
+        await self.hear_out(crossing)
         states = await self._transactions(transactional_ids)  # first: markers that are being written pass meanwhile
         stable = await self._offsets_stable()
         evicted = await self.evict()
@@ -57,6 +56,15 @@ class Aftermath:
             offsets_stable=stable,
             evicted=evicted,
         )
+
+    async def hear_out(self, crossing: Crossing) -> None:
+        """Waits for the answers to what had left, and writes down which never came.
+
+        Args:
+            crossing: frozen by this, if it is not yet; open for the next life when this returns.
+        """
+        for request in await crossing.reset():
+            self._history.happened("unanswered", link=str(request.link), kind=request.message.kind)
 
     async def evict(self) -> int:
         """Makes every member of the group leave; returns how many there were."""

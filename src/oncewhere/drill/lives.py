@@ -69,7 +69,7 @@ class Lives:
         self.lane = lane
         self.later = tuple(later)
         self.aftermath = Aftermath(lane.kafka, cluster, history)
-        self.watch = Progress(cluster, lane.kafka, trap)
+        self.watch = Progress(cluster, lane.kafka, trap, crossing)
         self._version = version
         self._cluster = cluster
         self._dealt_with = 0
@@ -152,8 +152,7 @@ class Lives:
     async def pause(self) -> None:
         """Ends a life that had finished; nobody is there until the next `start`."""
         self.victim.bury()
-        self.crossing.freeze()
-        await self.crossing.reset()
+        await self.aftermath.hear_out(self.crossing)
         await self.aftermath.evict()
 
     def expect_end(self) -> None:
@@ -205,8 +204,7 @@ class Lives:
             )
         restarts = self.victim.life - 1 - len(self.crashes)
         if restarts < self.settings.restart_limit:
-            self.crossing.freeze()
-            await self.crossing.reset()
+            await self.aftermath.hear_out(self.crossing)
             await self.aftermath.evict()
             self.victim.start()
             self._began(0)  # and no new time: all lives after one crash share it

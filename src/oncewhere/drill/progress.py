@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 
 from oncewhere.cluster import ClusterClient
+from oncewhere.proxy import Crossing
+from oncewhere.proxy.crossing import ANSWER_LIMIT_S
 
 from .checks import ProgressSeen
 from .kafka_world import KafkaWorld
@@ -13,13 +15,17 @@ from .trap import Trap
 PROGRESS_POLL_S = 0.25
 """How often committed positions are asked for when no commit was seen on the wire (another path than the proxy)."""
 QUIET_S = 0.15
-"""After the last commit the wire must be quiet for this long: a processor may commit first and work later."""
+"""After the last commit the wire must be quiet for this long: a processor may commit first and work later.
+
+A request that is not answered yet is no quiet: it is waited for, as long as a dead processor's are (`ANSWER_LIMIT_S`).
+"""
 
 
 class Progress:
     """Asks how far the group came: when a commit was seen on the wire, and now and then in any case."""
 
-    def __init__(self, cluster: ClusterClient, kafka: KafkaWorld, trap: Trap) -> None:
+    def __init__(self, cluster: ClusterClient, kafka: KafkaWorld, trap: Trap, crossing: Crossing) -> None:
+        self._crossing = crossing
         self._cluster = cluster
         self._kafka = kafka
         self._trap = trap
@@ -35,11 +41,12 @@ class Progress:
         return self._complete_since_s is not None
 
     async def finished(self) -> bool:
-        """True when every input is committed and the wire has been quiet for `QUIET_S`."""
+        """True when every input is committed, every request answered, and the wire has been quiet for `QUIET_S`."""
         now = time.monotonic()
         news = self._trap.kafka_commits_answered != self._asked_at_commits
         if self._complete_since_s is not None and not news:
-            return now - max(self._complete_since_s, self._trap.last_boundary_s) >= QUIET_S
+            quiet_s = now - max(self._complete_since_s, self._trap.last_boundary_s)
+            return quiet_s >= (ANSWER_LIMIT_S if self._crossing.awaits_answers else QUIET_S)
         if not news and now - self._asked_at_s < PROGRESS_POLL_S:
             return False
         # Also when it was complete before: without fencing, a later commit may set positions back.

@@ -167,6 +167,7 @@ class Trial:
                 if looking is not None:
                     looking.cancel()
                 victim.bury()
+            await lives.aftermath.hear_out(crossing)  # else what is being committed might come after the look
             if self._plan.is_clean and not progress.complete:
                 still = f", and was still going on ({progress.going_on})" if progress.going_on else ""
                 raise InconclusiveError(

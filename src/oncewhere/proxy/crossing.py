@@ -167,6 +167,11 @@ class Crossing:
             connection.server.read_on()
 
     @property
+    def awaits_answers(self) -> bool:
+        """True while a boundary request that was forwarded is unanswered, and its server still there."""
+        return any(connection.awaits_answer for connection in self._connections)
+
+    @property
     def held(self) -> tuple[LinkName, ...]:
         """The links on which something waits for `release`, by place and number."""
         names = [connection.name for connection in self._connections if connection.holds]
@@ -224,7 +229,7 @@ class Crossing:
 
     async def _hear_out(self, limit_s: float) -> tuple[Unanswered, ...]:
         deadline = asyncio.get_running_loop().time() + limit_s
-        while any(connection.awaits_answer for connection in self._connections):
+        while self.awaits_answers:
             left = deadline - asyncio.get_running_loop().time()
             if not await self._change_within(left):
                 break
