@@ -120,7 +120,7 @@ def verdicts() -> str:
             "|---|---|---|",
             *asked,
             f"| {HELD} | once | where no other does |",
-            "| 0 | | the crash did not come about as named: what seems to hold was not put to the test |",
+            "| 0 | | what was to be tried did not come about: what seems to hold was not put to the test |",
             "",
             "## What to do",
             "",

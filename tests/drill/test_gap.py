@@ -1,13 +1,43 @@
+"""Nothing that was not put to the test is called held: the gap after an effect, and each scenario's own question."""
+
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
-from oncewhere.drill import Crash, Finding, NamedCrash, Verdict
-from oncewhere.drill.judging import NOT_CROSSED, crossed_the_gap, not_proved
+from oncewhere.drill import Crash, Finding, NamedCrash, Verdict, testimony, untried
+from oncewhere.drill.checks import Evidence, PlaceSeen, ProgressSeen
+from oncewhere.drill.history import Event, Happened
+from oncewhere.drill.judging import not_proved
+
+RELEASED = {"link": "kafka#1", "reached": True}
+BANK = "bank"
+
+
+def witness(
+    plan: str = "crash",
+    *events: Event,
+    name: NamedCrash | None = None,
+    effects: bool = True,
+    crashes: tuple[Crash, ...] = (),
+    reached: bool = True,
+) -> testimony.Testimony:
+    subject = testimony.TrialSubject(
+        version="v", plan=plan, point=None, name=name, noun="inputs", input_topic="in", group="g", judged=(BANK, "out")
+    )
+    systems = {BANK: "postgresql", "out": "kafka"} if effects else {"out": "kafka"}
+    places = tuple(PlaceSeen(place=place, system=system, counts={}) for place, system in systems.items())
+    evidence = Evidence(inputs=(), places=places, progress=ProgressSeen(committed=0, total=0))
+    return testimony.Testimony(subject=subject, evidence=evidence, crashes=crashes, reached=reached, events=events)
+
+
+def told(what: str, **fields: Any) -> Happened:
+    return Happened(t=0, what=what, fields=fields)
 
 
 @pytest.mark.parametrize(
-    ("name", "has_effects", "effects_before", "crossed"),
+    ("name", "effects", "effects_before", "crossed"),
     [
         (NamedCrash.AFTER_EFFECT, True, 1, True),
         (NamedCrash.AFTER_EFFECT, True, 0, False),
@@ -16,15 +46,53 @@ from oncewhere.drill.judging import NOT_CROSSED, crossed_the_gap, not_proved
         (None, True, 0, True),
     ],
 )
-def test_a_crash_after_the_effect_without_an_effect_does_not_cross_the_gap(
-    name: NamedCrash | None, has_effects: bool, effects_before: int, crossed: bool
+def test_what_comes_after_the_effect_without_an_effect_does_not_cross_the_gap(
+    name: NamedCrash | None, effects: bool, effects_before: int, crossed: bool
 ) -> None:
+    sprung = told("sprung", point="kafka.EndTxn.1.1.before", action="watch", effects_before=effects_before)
+    said = untried.untried(witness("broker-killed@after-effect", sprung, name=name, effects=effects), "out")
+    assert said == (None if crossed else untried.NOT_CROSSED)
+    earlier = told("sprung", point="kafka.EndTxn.1.1.before", action="kill")
     crash = Crash(message="EndTxn", outcome="dropped", effects_before=effects_before)
-    assert crossed_the_gap(name, [crash], has_effects=has_effects) is crossed
+    said = untried.untried(witness("after-effect", earlier, name=name, effects=effects, crashes=(crash,)), "out")
+    assert said == (None if crossed else untried.NOT_CROSSED), "a history of an earlier release says it of its kills"
+
+
+@pytest.mark.parametrize(
+    ("plan", "events", "said"),
+    [
+        ("two-instances@x", [told("released", **RELEASED, joined=True)], None),
+        ("two-instances@x", [told("released", **RELEASED, joined=False)], untried.NOT_JOINED),
+        ("two-instances@x", [], untried.NEVER_RELEASED),
+        ("withheld-answer@x", [told("released", **RELEASED, given_up=True)], None),
+        ("withheld-answer@x", [told("released", **RELEASED, given_up=False)], untried.NOT_GIVEN_UP),
+        ("withheld-answer@x", [told("released", link="kafka#1", reached=False, given_up=True)], None),
+        ("late-request@x", [told("released", **RELEASED, given_up=True)], None),
+        ("late-request@x", [told("released", **RELEASED, given_up=False)], untried.NOT_GIVEN_UP),
+        ("late-request@x", [told("released", link="kafka#1", reached=False, given_up=True)], untried.NEVER_CAME),
+        ("slow-effect@x", [told("released", **RELEASED, given_up=False)], None),
+        ("slow-effect@x", [], untried.NEVER_RELEASED),
+        ("zombie@x", [told("woken", **RELEASED, successor_had_finished=False)], None),
+        ("zombie@x", [], untried.NEVER_RELEASED),
+        ("dedupe-window", [told("purged", place=BANK, rows=3), told("rewound", group="g")], None),
+        ("dedupe-window", [told("purged", place=BANK, rows=0), told("rewound", group="g")], untried.NOTHING_FORGOTTEN),
+        ("dedupe-window", [told("purged", place="other", rows=0), told("rewound", group="g")], None),
+        ("dedupe-window", [], untried.NOT_REPLAYED),
+        ("clean-stop@x", [], None),
+    ],
+)
+def test_a_scenario_whose_question_was_not_asked_proves_nothing(
+    plan: str, events: list[Event], said: str | None
+) -> None:
+    assert untried.untried(witness(plan, *events), BANK) == said
+
+
+def test_a_point_that_was_not_reached_proves_nothing() -> None:
+    assert untried.untried(witness(reached=False), BANK) == untried.NOT_REACHED
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
-def test_only_a_pass_becomes_unknown_where_the_gap_was_not_tried(verdict: Verdict) -> None:
+def test_only_a_pass_becomes_unknown_where_nothing_was_tried(verdict: Verdict) -> None:
     finding = Finding(place="bank", system="postgresql", check=6, verdict=verdict, sentence="as judged")
-    changed = not_proved(finding, NOT_CROSSED)
+    changed = not_proved(finding, untried.NOT_CROSSED)
     assert changed.verdict is (Verdict.UNKNOWN if verdict is Verdict.ONCE else verdict)

@@ -8,7 +8,7 @@ import pytest
 from oncewhere.drill.history import Happened, History, Wire, read
 from oncewhere.drill.points import CrashPoint, Phase
 from oncewhere.drill.scenario import Plan, Step
-from oncewhere.drill.trap import Trap
+from oncewhere.drill.trap import Sprung, Trap
 from oncewhere.proxy import Decision, LinkName
 from oncewhere.wire.message import Direction, Message
 
@@ -38,7 +38,7 @@ class Scene:
         self.kills = 0
         self.trap = Trap(self.history, Plan(steps=tuple(Step(point=p) for p in points)), self._kill)
 
-    def _kill(self, _step: Step) -> None:
+    def _kill(self, _sprung: Sprung) -> None:
         self.kills += 1
 
     def see(self, *messages: Message, on: str = "") -> list[Decision]:

@@ -52,7 +52,7 @@ class Trap:
         act: does a step's action to the processor, at once and without waiting.
     """
 
-    def __init__(self, history: History, plan: Plan, act: Callable[[Step], None]) -> None:
+    def __init__(self, history: History, plan: Plan, act: Callable[[Sprung], None]) -> None:
         self.sprung: list[Sprung] = []
         """One for each step whose point was reached, in order."""
         self.sightings: list[Sighting] = []
@@ -105,19 +105,18 @@ class Trap:
         self._note(link.place, name, message)
         step = self._armed
         if step is not None and self._springs(step, name, message, address):
-            self._act(step)
             decision = ACTIONS[step.action].decisions[step.point.phase]
             outcome = _outcome(decision, message)
-            self.sprung.append(
-                Sprung(
-                    step=step,
-                    link=link,
-                    message=message,
-                    outcome=outcome,
-                    effects_before=self._effects,
-                    effects_on_their_way=len(self._effect_requests - {(name, message.sequence)}),
-                )
+            sprung = Sprung(
+                step=step,
+                link=link,
+                message=message,
+                outcome=outcome,
+                effects_before=self._effects,
+                effects_on_their_way=len(self._effect_requests - {(name, message.sequence)}),
             )
+            self._act(sprung)
+            self.sprung.append(sprung)
             self._armed = None
             self._dead = ACTIONS[step.action].ends_life
             if decision in {Decision.CUT_BEFORE, Decision.CUT_AFTER}:

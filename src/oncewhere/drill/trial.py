@@ -36,10 +36,10 @@ from .looking import compared_places, identities, look, write_unique_keys, writt
 from .observations import Declared, observe
 from .phases import Phases
 from .result import TrialResult
-from .scenario import ACTIONS, Plan, Step
+from .scenario import ACTIONS, Plan
 from .scenarios import SCENARIOS, Publication
 from .testimony import TrialSubject, take_testimony, write_ended, write_found, write_inputs, write_subject
-from .trap import Trap
+from .trap import Sprung, Trap
 from .unfinished import SLOW, reasons
 from .victim import Victim
 from .worlds import Server
@@ -230,9 +230,10 @@ class Trial:
         victim.hide_secrets()
         victim.secrets.take_out_of(self._history.path)
 
-    def _act(self, step: Step) -> None:
+    def _act(self, sprung: Sprung) -> None:
         assert self._victim is not None  # noqa: S101  # no message without a victim
+        step = sprung.step
         number = ACTIONS[step.action].signal
         if number is not None:
             self._victim.signal(number)
-        self._history.happened("sprung", point=step.point.id, action=step.action)
+        self._history.happened("sprung", point=step.point.id, action=step.action, effects_before=sprung.effects_before)

@@ -101,7 +101,7 @@ CODES: Final[Mapping[str, str]] = {
     "6": "Fenced: another producer took the transactional.id. Do not restart blindly.",
     "130": "Interrupted by Ctrl-C or SIGTERM; what was judged until then stands in the run's folder.",
 }
-NOT_AS_NAMED: Final = "The crash did not come about as named: what seems to hold was not put to the test."
+NOT_AS_NAMED: Final = "What was to be tried did not come about: what seems to hold was not put to the test."
 REPLAY: Final = "See it again: oncewhere replay POINT RUN."
 
 

@@ -2,7 +2,7 @@
 
 `evidence` is what a check may look at, `finding` what it answers, `table` the order in which they are asked; every
 other module is one check, or two that share their reasoning. They are numbered; a finding names the check that decided
-it (0: the crash itself did not come about as named).
+it (0: what was to be tried did not come about).
 """
 
 from .evidence import Evidence, InputSeen, OutputSeen, PlaceSeen, ProgressSeen

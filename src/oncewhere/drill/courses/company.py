@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from oncewhere.drill.trap import Sprung
     from oncewhere.proxy import LinkName
 
-JOIN_LIMIT_S: Final = 8.0
-"""Seconds that the second instance has to join; a first one that is kept waiting may not let it."""
+JOIN_LIMIT_SHARE: Final = 0.5
+"""Of the deadline: what the second instance has to start and to join; one that is kept waiting may not let it."""
 
 ASK_EVERY_S: Final = 0.2
 """Seconds between two looks at the group."""
@@ -32,7 +32,9 @@ class Company(Course):
         """Starts the second instance."""
         self._link = sprung.link
         self.lives.start_beside(instance=1)
-        self._until_s = time.monotonic() + JOIN_LIMIT_S
+        limit_s = self.lives.settings.deadline_s * JOIN_LIMIT_SHARE
+        self._until_s = time.monotonic() + limit_s
+        self.lives.grant(limit_s)
 
     async def goes_on(self, *, finished: bool) -> bool:
         """Releases the first once the second is a member."""
