@@ -56,6 +56,9 @@ class FakeTransaction:
             raise self.outcome
         return self.outcome
 
+    def run_each(self, effect: Any, records: Any, values: Any = None) -> Any:
+        return self.run(effect, records, values)
+
     def produce(
         self, topic: str, value: object, key: Any = None, headers: Any = None, partition: Any = None, when: Any = None
     ) -> None:
@@ -160,6 +163,20 @@ def test_an_effect_has_a_span_below_the_records(spans: Spans) -> None:
     assert parent is not None
     assert parent.span_id == found["process payment"].context.span_id
     assert dict(found["effect settle"].attributes or {}) == {"oncewhere.effect": "settle", "oncewhere.place": "bank"}
+
+
+def test_an_effect_of_a_batch_has_one_span_below_the_batchs(spans: Spans) -> None:
+    tx = FakeTransaction(outcome=["settled", "settled"])
+    spans.handle_batch(lambda records, tx: tx.run_each(Effect(), records), [numbered(1), numbered(2)], tx)
+    effect, batch = spans.all()["effect settle"], spans.all()["process payment"]
+    assert effect.parent is not None
+    assert effect.parent.span_id == batch.context.span_id
+    assert dict(effect.attributes or {}) == {
+        "oncewhere.effect": "settle",
+        "oncewhere.place": "bank",
+        "messaging.batch.message_count": 2,
+    }
+    assert [len(records) for _, (records, values), _ in tx.ran if values is None] == [2]
 
 
 def test_an_error_is_told_by_its_type_and_nothing_else(spans: Spans) -> None:

@@ -138,7 +138,7 @@ def instrument_batch(
 class TracedTransaction:
     """A transaction whose outputs carry the current trace context, and whose effects have spans.
 
-    Everything else is the transaction's own.
+    A letter of an outbox carries the context of its effect's span. Everything else is the transaction's own.
 
     Args:
         tx: the runtime's `Transaction`.
@@ -150,15 +150,21 @@ class TracedTransaction:
     def __init__(self, tx: Any, tracer: Tracer) -> None:
         self._tx = tx
         self._tracer = tracer
+        tx.carried = _context_alone
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._tx, name)
 
     def run(self, effect: Any, /, *args: Any, **kwargs: Any) -> Any:
         """As `Transaction.run`; the span covers a recorded result as well, which is quick."""
-        attributes: Attributes = {"oncewhere.effect": effect.name, "oncewhere.place": effect.place.name}
-        with _span(self._tracer, f"effect {effect.name}", attributes=attributes):
+        with _span(self._tracer, f"effect {effect.name}", attributes=_effect_attributes(effect)):
             return self._tx.run(effect, *args, **kwargs)
+
+    def run_each(self, effect: Any, /, records: Any, values: Iterable[Any] | None = None) -> Any:
+        """As `Transaction.run_each`; one span for all of them, as they may be executed together."""
+        attributes = {**_effect_attributes(effect), "messaging.batch.message_count": len(records)}
+        with _span(self._tracer, f"effect {effect.name}", attributes=attributes):
+            return self._tx.run_each(effect, records, values)
 
     def produce(
         self,
@@ -243,6 +249,14 @@ def _text(value: bytes | None) -> str | None:
         return None if value is None else value.decode()
     except UnicodeDecodeError:
         return None
+
+
+def _effect_attributes(effect: Any) -> Attributes:
+    return {"oncewhere.effect": effect.name, "oncewhere.place": effect.place.name}
+
+
+def _context_alone() -> Iterable[tuple[str, bytes | str | None]] | None:
+    return _carrying_context(None)
 
 
 def _carrying_context(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from oncewhere.runtime.rejection import OnError
     from oncewhere.runtime.transaction import Transaction
 
+PerformsLetters = Callable[[Any, Any], None]
+Around = Callable[[PerformsLetters], PerformsLetters]
+"""Takes a handler of letters and gives one that does more, such as one with spans."""
+
 
 def declare(
     processor: Processor,
@@ -27,6 +32,7 @@ def declare(
     effects: Sequence[Effect[..., Any]],
     *,
     on_error: OnError | None,
+    around: Around | None = None,
 ) -> None:
     """Declares at a new processor that it performs the letters to these effects.
 
@@ -35,6 +41,7 @@ def declare(
         place: with the outbox.
         effects: those of the first processor at that place.
         on_error: what becomes of a letter that cannot be performed.
+        around: wraps the handler.
 
     Raises:
         ConfigurationError: the place has no outbox, or there are no effects.
@@ -67,4 +74,5 @@ def declare(
                 reply = Reply(letter.id, letter.effect, msgspec.Raw(raw))
                 tx.produce(policy.answers, reply, key=record.key)
 
-    processor.consume_batch(policy.topic, Letter, identity="id", effects=[perform], on_error=on_error)(on_letters)
+    handler = on_letters if around is None else around(on_letters)
+    processor.consume_batch(policy.topic, Letter, identity="id", effects=[perform], on_error=on_error)(handler)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from oncewhere.records import Record, Records
     from oncewhere.runtime.declaration import Declaration
     from oncewhere.runtime.health import Health
+    from oncewhere.runtime.outbox import Around
     from oncewhere.runtime.values import Deserializer, Serializer
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ class Processor:
         settings: librdkafka's settings, in dots, for consumer and producer together. Those that the guarantee needs
             (`enable.auto.commit`, `isolation.level`, `acks`, `enable.idempotence`, …) are fixed; a conflicting one is
             refused. `auto.offset.reset` is `earliest` unless given; `group.instance.id` is the `transactional.id`
-            unless given (None: a dynamic member).
+            unless given (None: a dynamic member), or that one is random.
         group_id: the consumer group; the ledger's rows are kept under it.
         transactional_id: this instance's identity at the transaction coordinator: a name, or a `StableOrdinal`. Stable
             across restarts, so that a restart ends at once what the crashed run left open; different for each live
@@ -201,6 +202,7 @@ class Processor:
         transactional_id: TransactionalId,
         group_id: str | None = None,
         on_error: OnError | None = None,
+        around: Around | None = None,
         **options: Any,
     ) -> Processor:
         """A second processor, which performs what this one's handlers put into a place's outbox.
@@ -213,6 +215,7 @@ class Processor:
             transactional_id: of the second processor; see `Processor`.
             group_id: its consumer group; this one's, then a dash and the place's name, when None.
             on_error: what becomes of a call that fails; see `consume`.
+            around: wraps its batch handler, such as `partial(instrument_batch, topic=…, group_id=…)` for traces.
             options: more arguments of `Processor`.
 
         Raises:
@@ -225,7 +228,7 @@ class Processor:
             **options,
         )
         effects = [one for sub in self._subscriptions.values() for one in sub.effects() if one.place is place]
-        declare_outbox(second, place, effects, on_error=on_error)
+        declare_outbox(second, place, effects, on_error=on_error, around=around)
         if isinstance(place.policy, Outbox) and place.policy.answers is not None:
             second._encoders.setdefault(place.policy.answers, encode_json)
         return second

@@ -7,7 +7,7 @@ previous transaction to end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from oncewhere.effects.outbox import Posting
@@ -17,7 +17,7 @@ from oncewhere.records import Ran
 from oncewhere.runtime.values import encode_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from oncewhere.effects.effect import Effect
     from oncewhere.records import Message, Partition, Records
@@ -30,6 +30,13 @@ V = TypeVar("V")
 Send = Callable[..., Any]
 """librdkafka's produce, or what stands in for it: topic, value, key, partition, callback, on_delivery,
 timestamp, headers."""
+
+HeadersOut = Iterable[tuple[str, bytes | str | None]] | None
+"""Headers of an output: pairs of name and value, in order."""
+
+
+def _none() -> HeadersOut:
+    return None
 
 
 def _nowhere(*arguments: object) -> None:
@@ -63,6 +70,7 @@ class Transaction:
         "_serializers",
         "_trouble",
         "_works",
+        "carried",
         "failure",
         "passed",
         "sent",
@@ -88,6 +96,7 @@ class Transaction:
         self._calls: dict[str, int] = {}
         self._positions: Mapping[tuple[str, int, int], tuple[Partition, str | None]] = {}
         self._each_calls: dict[tuple[str, int, int, str], int] = {}
+        self.carried: Callable[[], HeadersOut] = _none  # what letters of an outbox have as headers: a trace's context
         self.passed: list[tuple[Message, DuplicateEvent | EffectInDoubt]] = []
         self.sent = 0
         self.failure: BaseException | None = None
@@ -188,7 +197,7 @@ class Transaction:
 
     def _post(self, posting: Any, key: bytes | None) -> Any:
         """Produces a letter of an outbox, in the order of its record's key."""
-        self.produce(posting.topic, posting.value, key)
+        self.produce(posting.topic, posting.value, key, self.carried())
 
     # One of the two places that cost something for each record (the other is `Streaming._each`). Nothing is
     # keyword-only, since Python is slower to call a function that has such arguments, whatever it is given; and the
@@ -198,7 +207,7 @@ class Transaction:
         topic: str,
         value: object,
         key: bytes | str | None = None,
-        headers: Iterable[tuple[str, bytes | str | None]] | None = None,
+        headers: HeadersOut = None,
         partition: int | None = None,
         timestamp_ms: int | None = None,
     ) -> None:
