@@ -344,8 +344,9 @@ def test_sigterm_in_the_middle_of_an_effect(topics: Topics, bank: Bank, tmp_path
     assert len(bank.balances()) == done
 
 
+@pytest.mark.parametrize("settings", SETTINGS)
 def test_what_cannot_be_finished_before_partitions_go_is_aborted_and_redelivered(
-    two_partitions: Topics, monkeypatch: pytest.MonkeyPatch
+    two_partitions: Topics, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
 ) -> None:
     topics = two_partitions
 
@@ -355,14 +356,18 @@ def test_what_cannot_be_finished_before_partitions_go_is_aborted_and_redelivered
     monkeypatch.setattr(engine.Engine, "_finish", refuse)
     handled: list[None] = []
     seen = Positions(topics)
-    long: dict[str, Any] = {"before": lambda: handled.append(None), "commit_interval_ms": 50_000}
+    long: dict[str, Any] = {
+        "before": lambda: handled.append(None),
+        "commit_interval_ms": 50_000,
+        "settings": settings,
+    }
     first = Running(copying(topics, listener=seen, **long))
     topics.send(*numbered(0), partition=0)
     eventually(lambda: topics.committed(0) == 1)
     topics.send(*numbered(1, 2), partition=0)
     topics.send(*numbered(3, 4), partition=1)
     eventually(lambda: len(handled) == 5)  # in the open transaction
-    second = Running(copying(topics, "copy-1"))
+    second = Running(copying(topics, "copy-1", settings=settings))
     eventually(lambda: seen.of(events.Released) and (seen.of(events.Rewound) or first.error))
     assert "not within" in seen.of(events.TransactionAborted)[0].reason  # type: ignore[attr-defined]
     assert first.stop() is None
