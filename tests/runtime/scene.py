@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import psycopg
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
 
 from oncewhere import Processor, Record, Transaction
 
@@ -72,6 +79,19 @@ class Topics:
         name = f"{kind}-{uuid.uuid4().hex[:8]}"
         self._admin.create_topics([NewTopic(name, 1, 1)])[name].result(20)
         return name
+
+    def following(self, strategy: str, *, session_ms: int, heartbeat_ms: int = 300) -> dict[str, Any]:
+        """Settings of a member that hears of a rebalance soon, and is thrown out after so long a silence."""
+        chosen = STRATEGIES[strategy]
+        if strategy != "consumer protocol":
+            return {**chosen, "session.timeout.ms": session_ms, "heartbeat.interval.ms": heartbeat_ms}
+        entries = [  # there the group says it, and no member
+            ConfigEntry(f"consumer.{name}.ms", str(value), incremental_operation=AlterConfigOpType.SET)
+            for name, value in {"session.timeout": session_ms, "heartbeat.interval": heartbeat_ms}.items()
+        ]
+        group = ConfigResource(ResourceType.GROUP, self.group, incremental_configs=entries)
+        self._admin.incremental_alter_configs([group])[group].result(20)
+        return dict(chosen)
 
     def send(self, *payments: Payment | bytes | None, partition: int = 0) -> None:
         producer = Producer({"bootstrap.servers": self.address, "linger.ms": 0})

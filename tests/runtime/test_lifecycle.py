@@ -21,7 +21,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     NewTopic,
     ResourceType,
 )
-from scene import Bank, Payment, Recorder, Running, Settled, Topics, apply, eventually
+from scene import STRATEGIES, Bank, Payment, Recorder, Running, Settled, Topics, apply, eventually
 
 from oncewhere import NoProgressError, OffsetLedger, Postgres, Processor, Record, Skip, Transaction, effect
 from oncewhere.effects.place import UndecidedError
@@ -344,11 +344,12 @@ def test_sigterm_in_the_middle_of_an_effect(topics: Topics, bank: Bank, tmp_path
     assert len(bank.balances()) == done
 
 
-@pytest.mark.parametrize("settings", SETTINGS)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_what_cannot_be_finished_before_partitions_go_is_aborted_and_redelivered(
-    two_partitions: Topics, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+    two_partitions: Topics, monkeypatch: pytest.MonkeyPatch, strategy: str
 ) -> None:
     topics = two_partitions
+    settings = topics.following(strategy, session_ms=20_000)
 
     def refuse(self: engine.Engine, limit_s: float) -> None:
         raise UndecidedError(f"not within {limit_s} s")

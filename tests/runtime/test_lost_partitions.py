@@ -6,16 +6,10 @@ import os
 import signal
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from confluent_kafka.admin import (  # type: ignore[attr-defined]
-    AdminClient,
-    AlterConfigOpType,
-    ConfigEntry,
-    ConfigResource,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient
 from scene import STRATEGIES, Topics, eventually
 
 from oncewhere.processes import spawn
@@ -24,22 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.servers
-
-SESSION_MS, HEARTBEAT_MS = 1_000, 300
-
-
-def expire_soon(admin: AdminClient, group: str, strategy: str) -> dict[str, Any]:
-    """Settings with which a member that is silent for a second is thrown out, whoever chooses that."""
-    if strategy != "consumer protocol":
-        return {"session.timeout.ms": SESSION_MS, "heartbeat.interval.ms": HEARTBEAT_MS}
-    entries = [
-        ConfigEntry(f"consumer.{name}.ms", str(value), incremental_operation=AlterConfigOpType.SET)
-        for name, value in {"session.timeout": SESSION_MS, "heartbeat.interval": HEARTBEAT_MS}.items()
-    ]
-    resource = ConfigResource(ResourceType.GROUP, group, incremental_configs=entries)
-    for future in admin.incremental_alter_configs([resource]).values():
-        future.result(20)
-    return {}
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -51,8 +29,7 @@ def test_what_is_open_when_the_group_throws_a_member_out_is_given_up_and_redeliv
     settings = {
         "bootstrap.servers": topics.address,
         "transaction.timeout.ms": 60_000,
-        **STRATEGIES[strategy],
-        **expire_soon(admin, topics.group, strategy),
+        **topics.following(strategy, session_ms=1_000),
     }
     program = tmp_path / "suspended.py"
     program.write_text(
