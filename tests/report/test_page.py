@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -14,8 +13,9 @@ from playwright.sync_api import Page
 
 from chromium import Chromium, Opened
 
-FIRST_PAINT_LIMIT_S = 20.0
-"""Generous: a loaded machine may be ten times slower than the two seconds that a reader should wait at most."""
+FIRST_PAINT_LIMIT_S = 5.0
+"""A reader should wait two seconds at most; two processors that do something else beside may be slower."""
+MARKS_LIMIT = 40
 SIZE_LIMIT_BYTES = 25_000_000
 HOSTILE = "</script><img src=x onerror=\"document.title='pwned'\"><!--<script>document.title='pwned'</script>"
 
@@ -123,6 +123,23 @@ def test_everything_can_be_done_by_keys(chromium: Chromium, run: Path) -> None:
         assert "EndTxn" in before
         assert "TxnOffsetCommit" in after
         assert "kafka.TxnOffsetCommit" in page.locator(".message h3").first.inner_text()
+        for words, begin, step, unfolded in (
+            ("Show all intervals", "End", "ArrowLeft", "commit"),
+            ("Show every statement", "Home", "ArrowRight", "write"),
+        ):
+            toggle = page.locator(".controls button", has_text=words)
+            toggle.press("Enter")
+            page.keyboard.press("m")
+            page.keyboard.press(begin)
+            for _ in range(MARKS_LIMIT):
+                if unfolded in page.evaluate("document.activeElement.getAttribute('aria-label')"):
+                    break
+                page.keyboard.press(step)
+            toggle.press("Enter")
+            assert page.locator(".strip .chosen").count() == 0, f"{words}: what was chosen is folded away"
+            page.keyboard.press("m")
+            reached = page.evaluate("document.activeElement.matches('.strip [data-mark], .strip [data-fold]')")
+            assert reached, f"{words}: the timeline is still reached by keys"
         page.keyboard.press("?")
         assert page.locator("#keys-dialog").is_visible()
         page.keyboard.press("Escape")
@@ -207,10 +224,11 @@ def test_two_thousand_points_stay_a_page_that_opens(chromium: Chromium, tmp_path
     messages = sum(path.read_bytes().count(b'"direction"') for path in run.glob("*/*/wire.jsonl"))
     assert messages > 200_000
     assert page_file.stat().st_size < SIZE_LIMIT_BYTES
-    began = time.monotonic()
     with chromium.open(page_file) as opened:
-        assert time.monotonic() - began < FIRST_PAINT_LIMIT_S
         page = opened.page
+        painted_s = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") / 1000
+        print(f"first contentful paint of {page_file.stat().st_size / 1e6:.1f} MB: {painted_s:.2f} s")
+        assert painted_s < FIRST_PAINT_LIMIT_S
         assert page.locator("#counted").inner_text() == "2,001 of 2,001 trials shown"
         assert page.locator("tr.group").count() >= 1
         page.fill("#search", "EndTxn.2.600.before")

@@ -71,18 +71,23 @@ function showTimeline(trial, version) {
     drawn = draw(timeline, marks, version, view);
     strip.replaceChildren(drawn.svg);
     lanes.replaceChildren(...drawn.layout.lanes.map((lane, number) => laneLabel(lane, number, drawn.layout)));
-    const first = drawn.svg.querySelector("[data-mark], [data-fold]");
-    if (first) first.setAttribute("tabindex", 0);
+    reach(drawn.svg.querySelector("[data-mark], [data-fold]"));
     for (const number of view.joined) drawn.svg.querySelector(`[data-mark="${number}"]`)?.classList.add("joined");
     if (view.chosen >= 0) choose(view.chosen, false);
   };
+  // Exactly one mark is reached by Tab and by `m`; the arrow keys lead on from it.
+  const reach = (node) => {
+    if (!node) return;
+    drawn.svg.querySelectorAll("[tabindex='0']").forEach((other) => other.setAttribute("tabindex", -1));
+    node.setAttribute("tabindex", 0);
+  };
   const choose = (number, focus = true) => {
     view.chosen = number;
-    drawn.svg.querySelectorAll(".chosen, [tabindex='0']").forEach((node) => { node.classList.remove("chosen"); node.setAttribute("tabindex", -1); });
     const node = drawn.svg.querySelector(`[data-mark="${number}"]`);
-    if (!node) return;
+    if (!node) return; // it is folded away: the first mark that is drawn stays the one that keys reach
+    drawn.svg.querySelectorAll(".chosen").forEach((other) => other.classList.remove("chosen"));
     node.classList.add("chosen");
-    node.setAttribute("tabindex", 0);
+    reach(node);
     showMessage(marks[number], box);
     if (focus) node.focus({ preventScroll: true });
     into(strip, drawn.xOf(number));
