@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from oncewhere import drill
 from oncewhere.cli.entry import main
 from oncewhere.doctor.rules.table import RULES
 from oncewhere.drill import SCENARIOS, NamedCrash, Phase, Verdict
 from oncewhere.drill.checks import CHECKS, HELD
 from oncewhere.drill.observations import Kind
+from oncewhere.drill.phases import PHASES
 from oncewhere.effects.honours import HONOURED
 from oncewhere.explain import errors, observations, policies, verdicts, words
 from oncewhere.explain.catalogue import CATALOGUE, _all, find, near
+from oncewhere.explain.entry import Topic
+from oncewhere.report import State
 from oncewhere.runtime.failures import CONSUMER_HEALS, FAILURES
+
+RUN_FOLDER = Path(__file__).parents[2] / "docs" / "reference" / "run-folder.md"
 
 
 def test_every_verdict_rule_observation_and_error_is_explained() -> None:
@@ -97,3 +105,65 @@ def test_a_point_is_explained_by_its_parts() -> None:
     assert entry is not None
     assert "kafka's EndTxn, number 1 of its kind in commit interval 12; the message was dropped" in entry.what
     assert find("kafka.EndTxn.12") is None
+
+
+def tables_of(page: Path) -> list[str]:
+    """The words in the first column of a page's tables, and of its list of states; a name of a file is none."""
+    text = page.read_text()
+    below = text.partition("## wire.jsonl")[2]
+    rows = re.findall(r"^\| ([^|]*`[^|]*) \|", below, re.MULTILINE)
+    outcomes = re.findall(r"^\| `outcome` \| (.*) \|", below, re.MULTILINE)
+    states = text.partition("how far a run came in `state`: ")[2].partition("`reason` says")[0]
+    fields = {
+        "life",
+        "link",
+        "sequence",
+        "place",
+        "system",
+        "interval",
+        "kind",
+        "nth",
+        "direction",
+        "boundary",
+        "outcome",
+    }
+    words = re.findall(r"`([^`]+)`", "\n".join([*rows, *outcomes, states]))
+    return [word for word in words if word not in fields | {"fields"} and not word.startswith("--")]
+
+
+def test_each_word_of_the_run_folder_s_page_is_explained() -> None:
+    wanted = tables_of(RUN_FOLDER)
+    assert {"running", "failed", "broker back", "unanswered", "withheld", "rejoin", "check"} <= set(wanted)
+    assert len(wanted) > 40
+    assert [word for word in wanted if find(word) is None] == []
+
+
+def test_each_event_that_a_history_may_hold_is_explained_and_stands_on_the_page() -> None:
+    written = set[str]()
+    for file in (Path(drill.__file__).parent).rglob("*.py"):
+        written |= set(re.findall(r'happened\(\s*"([^"]+)"', file.read_text()))
+    assert {"trial", "aborted upstream", "unanswered", "ended"} <= written
+    assert written - words.EVENTS.keys() - {"broker killed"} == set()
+    assert written - set(tables_of(RUN_FOLDER)) == set()
+
+
+def test_states_and_parts_are_those_that_there_are() -> None:
+    assert {*words.STATES, "inconclusive"} == set(State)
+    for part in PHASES:
+        found = find(part)
+        assert found is not None
+        assert found.topic is Topic.PART
+
+
+@pytest.mark.parametrize("printed", ["naive/after-effect", "naive/upstream-abort", "not done", "control", "POST"])
+def test_a_word_is_found_as_it_is_printed(printed: str) -> None:
+    assert find(printed) is not None
+    assert find("naive/no-such-crash") is None
+
+
+def test_a_trial_of_a_scenario_is_explained_by_its_parts() -> None:
+    entry = find("naive/second-crash@after-effect+kafka.Produce.1.2.delivered")
+    assert entry is not None
+    assert "of naive that played the scenario second-crash after the effect, before the Kafka commit" in entry.what
+    assert "and then at kafka's Produce, number 2 of its kind in commit interval 1" in entry.what
+    assert find("no-such@after-effect") is None

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from . import errors, kafka_errors, observations, policies, rules, verdicts, words
-from .entry import Entry
+from .entry import Entry, Topic
 from .point import explain_point
 
 NEAR_SHOWN: Final = 3
 NEAR_CUTOFF: Final = 0.5
+OF_A_VERSION: Final = frozenset({Topic.CRASH, Topic.SCENARIO, Topic.POINT})
+"""What is printed with a version in front: `naive/after-effect`."""
 
 
 def _all() -> Iterator[Entry]:
@@ -41,7 +43,9 @@ def find(code: str) -> Entry | None:
     for spelling in (plain, plain.replace("_", "-"), plain.replace(" ", "-"), plain.replace("-", "_"), parted):
         if spelling in _SPELLED:
             return CATALOGUE[_SPELLED[spelling]]
-    return explain_point(code)
+    version, _, rest = code.strip().rpartition("/")
+    named = find(rest) if version else None
+    return explain_point(code) or (named if named is not None and named.topic in OF_A_VERSION else None)
 
 
 def near(code: str) -> list[str]:

@@ -17,6 +17,8 @@ class Topic(StrEnum):
     POINT = "crash point"
     WORD = "word of a result"
     TERM = "term of a drill"
+    STATE = "state of a run"
+    PART = "part of a trial"
     CHECK = "check behind a verdict"
     EVENT = "event of the wire log"
     MESSAGE = "message at a boundary"

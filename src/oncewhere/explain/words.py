@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from oncewhere.drill.checks import CHECKS, HELD
+from oncewhere.drill.phases import PHASES as PARTS
 from oncewhere.drill.points import NamedCrash, Phase
 from oncewhere.drill.scenarios import SCENARIOS
 
@@ -36,6 +37,9 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "on time.",
     "dropped": "The request never reached the server.",
     "forwarded": "The message passed the proxy.",
+    "not done": "A message that changed nothing: it was dropped or refused, or its transaction was aborted.",
+    "control": "In junit.xml, the failure of a drill whose control did not turn red: a version without protection was "
+    "not violated anywhere, so what held beside it proves nothing.",
     "withheld": "The server answered, and the processor never saw the answer.",
     "Empty": "The cluster knows the transactional.id, and no transaction of it is open: nothing was sent into one.",
     "pending": "Offsets were sent into a transaction that is still open: they count once it is committed.",
@@ -58,20 +62,42 @@ TERMS: Final[Mapping[str, str]] = {
     "wire log": "wire.jsonl: every message between the processor and its servers, in order, and what was done to it.",
     "history": "A trial's wire log, read as evidence: oncewhere check judges it again.",
     "run": "One command's trials, in a folder of their own: .oncewhere/runs/.",
+    "clean": "The run in which nothing is done to the processor: its messages are the points of the others.",
     "version": "One of the processors that a declaration names.",
     "processor": "The program that is drilled: it reads the input, does the effects and writes the outputs.",
     "SIGKILL": "How a processor is killed: it is not asked, and cleans nothing up, as when memory runs out.",
 }
+STATES: Final[Mapping[str, str]] = {
+    "running": "The run began, and has not said that it ended: it goes on, or it was cut off.",
+    "finished": "The run came to its end: what stands in it is all.",
+    "listed": "Only the points of clean runs were printed (--list); nothing was crashed.",
+    "interrupted": "Somebody or something told the run to stop; what was judged until then stands in its folder.",
+    "failed": "The run ended, since something that it needed was wrong or missing: `reason` says what.",
+}
+"""How far a run came; `inconclusive` stands above."""
 EVENTS: Final[Mapping[str, str]] = {
     "trial": "What a history is about, and when it began.",
     "inputs": "Every input that was written, with its position.",
     "started": "A life of the processor begins.",
     "sprung": "The processor came by its point, and what the plan says was done there: mostly SIGKILL.",
     "killed": "The whole process group is dead.",
+    "stopped": "A life was stopped (SIGSTOP): it lives, and does nothing.",
+    "woken": "A life that was stopped goes on (SIGCONT).",
+    "terminated": "The processor was told to stop (SIGTERM), and has ended.",
     "exited": "The processor ended by itself.",
     "ended": "A life is over; without a life, the trial is, and how far the group came stands there.",
     "evicted": "Dead members were removed from the consumer group, as the group's timeout would have done later.",
     "transactions": "What the cluster says of the processor's transactions.",
+    "committed": "What the cluster says of the group's offsets, and whether they are stable or pending.",
+    "unanswered": "A request had been sent on to its server, and no answer to it was seen.",
+    "released": "What was held at the proxy goes on.",
+    "rewound": "The group's offsets were set back, so that all of the input is delivered again.",
+    "purged": "An effect's memory of events was cleared as far as its policy allows.",
+    "recreated": "The input topic was deleted and made anew.",
+    "broker back": "The broker that was killed is there again.",
+    "aborted upstream": "Inputs were written in a transaction that was aborted: nobody may process them.",
+    "elsewhere": "The processor has a connection that goes past the proxies.",
+    "unique-keys": "What an SQL database says of the unique keys of the tables that were written.",
     "crossed": "How many connections and messages crossed a proxy.",
     "complete": "The group has committed the whole input.",
     "found": "What stands at a place at the end: how often each identity.",
@@ -90,6 +116,12 @@ MESSAGES: Final[Mapping[str, str]] = {
     "commit": "COMMIT in a database: behind it the effect is durable, whatever Kafka does.",
     "rollback": "ROLLBACK in a database.",
     "DATA": "A mail's content: the server that confirms it has taken the mail.",
+    "end-of-DATA": "The end of a mail's content: the server that confirms it has taken the mail.",
+    "EXEC": "The end of a Redis transaction: its commands are done at once, or none is.",
+    "POST": "A call that asks an HTTP service to do something; sent twice, it may do it twice, unless a key tells it.",
+    "PUT": "A call that writes something at an HTTP service; the same once more leaves the same behind.",
+    "PATCH": "A call that changes a part of something at an HTTP service.",
+    "DELETE": "A call that removes something at an HTTP service.",
 }
 CODES: Final[Mapping[str, str]] = {
     "0": "Held; of `explain`, `config` and such: done.",
@@ -118,6 +150,7 @@ def entries() -> Iterator[Entry]:
     for topic, table in (
         (Topic.WORD, OUTCOMES),
         (Topic.TERM, TERMS),
+        (Topic.STATE, STATES),
         (Topic.EVENT, EVENTS),
         (Topic.MESSAGE, MESSAGES),
         (Topic.CODE, CODES),
@@ -125,6 +158,8 @@ def entries() -> Iterator[Entry]:
         for code, what in table.items():
             yield _entry(code, topic, what, "", "")
 
+    for part, what in PARTS.items():
+        yield _entry(part, Topic.PART, sentence(what), "", "")
     for check in CHECKS:
         decides = (check.decide.__doc__ or "").strip().removeprefix("Decides ")
         yield _entry(f"check {check.number}", Topic.CHECK, f"{sentence(check.name)[:-1]}: it decides {decides}", "", "")
