@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 from made_run import make_run, version
 
@@ -309,6 +310,39 @@ def test_a_replay_says_how_to_come_to_what_it_needs(run: Path, tmp_path: Path) -
         declaration_of(dataclasses.replace(found, path="."), project)
     (project / "payments" / "oncewhere.toml").touch()
     assert declaration_of(found, project) == project / "payments"
+
+
+def test_the_project_that_is_named_counts_more_than_what_the_run_names(run: Path, tmp_path: Path) -> None:
+    elsewhere, project = tmp_path / "elsewhere", tmp_path / "clone"
+    for folder in (elsewhere, project):
+        folder.mkdir()
+        (folder / "oncewhere.toml").touch()
+    found = read_run(run)
+    written = dataclasses.replace(found, path=str(elsewhere))
+    assert declaration_of(written, project) == project
+    assert declaration_of(written, None) == elsewhere
+    by_a_test = dataclasses.replace(found.provenance, repeat="pytest tests/test_it.py::test_once --oncewhere-seed 3")
+    tested = dataclasses.replace(found, path="tests/test_it.py", provenance=by_a_test)
+    with pytest.raises(ConfigurationError, match="made by a test") as refused:
+        declaration_of(tested, None)
+    assert "Run it again: pytest tests/test_it.py::test_once --oncewhere-seed 3." in str(refused.value.hint)
+    assert declaration_of(tested, project) == project
+
+
+def test_no_file_of_a_run_is_named_by_a_path_of_the_machine(tmp_path: Path) -> None:
+    told = version()
+    bank = msgspec.structs.replace(told.effects["bank"], schema=[str(tmp_path / "bank.sql"), "db/more.sql"])
+    settings = msgspec.structs.replace(told.settings, inputs=str(tmp_path / "inputs.jsonl"))
+    folder = RunFolder(
+        tmp_path, "payments", versions=[msgspec.structs.replace(told, effects={"bank": bank}, settings=settings)]
+    )
+    folder(DrillBegan(versions=("naive",), points=PointSet.ALL))
+    with pytest.raises(KeyboardInterrupt), folder:
+        raise KeyboardInterrupt
+    (written,) = read_run(folder.path).result.versions
+    assert written.version.settings.inputs == "inputs.jsonl"
+    assert written.version.effects["bank"].schema == ["bank.sql", "db/more.sql"]
+    assert str(tmp_path) not in (folder.path / "run.json").read_text()
 
 
 def test_the_commit_is_that_of_the_processor_and_not_of_where_the_command_was_given(

@@ -173,8 +173,10 @@ def declaration_of(run: Run, project: Path | None) -> Path:
         )
     base = project_folder().parent if project is None else project.expanduser()
     folder = Path(run.path)
-    if folder.is_absolute() and project is None:
-        return folder
+    if folder.is_absolute():  # by a run of an older version, from pytest
+        if project is None:
+            return folder
+        folder = Path()
     for path in (base / folder, base) if project is not None else (base / folder,):
         if path.is_file() or (_declares(path) if ":" not in path.name else path.parent.is_dir()):
             return path
