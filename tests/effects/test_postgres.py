@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from oncewhere import (
+    AtLeastOnce,
     ConfigurationError,
     DedupeTable,
     DuplicateEvent,
@@ -151,6 +153,70 @@ def test_a_connection_that_dies_while_the_batch_is_committed_leaves_it_unknown(d
             assert work.decide().executed == 1
     opened.close()
     assert run(dsn, "select count(*) from done") == [(1,)]
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("policy", [OffsetLedger(), DedupeTable("processed_event")], ids=lambda one: str(one.name))
+@pytest.mark.parametrize("how", ["commit and chain", "commit; begin", "rollback and chain"])
+def test_an_effect_that_ends_its_transaction_and_begins_another_is_noticed(dsn: str, policy: Policy, how: str) -> None:
+    """The server's status is that of an open transaction again; the mark of ours is not."""
+    run(dsn, GOOD)
+    run(dsn, "create table done (n int)")
+
+    @effect(place(dsn, policy))
+    def ends(db: psycopg.Connection[Any]) -> None:
+        db.execute("insert into done values (1)")
+        db.execute(how.encode())
+        db.execute("insert into done values (2)")
+
+    opened = place(dsn, policy).open("g")
+    opened.assigned({PARTITION: Start(0, committed=False)})
+    work = opened.begin(Batch([Span(PARTITION, 0, 1)], ["e0"]))
+    work.run(Call(ends, PARTITION, 0, 0, "e0"), (), {})
+    with pytest.raises(OncewhereError, match="ended the transaction that it ran in"):
+        work.decide()
+    work.abandon()
+    opened.close()
+    assert run(dsn, "select n from done where n = 2") == [], "what came after it is not committed"
+    table = "oncewhere_ledger" if isinstance(policy, OffsetLedger) else "oncewhere_recorded"
+    assert run(dsn, f"select count(*) from {table}") == [(0,)]
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    "policy", [OffsetLedger(), AtLeastOnce(acknowledged="COMMIT alone is sent")], ids=lambda p: p.name
+)
+def test_what_cannot_be_serialized_is_refused_at_commit_and_begun_again_as_a_whole(dsn: str, policy: Policy) -> None:
+    """Two transactions that each read what the other one writes: the server takes one of them."""
+    run(dsn, "create table done (n int)")
+    strict = make_conninfo(dsn, options="-c default_transaction_isolation=serializable")
+
+    @effect(place(strict, policy))
+    def count(db: psycopg.Connection[Any]) -> int:
+        (before,) = db.execute("select count(*) from done").fetchone() or (0,)
+        db.execute("insert into done values (1)")
+        return int(before)
+
+    opened = place(strict, policy).open("g")
+    outcomes = []
+    with psycopg.connect(strict) as rival:
+        for rivals in (True, False):
+            opened.assigned({PARTITION: Start(0, committed=False)})
+            work = opened.begin(Batch([Span(PARTITION, 0, 1)], ["e0"]))
+            outcomes.append(work.run(Call(count, PARTITION, 0, 0, "e0"), (), {}))
+            if rivals:
+                rival.execute("select count(*) from done")
+                rival.execute("insert into done values (2)")
+                rival.commit()
+                with pytest.raises(UndecidedError, match="could not serialize access") as raised:
+                    work.decide()
+                assert not raised.value.unknown
+            else:
+                assert work.decide().executed == 1
+            work.abandon()
+    opened.close()
+    assert outcomes == [0, 1], "the second time it saw what the rival had written"
+    assert run(dsn, "select n from done order by n") == [(1,), (2,)]
 
 
 @pytest.mark.servers

@@ -1,4 +1,10 @@
-"""One connection to PostgreSQL: statements in, rows out, and what an error of psycopg means."""
+"""One connection to PostgreSQL: statements in, rows out, and what an error of psycopg means.
+
+An effect's COMMIT is seen by the server's status, unless the effect begins another transaction at once (`COMMIT AND
+CHAIN`): what it committed would have no position beside it. So a setting of ours is made where we begin, for that
+transaction alone, and asked for where we commit: it is empty in any other. Both travel with BEGIN and COMMIT. (A
+savepoint would tell as well, and would forbid an effect SET TRANSACTION ISOLATION LEVEL.)
+"""
 
 from __future__ import annotations
 
@@ -10,7 +16,15 @@ from psycopg import errors, pq
 
 from oncewhere.effects.place import UndecidedError
 from oncewhere.effects.postgres.trip import BEGIN, COMMIT, Step, TripError, Trips
-from oncewhere.effects.sql.connection import Cause, Fault, SqlConnection, Standing, TakenError, first_line
+from oncewhere.effects.sql.connection import (
+    Cause,
+    Fault,
+    SqlConnection,
+    Standing,
+    TakenError,
+    ended_by_an_effect,
+    first_line,
+)
 from oncewhere.effects.sql.dialect import POSTGRESQL
 
 if TYPE_CHECKING:
@@ -30,6 +44,13 @@ _BEGIN_AGAIN = (
     errors.IdleInTransactionSessionTimeout,
     errors.InvalidSqlStatementName,  # an effect has thrown away what we had prepared
 )
+
+
+_MARK = Step("set local oncewhere.begun = on")
+# Refused where it is empty. With a parameter, since only such a step is prepared, and planning it anew costs a batch of
+# one record some 20 %.
+_STILL_MARKED = Step("select current_setting(%s)::boolean", ("oncewhere.begun",))
+_NOT_MARKED = (errors.InvalidTextRepresentation, errors.UndefinedObject)
 
 
 class Guarded(psycopg.Connection[Any]):
@@ -93,7 +114,7 @@ class PostgresConnection(SqlConnection):
     def begin_with(self, statement: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """BEGIN and the statement travel together."""
         try:
-            return self._trips.make([BEGIN, Step(statement, parameters, prepared=not _looks_up(parameters))])
+            return self._trips.make([BEGIN, _MARK, Step(statement, parameters, prepared=not _looks_up(parameters))])
         except TripError as failed:
             raise self.told(failed.cause) from failed.cause
         except psycopg.Error as error:
@@ -110,17 +131,19 @@ class PostgresConnection(SqlConnection):
             for row in statement.rows
         ]
         try:
-            self._trips.make([*steps, COMMIT])
+            self._trips.make([_STILL_MARKED, *steps, COMMIT])
         except TripError as failed:
             if failed.last:
                 raise failed.cause from None  # COMMIT itself: by a deferred constraint
+            if failed.first and isinstance(failed.cause, _NOT_MARKED):
+                raise ended_by_an_effect(self.dialect.title) from failed.cause
             if isinstance(failed.cause, errors.DivisionByZero):
                 raise TakenError("of a compare-and-set") from failed.cause
             raise self.told(failed.cause) from failed.cause
 
     def begin(self) -> None:
-        """Begins one."""
-        self._connection.execute("begin")
+        """Begins one, with the mark that tells whether it is still the same."""
+        self._connection.execute(f"{BEGIN.text}; {_MARK.text}")
 
     def commit(self) -> None:
         """COMMIT."""
@@ -138,7 +161,7 @@ class PostgresConnection(SqlConnection):
 
     @property
     def standing(self) -> Standing:
-        """From what the server said last."""
+        """From what the server said last; that it is still the one that we began, the mark tells at COMMIT."""
         match self._connection.pgconn.transaction_status:
             case pq.TransactionStatus.INTRANS:
                 return Standing.OPEN

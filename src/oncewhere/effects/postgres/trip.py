@@ -48,12 +48,14 @@ class TripError(Exception):
 
     Args:
         cause: psycopg's error.
+        first: True when it was the first one that failed; none was executed.
         last: True when it was the last one that failed; all before it were executed.
     """
 
-    def __init__(self, cause: psycopg.Error, *, last: bool) -> None:
+    def __init__(self, cause: psycopg.Error, *, first: bool, last: bool) -> None:
         super().__init__(str(cause))
         self.cause = cause
+        self.first = first
         self.last = last
 
 
@@ -92,7 +94,7 @@ class Trips:
             cause = error_from_result(answers[failed[0]], encoding=self._connection.info.encoding)
             if isinstance(cause, InvalidSqlStatementName):
                 self._prepares = False  # an effect has thrown them away, and may do so again
-            raise TripError(cause, last=failed[0] == len(answers) - 1)
+            raise TripError(cause, first=failed[0] == 0, last=failed[0] == len(answers) - 1)
         rows = [answer for answer in answers if answer.status == ExecStatus.TUPLES_OK]
         return self._rows(rows[-1]) if rows else []
 
