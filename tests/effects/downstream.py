@@ -16,6 +16,8 @@ DROP_BEFORE = "drop-before"
 """The connection is closed before the work is done."""
 DROP_AFTER = "drop-after"
 """The work is done, and its answer is never sent."""
+HANG = "hang"
+"""The work is done, and its answer is never sent either; but the connection stays: the client loses patience."""
 
 
 @dataclass
@@ -36,6 +38,7 @@ class Downstream:
     answers: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     url: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
+    over: threading.Event = field(default_factory=threading.Event)
 
     def work(self, key: str | None, body: str) -> tuple[int, dict[str, Any]]:
         with self.lock:
@@ -68,7 +71,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(cue[0], {}, cue[1])
             return
         status, answer = me.work(key, body)
-        if cue == DROP_AFTER:
+        if cue == HANG:
+            me.over.wait(20)
+        if cue in {DROP_AFTER, HANG}:
             self.close_connection = True
             return
         self._answer(status, answer, {})
@@ -99,5 +104,6 @@ def running() -> Iterator[Downstream]:
     try:
         yield downstream
     finally:
+        downstream.over.set()
         server.shutdown()
         server.server_close()

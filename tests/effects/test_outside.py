@@ -16,7 +16,7 @@ import httpx2
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
-from downstream import DROP_AFTER, DROP_BEFORE, Downstream, running
+from downstream import DROP_AFTER, DROP_BEFORE, HANG, Downstream, running
 from systems import Database
 
 from oncewhere import (
@@ -62,7 +62,7 @@ def gateway() -> Iterator[Downstream]:
 
 
 def charging(gateway: Downstream, policy: Policy, **options: Any) -> Effect[..., str]:
-    place = Http(gateway.url, name="gateway", policy=policy, limits=QUICK, **options)
+    place = Http(gateway.url, name="gateway", policy=policy, **{"limits": QUICK, **options})
 
     @effect(place)
     def charge(http: Requests, name: str, amount: int) -> str:
@@ -143,6 +143,24 @@ def test_an_attempt_of_unknown_outcome_is_repeated_with_the_same_key(gateway: Do
         assert life.run("c0", 5) == "c0-1"
     assert gateway.done == {"c0": 1}
     assert len(gateway.keys) == 3
+    assert len(set(gateway.keys)) == 1
+
+
+@pytest.mark.parametrize("at_most_once", [False, True], ids=["idempotency-key", "at-most-once"])
+def test_a_request_that_was_sent_and_timed_out_is_unknown(
+    gateway: Downstream, sqlite: Database, at_most_once: bool
+) -> None:
+    gateway.script = [HANG]
+    policy: Policy = AtMostOnce(claims=sqlite.place(OffsetLedger())) if at_most_once else IdempotencyKey()  # type: ignore[arg-type]
+    limits = Limits(max_attempts=2, attempt_timeout_s=0.4, total_s=4.0, first_pause_s=0.01)
+    with Life(charging(gateway, policy, limits=limits)) as life:
+        if at_most_once:
+            with pytest.raises(EffectInDoubt):
+                life.run("c0", 5)
+        else:
+            assert life.run("c0", 5) == "c0-1"
+    assert gateway.done == {"c0": 1}
+    assert len(gateway.keys) == (1 if at_most_once else 2)
     assert len(set(gateway.keys)) == 1
 
 

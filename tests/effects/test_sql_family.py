@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
+from relay import relaying
 from systems import EVENTS, Database
 
 from oncewhere import ConfigurationError, DuplicateEvent, OncewhereError, ReplayError, effect, effect_many
@@ -454,29 +456,54 @@ def test_a_deadlock_begins_the_batch_again_as_a_whole(db: Database) -> None:
     opened = db.place(policy).open("g")
     work = Processor(opened).batch(0, ("e0", ()))
     other = db.connect()
+    if db.system == "postgresql":
+        db.on(other, "set deadlock_timeout = '60s'")  # whoever looks first gives up: the place's connection
     db.on(other, "begin")
-    db.on(other, "update account set amount = amount + 100 where id = 2")
+    for account in range(3, 40):  # InnoDB gives up whoever has changed less
+        db.on(other, "insert into account values (%s, 0)", account)
     db.on(other, "update account set amount = amount + 100 where id = 2")
     work.run(call(both, 0), (1,), {})
     wait = _in_thread(lambda: db.on(other, "update account set amount = amount + 100 where id = 1"))
-    try:
+    with pytest.raises(UndecidedError, match=r"(?i)deadlock"):
         work.run(call(both, 0, nth=1), (2,), {})
-    except UndecidedError:
-        work.abandon()
-        wait()
-        db.on(other, "commit")
-        again = Processor(opened).batch(0, ("e0", ()))
-        again.run(call(both, 0), (1,), {})
-        again.run(call(both, 0, nth=1), (2,), {})
-        again.decide()
-        assert db.run("select amount from account order by id") == [(101,), (201,)]
-    else:  # the server chose the other one
-        work.decide()
-        with pytest.raises(Exception, match=r"(?i)deadlock"):
-            wait()
-        assert db.run("select amount from account order by id") == [(1,), (1,)]
+    work.abandon()
+    wait()
+    db.on(other, "commit")
+    again = Processor(opened).batch(0, ("e0", ()))
+    again.run(call(both, 0), (1,), {})
+    again.run(call(both, 0, nth=1), (2,), {})
+    assert again.decide().executed == 2
+    assert db.run("select amount from account where id < 3 order by id") == [(101,), (101,)]
     other.close()
     opened.close()
+
+
+@recording
+@pytest.mark.parametrize("committed", [True, False], ids=["committed", "not committed"])
+def test_a_connection_that_is_cut_at_commit_leaves_it_unknown_and_reading_tells(
+    mysql: Database, policy: Policy, committed: bool
+) -> None:
+    """The process lives, and MariaDB: only the answer to COMMIT is lost, or COMMIT itself."""
+    prepared(mysql)
+    where = urlsplit(mysql.address)
+    with relaying(str(where.hostname), where.port or 0) as relay:
+        through = Database("mysql", mysql.address.replace(f":{where.port}/", f":{relay.port}/"))
+        add = adding(through, policy)
+        opened = through.place(policy).open("g")
+        work = Processor(opened).batch(0, ("e0", ()))
+        assert work.run(call(add, 0, "e0"), (7,), {}) == 1
+        relay.cut = (b"commit", committed)
+        with pytest.raises(UndecidedError, match="answer to COMMIT was lost") as raised:
+            work.decide()
+        assert raised.value.unknown
+        assert relay.cut is None, "it was cut"
+        work.abandon()
+        again = Processor(opened).batch(0, ("e0", ()))  # reads what is recorded, on a new connection
+        assert again.run(call(add, 0, "e0"), (7,), {}) == 1
+        tally = again.decide()
+        assert (tally.executed, tally.replayed) == ((0, 1) if committed else (1, 0))
+        opened.close()
+    assert mysql.run("select amount from done") == [(7,)]
 
 
 def _in_thread(action: Callable[[], object]) -> Callable[[], None]:
