@@ -16,7 +16,7 @@ import pytest
 from oncewhere.errors import ConfigurationError
 from oncewhere.records import Partition
 from oncewhere.runtime import events, health_server
-from oncewhere.runtime.health import Address, Health, parse_address
+from oncewhere.runtime.health import LONGEST_WAIT_S, Address, Health, parse_address
 
 ONE, TWO = Partition("payment", 0, "id"), Partition("payment", 1, "id")
 
@@ -241,10 +241,10 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         parse_address(text)
 
 
-def test_the_limit_is_the_consumers_unless_it_was_given(clock: Clock) -> None:
-    for given, expected in ((None, 45.0), (7.0, 7.0)):
+def test_the_limit_is_the_consumers_unless_it_was_given_or_calls_to_kafka_may_take_longer(clock: Clock) -> None:
+    for given, interval_s, expected in ((None, 90.0, 90.0), (None, 3.0, LONGEST_WAIT_S), (7.0, 90.0, 7.0)):
         health = Health(0, limit_s=given, clock=clock)
-        health.start(max_poll_interval_s=45.0)
+        health.start(max_poll_interval_s=interval_s)
         assert get(health, "/livez")[1]["limit_s"] == expected
         health.close()
 

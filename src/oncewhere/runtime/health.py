@@ -38,6 +38,9 @@ LOOPBACK = "127.0.0.1"
 HEARTBEAT_LIMIT_S = 300.0
 """librdkafka's default of max.poll.interval.ms: a loop that is silent for longer has lost its partitions anyway, and a
 loop that is silent for less may only be slow. A lower limit kills work that would have committed."""
+LONGEST_WAIT_S = 60.0
+"""Calls to Kafka that nobody answers may take so long together before the next beat: those of a start 40 s. A limit
+below that, taken from a short max.poll.interval.ms, would count an instance as dead because Kafka is away."""
 CLOSE_LIMIT_S = 2.0
 """How long closing waits for the thread that accepts connections."""
 MAX_PORT = 65_535
@@ -108,7 +111,8 @@ class Health:
 
     Args:
         address: a port, or a host and a port (see `parse_address`).
-        limit_s: for how long the loop may be silent before it counts as dead, in seconds; None: max.poll.interval.ms.
+        limit_s: for how long the loop may be silent before it counts as dead, in seconds; None: max.poll.interval.ms,
+            and a minute at least.
         metrics: gives Prometheus' text, such as `PrometheusListener().text`; called in the asker's thread.
         clock: monotonic seconds.
 
@@ -202,13 +206,14 @@ class Health:
         """Listens, in a daemon thread: it never keeps a process alive.
 
         Args:
-            max_poll_interval_s: of the consumer, in seconds: the limit, unless it was given one of its own.
+            max_poll_interval_s: of the consumer, in seconds: the limit, unless it was given one of its own, or this is
+                shorter than `LONGEST_WAIT_S`.
 
         Raises:
             ConfigurationError: the address cannot be listened on.
         """
         self._seen = _Seen()
-        self._limit_s = self._asked_limit_s or max_poll_interval_s
+        self._limit_s = self._asked_limit_s or max(max_poll_interval_s, LONGEST_WAIT_S)
         self._beat_at = self._clock()  # a start may take as long as a round
         try:
             self._server = HealthServer(self._asked.host, self._asked.port, self.answer)
