@@ -52,11 +52,12 @@ ALERTS = (
     Alert(
         "OncewhereFenced",
         metrics.FENCED,
-        "increase({name}[10m]) > 0",
+        "max_over_time({name}[10m]) > 0",  # its process ends with it: there is no second sample to see an increase in
         "0m",
         "page",
         "Another producer took this instance's transactional.id, and the instance ended with exit code 6.",
-        "Find the second instance with the same identity. Do not just start it again: they would fence each other.",
+        "Find the second instance with the same identity. Do not just start it again: they would fence each other. "
+        "(Where metrics are scraped, OncewhereDown tells it: exit code 6.)",
     ),
     Alert(
         "OncewhereDown",
@@ -74,13 +75,13 @@ ALERTS = (
     Alert(
         "OncewhereStopped",
         metrics.REJECTED,
-        'increase({name}{{action="stop"}}[10m]) > 0',
+        'max_over_time({name}{{action="stop"}}[10m]) > 0',
         "0m",
         "page",
         "A record cannot be processed and on_error is Stop, so its partition does not go on.",
-        "Its position is in the log. Mend the handler or the record; or give the topic a DeadLetter. (This one needs "
+        "Its position is in the log. Mend the handler or the record; or give the topic a DeadLetter. (It needs "
         "metrics that are pushed, as OpenTelemetry's are when a process ends. Where they are scraped, OncewhereDown "
-        "tells it.)",
+        "tells it: exit code 4.)",
     ),
     Alert(
         "OncewhereNoCommit",
