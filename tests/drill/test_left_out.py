@@ -75,7 +75,7 @@ def test_it_says_why_nothing_was_crashed_and_proves_nothing(
     out = io.StringIO()
     show_result(result, Console(file=out, width=400))
     told = out.getvalue()
-    assert f"No trial was made of {version}: {scenario} is left out (" in told
+    assert f"No trial was made of {version}, since {scenario} is left out: " in told
     assert why in told
     assert "nothing was crashed" in told
     assert "exactly once in" not in told

@@ -99,8 +99,8 @@ class Choice:
             left_out: by name, why a scenario is left out; any other found no point to go to.
         """
         reasons = {**dict.fromkeys(self.scenarios, ELSEWHERE), **left_out}
-        told = "; ".join(f"{name} is left out ({why})" for name, why in reasons.items())
-        return f"no trial was made of {version.name}: {told}"
+        told = "; ".join(f"{name} is left out: {why}" for name, why in reasons.items())
+        return f"no trial was made of {version.name}, since {told}"
 
 
 def words_of(version: str, point: CrashPoint) -> tuple[str, ...]:
