@@ -54,7 +54,10 @@ PLANTED = {
         "broken_connection_skips.py", ("bank.commit.2.1.before",), {"bait-out": LOST, "bank": LOST}
     ),
     "zombie": Planted("no_protection.py", ("bank.commit.2.1.before",), {"bank": Verdict.ZOMBIE_WRITE}),
-    "two-instances": Planted("every_instance_takes_all.py", (IN_THE_GAP,), {"bait-out": DUPLICATE}),
+    # It assigns by hand, so the second instance never joins: what held was not tried.
+    "two-instances": Planted(
+        "every_instance_takes_all.py", (IN_THE_GAP,), {"bait-out": DUPLICATE, "bank": Verdict.UNKNOWN}
+    ),
     "withheld-answer": Planted("timeout_means_aborted.py", ("kafka.EndTxn.2.1.replied",), {"bait-out": DUPLICATE}),
     "slow-effect": Planted("effect_inside_the_transaction.py", ("bank.commit.2.1.before",), {"bank": DUPLICATE}),
     "new-leader": Planted("several_in_flight.py", ("kafka.Produce.1.1.before",), {"bait-out": LOST}),
@@ -66,7 +69,7 @@ PLANTED = {
         "no_protection.py sound",
         (),
         {"bank": DUPLICATE},
-        ("delete from processed", "delete from processed where false"),
+        ("delete from processed", "delete from processed where at < {cutoff}"),
     ),
     "topic-recreated": Planted("positions_by_topic_name.py", (), {"bank": LOST}),
 }
@@ -107,7 +110,8 @@ class Range:
 
     def declare(self) -> Path:
         (self.folder / "schema.sql").write_text(
-            "create table done (event_id text not null); create table processed (event_id text primary key);"
+            "create table done (event_id text not null);"
+            "create table processed (event_id text primary key, at timestamptz not null default now());"
             "create table seen (position bigint primary key);"
         )
         (self.folder / "inputs.jsonl").write_text(
@@ -143,7 +147,7 @@ class Range:
             [drill]
             inputs = "inputs.jsonl"
             partitions = 1
-            deadline_s = 40
+            deadline_s = 30
             """
             + "\n".join(versions)
         )

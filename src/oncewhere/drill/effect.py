@@ -27,6 +27,8 @@ DELAY_LIMIT_MS = 600_000
 POLICIES: Final = (*(policy.name for policy in HONOURED), "undeclared", "none", "read-only")
 """What a policy is called that is known by its name; any other is in the declaration's own words."""
 NEAR_CUTOFF: Final = 0.85
+CUTOFF: Final = "{cutoff}"
+"""What stands in `purge` for the moment between what may be forgotten and what may not."""
 _INSIDE: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|[_ ]+")
 
 
@@ -41,7 +43,8 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         observe: how to ask the place what happened. SQL: a query of two columns, the event's identity (as text) and how
             often the effect happened for it. Redis: a reading command, see `worlds.redis_observation`. Without it,
             Redis, HTTP and SMTP are judged by what the proxy saw delivered, or by what the stand-in received.
-        purge: SQL that forgets as much as the policy allows itself to forget; for the scenario `dedupe-window`.
+        purge: SQL that forgets what is older than the policy's retention, with `{cutoff}` for the moment at which that
+            ends; for the scenario `dedupe-window`. SQL only.
         compare: a field of the output (a text or a whole number) that must equal `observe`'s third column: so that the
             output says of an event what the effect did for it. SQL only.
         identity: where the event's identity stands in what is sent there, see `worlds.sent_identity`; the processor's
@@ -74,13 +77,21 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         elif self.schema is not None:
             raise ValueError(f"{self.system} has no schema")
         elif self.purge is not None:
-            raise ValueError(f"{self.system} cannot be purged by the drill")
+            raise ValueError(f"{self.system} cannot be purged by the drill: purge is SQL")
         elif self.compare is not None:
             raise ValueError(f"{self.system} has no third column to compare")
         if self.observe is not None and self.system in STAND_INS:
             raise ValueError(f"{self.system} cannot be asked; leave observe out, and the wire is watched")
         self._check_policy()
         self._check_stand_in()
+
+    def purge_before(self, cutoff: str) -> str:
+        """The statement of `purge`.
+
+        Args:
+            cutoff: a time as the system writes it; it is put in quotes.
+        """
+        return (self.purge or "").replace(CUTOFF, f"'{cutoff}'")
 
     def _check_policy(self) -> None:
         """Refuses what is nearly a policy's name: it would stand in every sentence, and promise nothing."""

@@ -237,8 +237,8 @@ _TURNS: Mapping[str, str] = {
     "released": "what was held is released",
     "broker killed": "the broker is killed",
     "broker back": "the broker is back, and every replica in sync",
-    "purged": "the effect forgets what it may forget",
-    "rewound": "the group's positions are set back to the beginning",
+    "purged": "the effect forgets what is older than its retention",
+    "rewound": "the group's positions are set back: what follows is replayed",
     "recreated": "the input topic is deleted, and made anew with the same name",
 }
 """What else a scenario did, by its name in the history."""

@@ -93,7 +93,7 @@ class KafkaWorld:
         self.ends: dict[int, int] = {}
         """The input's end offset per partition, once it is written."""
         self.written: list[tuple[tuple[int, int], ...]] = []
-        """Partition and offset of each input, for every time that the input topic was made."""
+        """Partition and offset of each input, for every time that inputs were written."""
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -120,13 +120,26 @@ class KafkaWorld:
                 return
         raise InconclusiveError(f"{self.input_topic} does not hold every input that the cluster acknowledged.")
 
-    def rewind_group(self) -> None:
-        """Sets the group's positions back to the beginning of the input; nobody is in the group.
+    def publish(self, inputs: Sequence[Input]) -> None:
+        """Writes further inputs behind those that are there.
+
+        Raises:
+            InconclusiveError: the cluster lost what it had acknowledged.
+        """
+        self._fill(inputs)
+        if not all_stand(self.written[-1], self.ends):
+            raise InconclusiveError(f"{self.input_topic} does not hold every input that the cluster acknowledged.")
+
+    def rewind_group(self, to: Mapping[int, int]) -> None:
+        """Sets the group's positions back; nobody is in the group.
+
+        Args:
+            to: by partition, the offset.
 
         Raises:
             InconclusiveError: the cluster refused.
         """
-        beginnings = [TopicPartition(self.input_topic, p, 0) for p in self.ends]
+        beginnings = [TopicPartition(self.input_topic, partition, offset) for partition, offset in to.items()]
         asked = [ConsumerGroupTopicPartitions(self.group, beginnings)]
         self._settle(self._admin.alter_consumer_group_offsets(asked).values(), set(), "set the group's positions back")
 
@@ -145,9 +158,7 @@ class KafkaWorld:
                     f"The cluster keeps positions of {self.input_topic}, which was deleted, for {RESET_LIMIT_S:.0f} s."
                 )
             time.sleep(RESET_POLL_S)
-        self._fill(inputs)
-        if not all_stand(self.written[-1], self.ends):
-            raise InconclusiveError(f"{self.input_topic} does not hold every input that the cluster acknowledged.")
+        self.publish(inputs)
 
     def _positions(self) -> bool:
         asked = [ConsumerGroupTopicPartitions(self.group)]

@@ -57,7 +57,7 @@ class Publication:
 
     Attributes:
         first: before the processor starts.
-        later: into a topic made anew, once the first are finished.
+        later: once the first are finished, behind them or into a topic made anew.
         aborted: in the midst of the first, in a transaction that is aborted.
     """
 
@@ -275,10 +275,11 @@ _ROWS: Final = (
     ),
     Scenario(
         name="dedupe-window",
-        words="all is replayed after the effect's memory was purged as far as it may be",
+        words="the effect forgets what is older than its retention, and what is younger is replayed",
         action=None,
         unpointed=True,
         course=Replay,
+        publish=_in_halves,
         left_out=_nothing_purged,
         judges=_purged,
     ),

@@ -19,7 +19,7 @@ NEVER_RELEASED: Final = "the trial was over before what was held at the proxy wa
 NEVER_CAME: Final = "the server had ended the connection before the commit was released, so none came late"
 NOT_JOINED: Final = (
     "the second instance had not joined the group when the first went on, so no partition moved in the middle of the "
-    "transaction; --deadline gives it more time"
+    "transaction; it assigns partitions by itself, or needs more time (--deadline)"
 )
 NOT_GIVEN_UP: Final = (
     "the processor still waited when the hold was over, so the answer was merely slow; a shorter timeout of its own, "

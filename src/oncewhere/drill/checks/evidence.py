@@ -16,7 +16,8 @@ class InputSeen:
         partition: of the input topic.
         offset: in that partition.
         key: its key, as text; None where it has none.
-        settled: True where the topic was made anew since: it had been committed before, or nobody will see it again.
+        settled: True where others were published since, once it was committed; or where nobody will see it again, in a
+            topic that was made anew.
     """
 
     identity: str

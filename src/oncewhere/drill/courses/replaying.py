@@ -1,55 +1,84 @@
-"""A finished input comes in; the world is changed while the processor is away, and it starts once more."""
+"""A finished input comes in; the world is changed, once or twice, and the processor has to stand it."""
 
 from __future__ import annotations
 
 import asyncio
-from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Final
 
 from oncewhere.drill.worlds import Forgetful
 
 from .course import Course
 
+if TYPE_CHECKING:
+    from oncewhere.drill.lives import Lives
 
-class _Interlude(Course, ABC):
-    """The processor ends, something happens to its world, and it begins again; once."""
+AGEING_S: Final = 1.0
+"""Seconds on both sides of the cutoff: some columns keep times to the second."""
+
+
+class Replay(Course):
+    """The retention ends between two halves of the input; what the second half did must still be known.
+
+    When the first half is finished, the cutoff is taken by each effect's own clock, and the second half is published.
+    When that is finished, effects forget what is older than their cutoff, and the group's positions are set back to
+    where the second half begins: a replay that stays within the retention.
+    """
+
+    def __init__(self, lives: Lives) -> None:
+        super().__init__(lives)
+        self._window: dict[int, int] | None = None
+        self._forgetful = tuple(world for world in lives.lane.worlds if isinstance(world, Forgetful))
+        self._cutoffs: list[str] = []
+        self._over = False
+
+    async def goes_on(self, *, finished: bool) -> bool:
+        """Lets time pass after the first half, and replays the second."""
+        if self._over or not finished:
+            return not self._over
+        if self._window is None:
+            self._window = await self._grow_old()
+        else:
+            self._over = True
+            await self._replay(self._window)
+        return True
+
+    async def _grow_old(self) -> dict[int, int]:
+        await asyncio.sleep(AGEING_S)
+        self._cutoffs = [await asyncio.to_thread(world.now) for world in self._forgetful]
+        await asyncio.sleep(AGEING_S)
+        kafka = self.lives.lane.kafka
+        window = dict(kafka.ends)
+        await asyncio.to_thread(kafka.publish, self.lives.later)
+        self.lives.watch.again()
+        return window
+
+    async def _replay(self, window: dict[int, int]) -> None:
+        await self.lives.pause()
+        for world, cutoff in zip(self._forgetful, self._cutoffs, strict=True):
+            forgotten = await asyncio.to_thread(world.purge, cutoff)
+            if forgotten is not None:
+                self.lives.history.happened("purged", place=world.name, rows=forgotten, cutoff=cutoff)
+        kafka = self.lives.lane.kafka
+        await asyncio.to_thread(kafka.rewind_group, window)
+        self.lives.history.happened("rewound", group=kafka.group, to={str(p): at for p, at in window.items()})
+        self.lives.watch.again()
+        self.lives.start()
+
+
+class Recreation(Course):
+    """While the processor is away, the input topic is made anew: the same name, another id, the rest of the inputs."""
 
     _over = False
 
     async def goes_on(self, *, finished: bool) -> bool:
-        """Changes the world at the end of the input."""
-        if self._over:
-            return False
-        if finished:
-            self._over = True
-            await self.lives.pause()
-            await self.change()
-            self.lives.watch.again()
-            self.lives.start()
-        return True
-
-    @abstractmethod
-    async def change(self) -> None:
-        """What happens meanwhile."""
-
-
-class Replay(_Interlude):
-    """Effects forget what they may forget, and the group's positions are set back to the beginning."""
-
-    async def change(self) -> None:
-        """Purges, and sets the positions back."""
-        for world in self.lives.lane.worlds:
-            forgotten = await asyncio.to_thread(world.purge) if isinstance(world, Forgetful) else None
-            if forgotten is not None:
-                self.lives.history.happened("purged", place=world.name, rows=forgotten)
-        await asyncio.to_thread(self.lives.lane.kafka.rewind_group)
-        self.lives.history.happened("rewound", group=self.lives.lane.kafka.group)
-
-
-class Recreation(_Interlude):
-    """The input topic is made anew, with the same name, another id, and the rest of the inputs."""
-
-    async def change(self) -> None:
-        """Makes it anew."""
+        """Makes it anew at the end of the first half."""
+        if self._over or not finished:
+            return not self._over
+        self._over = True
+        await self.lives.pause()
         kafka = self.lives.lane.kafka
         await asyncio.to_thread(kafka.recreate_input, self.lives.later)
         self.lives.history.happened("recreated", topic=kafka.input_topic, inputs=len(self.lives.later))
+        self.lives.watch.again()
+        self.lives.start()
+        return True

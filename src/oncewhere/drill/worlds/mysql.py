@@ -106,12 +106,18 @@ class MysqlWorld:
             rows = list(cursor.fetchall())
         return seen_in_rows(self.name, self._effect.system, rows, compare=self._effect.compare is not None)
 
-    def purge(self) -> int | None:
+    def now(self) -> str:
+        """The server's time; see `Forgetful`."""
+        with self._connected(self._database) as connection, connection.cursor() as cursor:
+            cursor.execute("select cast(now(6) as char)")
+            return str(cursor.fetchall()[0][0])
+
+    def purge(self, cutoff: str) -> int | None:
         """Runs the effect's `purge`; see `Forgetful`."""
         if self._effect.purge is None:
             return None
         with self._connected(self._database) as connection, self._refusing("purge"), connection.cursor() as cursor:
-            return int(cursor.execute(self._effect.purge))
+            return int(cursor.execute(self._effect.purge_before(cutoff)))
 
     def unique_keys(self) -> Mapping[str, list[list[str]]]:
         """What the catalogue says; see `Keyed`."""

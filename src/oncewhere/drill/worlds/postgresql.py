@@ -121,13 +121,18 @@ class PostgresqlWorld:
                 raise ConfigurationError(f"effects.{self.name}.observe was refused: {_one_line(error)}.") from None
         return seen_in_rows(self.name, self._effect.system, rows, compare=self._effect.compare is not None)
 
-    def purge(self) -> int | None:
+    def now(self) -> str:
+        """The server's time without its zone, which goes with both kinds of column; see `Forgetful`."""
+        with self._connect(self._database) as connection:
+            return str(connection.execute("select localtimestamp").fetchall()[0][0])
+
+    def purge(self, cutoff: str) -> int | None:
         """Runs the effect's `purge`; see `Forgetful`."""
         if self._effect.purge is None:
             return None
         with self._connect(self._database) as connection:
             try:
-                return connection.execute(self._effect.purge).rowcount
+                return connection.execute(self._effect.purge_before(cutoff)).rowcount
             except psycopg.Error as error:
                 raise ConfigurationError(f"effects.{self.name}.purge was refused: {_one_line(error)}.") from None
 

@@ -91,13 +91,18 @@ class SqliteWorld:
                 raise ConfigurationError(f"effects.{self.name}.observe was refused: {error}.") from None
         return seen_in_rows(self.name, self._effect.system, rows, compare=self._effect.compare is not None)
 
-    def purge(self) -> int | None:
+    def now(self) -> str:
+        """The time as `datetime('now')` writes it, with milliseconds; see `Forgetful`."""
+        with closing(self._open()) as connection:
+            return str(connection.execute("select strftime('%Y-%m-%d %H:%M:%f', 'now')").fetchone()[0])
+
+    def purge(self, cutoff: str) -> int | None:
         """Runs the effect's `purge`; see `Forgetful`."""
         if self._effect.purge is None:
             return None
         with closing(self._open()) as connection:
             try:
-                rows = connection.execute(self._effect.purge).rowcount
+                rows = connection.execute(self._effect.purge_before(cutoff)).rowcount
                 connection.commit()
             except sqlite3.Error as error:
                 raise ConfigurationError(f"effects.{self.name}.purge was refused: {error}.") from None

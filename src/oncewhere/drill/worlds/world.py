@@ -120,8 +120,16 @@ class Keyed(Protocol):
 class Forgetful(Protocol):
     """A world whose place can be made to forget what its policy lets it forget (`purge`)."""
 
-    def purge(self) -> int | None:
+    name: str
+
+    def now(self) -> str:
+        """The time by the place's own clock, as its SQL writes it, without quotes; blocking."""
+
+    def purge(self, cutoff: str) -> int | None:
         """Does it; blocking.
+
+        Args:
+            cutoff: what stands for `{cutoff}` in the statement, in quotes: a time that `now` has said.
 
         Returns:
             How many rows were forgotten; None where the effect declares no purge.
