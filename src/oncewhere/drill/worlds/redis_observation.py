@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oncewhere.drill.checks import PlaceSeen
 from oncewhere.drill.identity import Identity
@@ -69,7 +69,7 @@ class RedisObservation:
             case _, Mapping():
                 return self._place((_text(member), self._whole(count)) for member, count in answer.items())
             case (("ZRANGE" | "ZREVRANGE"), Sequence()):
-                return self._place((_text(member), self._whole(score)) for member, score in answer)
+                return self._place((_text(member), self._whole(score)) for member, score in _pairs(answer))
             case _, Iterable():
                 return self._place((self._element(_text(element)), 1) for element in answer)
             case _:
@@ -113,6 +113,13 @@ class RedisObservation:
             f"effects.{self._name}.observe: {why}.",
             hint="For example: hgetall processed; zrange processed 0 -1 withscores; lrange log 0 -1; keys settled:*",
         )
+
+
+def _pairs(answer: Sequence[Any]) -> Iterable[tuple[object, object]]:
+    """Members with their scores: pairs in RESP3, one flat list in RESP2."""
+    if all(isinstance(entry, list | tuple) for entry in answer):
+        return ((member, score) for member, score in answer)
+    return zip(answer[::2], answer[1::2], strict=True)
 
 
 def _text(value: object) -> str:
