@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,3 +87,14 @@ def test_a_keyword_that_takes_nothing_of_a_version_takes_it_out_of_the_result(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assert drilled(monkeypatch, tmp_path, "naive", "crash", points=()).versions == ()
+
+
+def test_a_second_crash_needs_the_first_among_the_chosen_points(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = dataclasses.replace(GAP, name=NamedCrash.AFTER_COMMIT)
+    coverage = drilled(monkeypatch, tmp_path, "naive", "second-crash", points=(other,)).versions[0].coverage
+    assert coverage is not None
+    assert coverage.scenarios["second-crash"] == (
+        "it kills what recovers from after-effect, and that is not among the chosen points"
+    )

@@ -177,7 +177,7 @@ class Drill:
                 pairs = await self._pairs(version, shown)
                 plans = (*plans, *pairs)
                 if not pairs:
-                    left_out[SECOND_CRASH] = "its recovery showed no point for a second crash"
+                    left_out[SECOND_CRASH] = _no_second(shown)
             sent = len(self._inputs[version.name])
             self._tell(PlansMade(version=version.name, plans=plans, itinerary=itinerary, inputs=sent))
         if not plans and not itinerary.points:
@@ -346,6 +346,12 @@ def _are_seen(version: Version, trial: Trial) -> bool:
     """True where effects can be seen on the wire; those in SQLite only if the processor announces its steps."""
     silent = all(effect.system == "sqlite" for effect in version.effects.values())
     return not silent or any(is_effect_commit(sighting.message) for sighting in trial.sightings)
+
+
+def _no_second(clean: Clean) -> str:
+    if clean.named(NamedCrash.AFTER_EFFECT) is None:
+        return f"it kills what recovers from {NamedCrash.AFTER_EFFECT}, and that is not among the chosen points"
+    return "its recovery showed no point for a second crash"
 
 
 def _first(failures: BaseExceptionGroup) -> BaseException:
