@@ -12,9 +12,8 @@ class Wire:
     def __init__(self) -> None:
         self.sightings: list[Sighting] = []
 
-    def request(self, place: str, kind: str, **fields: object) -> Wire:
-        self._add(place, kind, Direction.REQUEST, fields)
-        return self
+    def request(self, place: str, kind: str, *, expects_reply: bool = True, **fields: object) -> Wire:
+        return self._add(place, kind, Direction.REQUEST, fields, expects_reply=expects_reply)
 
     def reply(self, place: str, kind: str, to: int | None = None, **fields: object) -> Wire:
         """The answer to the last request, or to the one that stands there in the script."""
@@ -40,7 +39,14 @@ class Wire:
         return found[-1] if found else 0
 
     def _add(
-        self, place: str, kind: str, direction: Direction, fields: dict[str, object], sequence: int | None = None
+        self,
+        place: str,
+        kind: str,
+        direction: Direction,
+        fields: dict[str, object],
+        sequence: int | None = None,
+        *,
+        expects_reply: bool = True,
     ) -> Wire:
         message = Message(
             system="kafka" if place == "kafka" else "postgresql",
@@ -49,6 +55,7 @@ class Wire:
             sequence=len(self.sightings) if sequence is None else sequence,
             boundary=True,
             fields=fields,
+            expects_reply=expects_reply,
         )
         self.sightings.append(Sighting(place, f"{place}#1", message))
         return self

@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 from crossing_script import Wire
 
-from oncewhere.drill.itinerary import ALIKE, REPEATS, REST, PointSet, boundaries, plan_itinerary, point_again
+from oncewhere.drill.itinerary import (
+    ALIKE,
+    REPEATS,
+    REST,
+    PointSet,
+    boundaries,
+    first_produce,
+    plan_itinerary,
+    point_again,
+)
 from oncewhere.drill.points import CrashPoint, NamedCrash, Phase
 from oncewhere.errors import InconclusiveError
 
@@ -159,3 +168,11 @@ def test_writes_that_overlap_the_commit_before_are_found_on_its_other_side() -> 
     found = point_again(chosen.roles[point.id], point, late.sightings)
     assert found is not None
     assert found.id == "audit.write.3.1.before"
+
+
+def test_the_first_produce_that_can_be_refused_is_one_that_is_answered_and_was_read() -> None:
+    wire = Wire().request("kafka", "Produce", expects_reply=False).request("kafka", "Produce", partial=True)
+    assert first_produce(wire.sightings) is None
+    point = first_produce(wire.request("kafka", "Produce").sightings)
+    assert point is not None
+    assert point.id == "kafka.Produce.1.3.before"

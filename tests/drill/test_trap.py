@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from oncewhere.drill.history import Happened, History, Wire, read
 from oncewhere.drill.points import CrashPoint, Phase
-from oncewhere.drill.scenario import Plan, Step
+from oncewhere.drill.scenario import Action, Plan, Step
 from oncewhere.drill.trap import Sprung, Trap
 from oncewhere.proxy import Decision, LinkName
 from oncewhere.wire.message import Direction, Message
@@ -33,10 +34,10 @@ Stage = Callable[..., "Scene"]
 
 
 class Scene:
-    def __init__(self, folder: Path, points: tuple[CrashPoint, ...]) -> None:
+    def __init__(self, folder: Path, points: tuple[CrashPoint, ...], action: Action) -> None:
         self.history = History(folder / "wire.jsonl")
         self.kills = 0
-        self.trap = Trap(self.history, Plan(steps=tuple(Step(point=p) for p in points)), self._kill)
+        self.trap = Trap(self.history, Plan(steps=tuple(Step(point=p, action=action) for p in points)), self._kill)
 
     def _kill(self, _sprung: Sprung) -> None:
         self.kills += 1
@@ -53,8 +54,8 @@ class Scene:
 def stage(tmp_path: Path) -> Iterator[Stage]:
     scenes: list[Scene] = []
 
-    def make(*points: CrashPoint) -> Scene:
-        scenes.append(Scene(tmp_path, points))
+    def make(*points: CrashPoint, action: Action = Action.KILL) -> Scene:
+        scenes.append(Scene(tmp_path, points, action))
         return scenes[-1]
 
     yield make
@@ -192,6 +193,15 @@ def test_the_effect_at_which_it_dies_is_not_counted_among_the_others(stage: Stag
     scene = stage(point("postgresql", "commit", Phase.DELIVERED))
     scene.see(message("postgresql", "commit", sequence=4))
     assert [s.effects_on_their_way for s in scene.trap.sprung] == [0]
+
+
+def test_a_write_that_cannot_be_refused_is_not_the_one_that_was_asked_for(stage: Stage) -> None:
+    scene = stage(point("kafka", "Produce", Phase.BEFORE), action=Action.REFUSE)
+    unanswered = dataclasses.replace(message("kafka", "Produce"), expects_reply=False)
+    assert scene.see(unanswered) == [Decision.FORWARD]
+    assert not scene.trap.complete
+    scene = stage(point("kafka", "Produce", Phase.BEFORE), action=Action.REFUSE)
+    assert scene.see(message("kafka", "Produce")) == [Decision.REFUSE]
 
 
 def test_a_clean_run_records_every_message_and_forwards_all(stage: Stage) -> None:

@@ -87,6 +87,12 @@ class Interval:
         return False
 
 
+def is_refusable(message: Message) -> bool:
+    """True for a whole Produce that waits for an answer: what is sent with `acks=0` hears of no refusal."""
+    is_request = message.kind == "Produce" and message.direction is Direction.REQUEST
+    return is_request and message.expects_reply and not message.fields.get("partial")
+
+
 class Addresses:
     """Gives every boundary request of one life its address.
 

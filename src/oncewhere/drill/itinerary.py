@@ -15,7 +15,7 @@ from enum import StrEnum
 from oncewhere.errors import InconclusiveError
 from oncewhere.wire.message import Direction, Message
 
-from .intervals import Address, Addresses, is_effect_commit
+from .intervals import Address, Addresses, is_effect_commit, is_refusable
 from .points import CrashPoint, NamedCrash, Phase
 from .role import Cast, Role
 
@@ -59,6 +59,7 @@ class Boundary:
         commits: True for the request that ends its commit interval.
         effect: True for a request that makes an effect outside Kafka durable.
         answered: True when its reply was seen.
+        refusable: True for a request that the proxy can refuse in its server's place.
     """
 
     address: Address
@@ -66,6 +67,7 @@ class Boundary:
     commits: bool
     effect: bool
     answered: bool
+    refusable: bool
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -107,14 +109,15 @@ def boundaries(sightings: Iterable[Sighting]) -> tuple[Boundary, ...]:
                     commits=addresses.committing,
                     effect=is_effect_commit(message),
                     answered=(sighting.link, message.sequence) in answered,
+                    refusable=is_refusable(message),
                 )
             )
     return tuple(found)
 
 
 def first_produce(sightings: Iterable[Sighting]) -> CrashPoint | None:
-    """The first Produce of a clean run, before it reaches its broker; None where nothing was written."""
-    found = (b for b in boundaries(sightings) if b.address.kind == "Produce")
+    """The first Produce of a clean run that can be refused, before it reaches its broker; None where there is none."""
+    found = (b for b in boundaries(sightings) if b.refusable)
     first = next(found, None)
     return None if first is None else CrashPoint.at(first.address, first.system, Phase.BEFORE)
 

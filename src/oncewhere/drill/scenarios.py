@@ -36,7 +36,8 @@ class Clean:
 
     Attributes:
         points: the points of the chosen set; the named ones first.
-        first_produce: the first Produce of the run, before it reaches its broker; None where there is none.
+        first_produce: the first Produce of the run that can be refused, before it reaches its broker; None where there
+            is none.
         transaction_timeout_s: the longest that a transactional producer asked for; None where there is none.
         spare_brokers: how many brokers may be missing.
     """
@@ -143,7 +144,8 @@ def _first_produce(clean: Clean) -> Sequence[CrashPoint]:
 
 def _writes_nothing(version: Version, clean: Clean) -> str | None:
     del version
-    return None if clean.first_produce else "the processor has written nothing to Kafka"
+    refusable = "that a broker could refuse (acks=0 hears of no refusal, and above 8 MiB none is made)"
+    return None if clean.first_produce else f"the processor has written nothing to Kafka {refusable}"
 
 
 def _alone(version: Version, clean: Clean) -> str | None:

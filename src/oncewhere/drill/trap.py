@@ -16,10 +16,10 @@ from oncewhere.proxy import Decision, LinkName
 from oncewhere.wire.message import Direction, Message
 
 from .history import History, Outcome
-from .intervals import CONFIRMED, Address, Addresses, is_effect_commit
+from .intervals import CONFIRMED, Address, Addresses, is_effect_commit, is_refusable
 from .itinerary import Sighting
 from .points import Phase
-from .scenario import ACTIONS, Plan, Step
+from .scenario import ACTIONS, Action, Plan, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +159,8 @@ class Trap:
             return step.point.phase is Phase.REPLIED and self._awaited == (link, message.sequence)
         if address is None or not self._is_there(step.point.address, address):
             return False
+        if step.action is Action.REFUSE and not is_refusable(message):
+            return False  # in this run it is another: its point is not reached
         self._awaited = (link, message.sequence)
         return step.point.phase is not Phase.REPLIED
 
