@@ -47,6 +47,7 @@ def missing(*topics: str) -> Wire:
         ([sent("ConsumerGroupHeartbeat", group="x")], "It joined group x"),
         ([sent("OffsetCommit", group="x")], "Positions were committed for x, but processor.group is loyalty"),
         ([sent("Produce", partitions=[{"topic": "points", "records": 3}])], "3 records went to topic points"),
+        ([sent("opaque", reason="SASL tokens")], "A connection to kafka could not be read to its end: SASL tokens."),
     ],
 )
 def test_what_is_not_as_declared_is_named_beside_what_is_declared(events: list[Wire], says: str) -> None:

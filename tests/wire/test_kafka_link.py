@@ -56,7 +56,7 @@ from kio.schema.txn_offset_commit.v3 import request as txn_offset_commit
 from kio.schema.txn_offset_commit.v3 import response as txn_offset_commit_response
 from kio.static.primitive import i32Timedelta
 
-from oncewhere.wire import Direction
+from oncewhere.wire import Direction, Segment
 from oncewhere.wire.kafka import KafkaLink
 from oncewhere.wire.kafka import link as link_module
 
@@ -544,14 +544,23 @@ def test_a_stream_that_is_not_kafka_passes_untouched(data: bytes) -> None:
     assert b"".join(segment.data for segment in out) == data + b"more"
     assert b"".join(segment.data for segment in kafka.from_server(b"an answer")) == b"an answer"
     assert kafka.unknown_bytes == len(data + b"more" + b"an answer")
-    assert "transparent" in repr(kafka)
+    assert [segment.message.fields for segment in out if segment.message] == [{"reason": kafka.opaque}], "once"
+    assert "no frame of Kafka's" in repr(kafka)
 
 
-def test_a_reply_to_no_request_makes_the_link_transparent(wire: Wire) -> None:
+def said(segment: Segment) -> object:
+    """The reason of an opaque message."""
+    message = segment.message
+    return message.fields["reason"] if message is not None and message.kind == "opaque" else None
+
+
+def test_a_reply_to_no_request_makes_the_link_opaque(wire: Wire) -> None:
     kafka = link()
     kafka.from_processor(wire.request(EndTxnRequest(**ID_AND_EPOCH, committed=True), 1))
     stray = wire.reply(EndTxnResponse(throttle_time=ZERO, error_code=NONE), 99)
-    assert b"".join(segment.data for segment in kafka.from_server(stray)) == stray
+    out = kafka.from_server(stray)
+    assert b"".join(segment.data for segment in out) == stray
+    assert [said(segment) for segment in out] == ["an answer that nothing asked for", None]
     end = wire.request(EndTxnRequest(**ID_AND_EPOCH, committed=True), 2)
     assert [(segment.data, segment.message) for segment in kafka.from_processor(end)] == [(end, None)]
 
@@ -561,7 +570,8 @@ def test_bare_sasl_tokens_pass_untouched_behind_an_old_handshake(wire: Wire) -> 
     token = struct.pack(">i", 11) + b"\0user\0token"
     out = kafka.from_processor(wire.request(SaslHandshakeRequest(mechanism="PLAIN"), 1) + token)
     assert out[-1].data.endswith(token)
-    assert all(segment.message is None for segment in out)
+    assert [text for segment in out if (text := said(segment))] == [kafka.opaque]
+    assert "SaslHandshake 0" in str(kafka.opaque)
 
 
 def test_what_is_held_at_the_end_is_given_back(wire: Wire) -> None:

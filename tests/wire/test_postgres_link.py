@@ -428,7 +428,8 @@ def test_a_stream_that_is_not_postgresql_passes_untouched(data: bytes) -> None:
     assert b"".join(segment.data for segment in out) == data + b"more"
     assert b"".join(segment.data for segment in link.from_server(b"an answer")) == b"an answer"
     assert link.unknown_bytes == len(data + b"more" + b"an answer")
-    assert "transparent" in repr(link)
+    assert [segment.message.fields for segment in out if segment.message] == [{"reason": link.opaque}], "once"
+    assert link.opaque
 
 
 def _mutated(data: bytes, edits: list[tuple[int, int]]) -> bytes:

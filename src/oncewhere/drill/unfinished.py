@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from oncewhere.wire.message import Direction
+from oncewhere.wire.opacity import KIND as OPAQUE
 
 from .history import Event, Wire
 from .observation import Declared, Kind, listed
@@ -18,7 +19,7 @@ SLOW = (
 
 
 def reasons(events: Iterable[Event], declared: Declared) -> tuple[str, ...]:
-    """Sentences about topics and groups that are not the declared ones, and about a database that refused a statement.
+    """Sentences about topics and groups that are not the declared ones, and about what was unread or refused.
 
     Args:
         events: the run's history, in order.
@@ -36,6 +37,7 @@ def reasons(events: Iterable[Event], declared: Declared) -> tuple[str, ...]:
         *_another_input(wires, declared),
         *joined,
         *seen.values(),
+        *_unread(wires),
         *_refused(wires, declared),
     )
     return tuple(f"{sentence[0].upper()}{sentence[1:]}{'' if sentence.endswith('?') else '.'}" for sentence in told)
@@ -67,6 +69,13 @@ def _another_group(wires: Sequence[Wire], declared: Declared) -> Iterator[str]:
     joined = dict.fromkeys(str(wire.fields["group"]) for wire in requests if wire.fields.get("group"))
     if joined and declared.group not in joined:
         yield f"it joined group {listed(joined)}, but processor.group is {declared.group}"
+
+
+def _unread(wires: Sequence[Wire]) -> Iterator[str]:
+    """Behind what cannot be read no commit is seen, and no effect."""
+    found = {wire.link.rpartition("#")[0]: wire.fields.get("reason") for wire in wires if wire.kind == OPAQUE}
+    for place, reason in found.items():
+        yield f"a connection to {place} could not be read to its end: {reason}"
 
 
 def _refused(wires: Sequence[Wire], declared: Declared) -> Iterator[str]:

@@ -15,6 +15,7 @@ from oncewhere.wire.kafka.fields import Fields, Topics
 from oncewhere.wire.kafka.refusal import refusal
 from oncewhere.wire.kafka.schema import UnreadableError, Values, Walk, read_body
 from oncewhere.wire.message import Direction, Message, Outbox, Segment
+from oncewhere.wire.opacity import Opacity
 
 SYSTEM: Final = "kafka"
 
@@ -77,26 +78,32 @@ class KafkaLink:
         self._replies = Frames(_REPLY_HEAD.size, _measure_reply, self._collect_reply)
         self._pending: deque[_Pending] = deque()
         self._count = 0
-        self._unknown_bytes = 0
+        self._unread_bytes = 0
+        self._opacity = Opacity(SYSTEM)
         self._known: dict[str, set[object]] = {}
         self._overdue = False
 
     def __repr__(self) -> str:
-        state = "transparent" if self._requests.lost or self._replies.lost else "framed"
+        state = f"opaque: {self._opacity.reason}" if self._opacity.reason else "framed"
         return f"<KafkaLink {state} requests={self._count} pending={len(self._pending)}>"
 
     @property
     def unknown_bytes(self) -> int:
         """How many bytes were forwarded untouched because they could not be understood."""
-        return self._unknown_bytes
+        return self._unread_bytes + self._opacity.unknown_bytes
+
+    @property
+    def opaque(self) -> str | None:
+        """Why nothing is read any more; None while everything is."""
+        return self._opacity.reason
 
     def from_processor(self, data: bytes) -> list[Segment]:
         """Takes bytes that the processor sent; returns what to forward to the server, in order."""
-        return self._feed(self._requests, self._request, data)
+        return self._feed(Direction.REQUEST, self._request, data)
 
     def from_server(self, data: bytes) -> list[Segment]:
         """Takes bytes that the server sent; returns what to forward to the processor, in order."""
-        return self._feed(self._replies, self._reply, data)
+        return self._feed(Direction.REPLY, self._reply, data)
 
     def refuse(self, segment: Segment) -> None:
         """Takes a Produce that is not forwarded: its broker does not lead those partitions yet.
@@ -123,25 +130,27 @@ class KafkaLink:
 
     def ended(self, direction: Direction) -> list[Segment]:
         """Takes the end of what one side sends; returns the beginning of the frame that is not going to be complete."""
-        frames = self._requests if direction is Direction.REQUEST else self._replies
-        held = frames.drain()
+        held = self._frames(direction).drain()
         return [Segment(held)] if held else []
 
-    def _feed(self, frames: Frames, front: _OnFront, data: bytes) -> list[Segment]:
+    def _frames(self, direction: Direction) -> Frames:
+        return self._requests if direction is Direction.REQUEST else self._replies
+
+    def _feed(self, direction: Direction, front: _OnFront, data: bytes) -> list[Segment]:
         out = Outbox()
-        for piece in frames.feed(data):
+        for piece in self._frames(direction).feed(data):
             match piece:
                 case Front():
                     front(piece, out)
                 case Rest(more):
                     out.forward(more)
                 case Unframed(more):
-                    self._lose()
-                    self._unknown_bytes += len(more)
-                    out.forward(more)
+                    self._lose("bytes that are no frame of Kafka's, such as those of TLS")
+                    self._opacity.forward(more, direction, self._count, out)
         return out.segments()
 
-    def _lose(self) -> None:
+    def _lose(self, reason: str) -> None:
+        self._opacity.turn(reason)
         self._requests.lose()
         self._replies.lose()
         self._pending.clear()
@@ -168,9 +177,9 @@ class KafkaLink:
         if pending.expects_reply:
             self._pending.append(pending)
         if key == Key.SASL_HANDSHAKE and version == 0:
-            self._lose()  # what follows are bare tokens, without Kafka's headers (KIP-43)
+            self._lose("SASL tokens without Kafka's headers, as SaslHandshake 0 has them (KIP-43)")
         if len(self._pending) > MAX_PENDING_REQUESTS:
-            self._lose()
+            self._lose("too many requests without an answer")
 
     def _read_request(self, front: Front, pending: _Pending) -> Values:
         if front.whole:
@@ -181,7 +190,7 @@ class KafkaLink:
             else:
                 pending.client_id = values["client_id"]
                 return values
-        self._unknown_bytes += front.size
+        self._unread_bytes += front.size
         return {}
 
     def _tell_request(self, api: Api, describe: Describe, pending: _Pending, values: Values) -> Message | None:
@@ -210,9 +219,8 @@ class KafkaLink:
         _, correlation_id = _REPLY_HEAD.unpack_from(front.data)
         pending = self._match(correlation_id)
         if pending is None:
-            self._lose()
-            self._unknown_bytes += len(front.data)
-            out.forward(front.data)
+            self._lose("an answer that nothing asked for")
+            self._opacity.forward(front.data, Direction.REPLY, self._count, out)
             return
         while self._pending[0] is not pending:
             if self._pending[0].refusal:
@@ -234,7 +242,7 @@ class KafkaLink:
         try:
             values, walk = self._read_reply(front, pending)
         except UnreadableError:
-            self._unknown_bytes += front.size
+            self._unread_bytes += front.size
         else:
             data = self._replace(pending, data, values, walk)
         out.forward(data, self._tell_reply(api, pending, values) if api and api.reply else None)

@@ -18,12 +18,15 @@ from typing import Final
 
 from oncewhere.wire.frames import Frames, Front, Rest, Unframed
 from oncewhere.wire.message import JSON, Direction, Outbox, Segment
+from oncewhere.wire.opacity import Opacity
 from oncewhere.wire.postgres import framing
 from oncewhere.wire.postgres.replies import error_fields, tag_of
 from oncewhere.wire.postgres.requests import Prepared, startup_fields
 from oncewhere.wire.postgres.unit import Unit
 from oncewhere.wire.sql.statements import Control, Effect, Statement
 from oncewhere.wire.sql.transaction import Meaning, Transaction, strongest
+
+SYSTEM: Final = "postgresql"
 
 MAX_PENDING_UNITS: Final = 100_000
 """Units without a reply that are remembered; a stream with more of them is not understood."""
@@ -32,6 +35,7 @@ _CANCEL: Final = 80877102
 _ENCRYPT: Final = frozenset({80877103, 80877104})  # SSLRequest, GSSENCRequest
 _REFUSED: Final = b"N"
 _PROTOCOL_3: Final = 3
+_NO_MESSAGE: Final = "bytes that are no message of PostgreSQL's, such as those of TLS"
 _FUNCTION_CALL: Final = Statement("FUNCTION CALL", Effect.WRITES)
 
 
@@ -59,17 +63,23 @@ class PostgresLink:
         self._copying: Unit | None = None
         self._reply_held: list[bytes] = []
         self._reply_held_bytes = 0
-        self._unknown_bytes = 0
+        self._unread_bytes = 0
+        self._opacity = Opacity(SYSTEM)
         self._started = False
 
     def __repr__(self) -> str:
-        state = "transparent" if self._requests.lost or self._replies.lost else "framed"
+        state = f"opaque: {self._opacity.reason}" if self._opacity.reason else "framed"
         return f"<PostgresLink {state} units={self._unit.number} pending={len(self._pending)} {self._transaction}>"
 
     @property
     def unknown_bytes(self) -> int:
         """How many bytes were forwarded untouched because they could not be understood."""
-        return self._unknown_bytes
+        return self._unread_bytes + self._opacity.unknown_bytes
+
+    @property
+    def opaque(self) -> str | None:
+        """Why nothing is read any more; None while everything is."""
+        return self._opacity.reason
 
     def from_processor(self, data: bytes) -> list[Segment]:
         """Takes bytes that the processor sent; returns what to forward to the server, in order."""
@@ -83,9 +93,8 @@ class PostgresLink:
                 case Rest(more):
                     out.forward(more)
                 case Unframed(more):
-                    self._lose(out)
-                    self._unknown_bytes += len(more)
-                    out.forward(more)
+                    self._lose(_NO_MESSAGE, out)
+                    self._opacity.forward(more, Direction.REQUEST, self._unit.number, out)
         return out.segments()
 
     def from_server(self, data: bytes) -> list[Segment]:
@@ -98,10 +107,11 @@ class PostgresLink:
                 case Rest(more):
                     self._pass_reply(more)
                 case Unframed(more):
+                    self._opacity.turn(_NO_MESSAGE)
                     self._requests.lose()
                     self._pending.clear()
-                    self._unknown_bytes += len(more)
-                    self._pass_reply(more)
+                    out.forward(self._take_reply())
+                    self._opacity.forward(more, Direction.REPLY, self._unit.number, out)
         if not (self._pending and self._pending[0].hold_reply):
             out.forward(self._take_reply())
         return out.segments()
@@ -135,9 +145,8 @@ class PostgresLink:
             fields = startup_fields(front.data)
             self._pending.append(unit)
         else:
-            self._lose(out)
-            self._unknown_bytes += front.size
-            out.forward(front.data)
+            self._lose("a start-up packet of another protocol", out)
+            self._opacity.forward(front.data, Direction.REQUEST, unit.number, out)
             return
         unit.sent = unit.complete = True
         out.forward(front.data, unit.opened(fields))
@@ -150,7 +159,7 @@ class PostgresLink:
     def _request(self, front: Front, out: Outbox) -> None:
         kind = front.data[:1]
         if front.data[0] not in framing.REQUEST_TYPES:
-            self._unknown_bytes += front.size
+            self._unread_bytes += front.size
         if front.data[0] not in framing.REQUEST_TYPES - framing.PASSING_REQUEST_TYPES:
             self._release(out)  # whoever sends something else first does not wait for a Sync
             out.forward(front.data)
@@ -222,7 +231,7 @@ class PostgresLink:
         told = unit.complete or bool(part)
         out.forward(data, unit.request(part, meaning, effect, partial=partial) if told else None)
         if len(self._pending) > MAX_PENDING_UNITS:
-            self._lose(out)
+            self._lose("too many units of work without an answer", out)
 
     def _foresee(self, unit: Unit, part: list[Statement]) -> tuple[Meaning, Effect]:
         meanings = [Meaning.QUERY]
@@ -241,10 +250,10 @@ class PostgresLink:
         unit.open_after = self._transaction.open
         return max(meanings), strongest(*effects)
 
-    def _lose(self, out: Outbox) -> None:
-        """Gives up reading both directions; what was held is forwarded first, untold."""
-        self._unknown_bytes += self._held_bytes
-        out.forward(b"".join(self._held))
+    def _lose(self, reason: str, out: Outbox) -> None:
+        """Gives up reading both directions; what was held is forwarded first."""
+        self._opacity.turn(reason)
+        self._opacity.forward(b"".join(self._held), Direction.REQUEST, self._unit.number, out)
         self._held, self._held_bytes, self._part = [], 0, []
         self._pending.clear()
         self._requests.lose()
@@ -255,7 +264,7 @@ class PostgresLink:
     def _reply(self, front: Front, out: Outbox) -> None:
         kind = front.data[:1]
         if front.data[0] not in framing.REPLY_TYPES:
-            self._unknown_bytes += front.size
+            self._unread_bytes += front.size
         if self._pending:
             unit = self._pending[0]
             if kind == b"Z" and front.whole and front.size > framing.HEAD_BYTES:
