@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 CHANCE = 0.15  # of a fault at each point, where they are thrown
-TRICKLE_MS = 20  # from one commit to the next: some records
+TRICKLE_MS = 40  # from one commit to the next: some records, and a rebalance between them
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ class Mistake(StrEnum):
     """A batch that failed while the run was told to stop is finished like a good one."""
     HANDLE_BEFORE_REWIND = "handle-before-rewind"
     """Records are handled that were taken before asking a place led to a rewind."""
+    PASS_OVER = "pass-over"
+    """What was taken together with new partitions counts as handled by the batch that is finished for them."""
     NO_CAS = "no-cas"
     """The ledger row is written without comparing it."""
     COUNT_IN_HAND = "count-in-hand"
@@ -146,11 +148,24 @@ def _drain_what_failed(_: World, stack: ExitStack) -> None:
 def _handle_before_rewind(_: World, stack: ExitStack) -> None:
     follow = Engine._follow_group
 
-    def handles(self: Any) -> bool:
-        follow(self)
-        return False
+    def handles(self: Any, messages: Any) -> Any:
+        kept = self._growing.intake.kept
+        follow(self, messages)
+        self._growing.intake.drop()
+        self._growing.intake.put_back(kept)
+        return messages
 
     stack.enter_context(patch.object(Engine, "_follow_group", handles))
+
+
+def _pass_over(_: World, stack: ExitStack) -> None:
+    follow, seal = Engine._follow_group, Positions.seal
+
+    def passes(self: Any, messages: Any) -> Any:
+        with patch.object(Positions, "seal", lambda positions, batch, _: seal(positions, batch, [])):
+            return follow(self, messages)
+
+    stack.enter_context(patch.object(Engine, "_follow_group", passes))
 
 
 def _no_cas(world: World, _: ExitStack) -> None:
@@ -197,6 +212,7 @@ _PLANT: Mapping[Mistake, Callable[[World, ExitStack], None]] = {
     Mistake.LATE_POSITIONS: _late_positions,
     Mistake.DRAIN_WHAT_FAILED: _drain_what_failed,
     Mistake.HANDLE_BEFORE_REWIND: _handle_before_rewind,
+    Mistake.PASS_OVER: _pass_over,
     Mistake.NO_CAS: _no_cas,
     Mistake.COUNT_IN_HAND: _count_in_hand,
     Mistake.FINISH_WHAT_IS_LOST: _finish_what_is_lost,

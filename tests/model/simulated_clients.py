@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from simulated_kafka import Process
 
 LOOKS_IN_FLIGHT = 3
+REBALANCES = ("one partition revoked", "all partitions revoked")
+LENT = "one partition lent"  # tells nothing new unless batches stay open from one call to the next
+LENT_FOR = 2  # calls of `consume`, so that a batch of other partitions is open when it comes back
 NOT_CONSUMED = -1001  # librdkafka's position before anything was taken
 
 
@@ -40,6 +43,8 @@ class Consumer:
         self._next: dict[int, int] = {}  # by partition: what comes next
         self._taken: dict[int, int] = {}  # by partition: the position, once something was taken
         self._on: dict[str, Callable[[Any, list[Any]], None]] = {}
+        self._lent: set[int] = set()  # partitions that another member has for a while
+        self._lent_for = 0
         self._halted: set[int] = set()  # partitions that are not read any more, until they are assigned again
         process.consumer = self
 
@@ -87,29 +92,46 @@ class Consumer:
                 self._pass_on({max(self._next)})
             elif chosen == "all partitions revoked" and self._next:
                 self._pass_on(set(self._next))
+            elif chosen == LENT and self._cooperative and len(self._next) > 1:
+                self._lent, self._lent_for = {max(self._next)}, LENT_FOR
+                self._hand_over(self._lent)
+            elif self._lent:
+                self._lent_for -= 1
+                if not self._lent_for:
+                    self._come_back()
             return
         # The group has gone on without us, or we are new.
+        self._lent = set()
         if self._next:
             self._take_away(set(self._next), lost=True)
         self._generation = broker.join(process.name)
         self._give(mine)
 
     def _pass_on(self, partitions: set[int]) -> None:
-        """Another member gets partitions, works on them for a while, and goes."""
-        process, broker = self._process, self._broker
+        """Another member gets partitions, works on them for a while, and goes, within one call of ours."""
         if not self._cooperative:
             partitions = set(self._next)
+        self._hand_over(partitions)
+        self._give(partitions)
+
+    def _hand_over(self, partitions: set[int]) -> None:
+        process = self._process
         self._take_away(partitions, lost=False)
         if process.successor is not None:
             process.successor(f"{process.name}'", partitions)
-        self._generation = broker.join(process.name)
+        self._generation = self._broker.join(process.name)
+
+    def _come_back(self) -> None:
+        """What was lent is ours again; the same call may bring records of all others."""
+        partitions, self._lent = self._lent, set()
+        self._generation = self._broker.join(self._process.name)
         self._give(partitions)
 
     # Reading.
 
     def consume(self, count: int, wait_s: float) -> list[Any]:
         process, broker = self._process, self._broker
-        rebalances = ("one partition revoked", "all partitions revoked") if process.successor else ()
+        rebalances = (*REBALANCES, *((LENT,) if self._trickle else ())) if process.successor else ()
         nothing_yet = self._trickle and not wait_s
         missing = "they come" if nothing_yet else "a record less"
         chosen = process.call("consume", "stop", missing, *self._moves, *rebalances)

@@ -80,11 +80,12 @@ def test_nothing_is_lost_or_done_twice_when_many_things_go_wrong(*, effects: boo
         (Mistake.NO_GENERATION, STREAMING, "output twice|went back"),
         (Mistake.UNSTABLE, STREAMING, "output twice|went back"),
         (Mistake.KEEP_GROWING, STREAMING, "outside a handler|in state|output without its offset"),
-        (Mistake.KEEP_LEFTOVER, Size(throws=20_000, inputs=(4, 4)), "output"),  # it takes three faults to show
+        (Mistake.KEEP_LEFTOVER, Size(throws=20_000, inputs=(10, 5), batch=10), "output"),  # it takes three faults
         (Mistake.READ_AHEAD_OF_REVOKE, STREAMING, "output twice"),
         (Mistake.LATE_POSITIONS, STREAMING, "output lost"),
         (Mistake.DRAIN_WHAT_FAILED, EFFECTS, "effect twice|effects {"),
         (Mistake.HANDLE_BEFORE_REWIND, EFFECTS, "ConfigurationError"),
+        (Mistake.PASS_OVER, replace(TRICKLE, effects=True), "output lost"),
         (Mistake.NO_CAS, EFFECTS, "effect twice"),
         (Mistake.COUNT_IN_HAND, TRICKLE, "output lost"),
         (

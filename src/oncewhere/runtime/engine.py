@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from oncewhere.effects.place import Start
-    from oncewhere.records import Partition
+    from oncewhere.records import Message, Partition
     from oncewhere.runtime.batch import Batch
     from oncewhere.runtime.kafka.session import TransactSession
     from oncewhere.runtime.lifecycle import Lifecycle
@@ -136,8 +136,8 @@ class Engine:
         if self._astray is not None:
             astray, self._astray = self._astray, None
             raise astray
-        rewound = self._follow_group()
-        if messages and not rewound:
+        messages = self._follow_group(messages)
+        if messages:
             self._growing.fill(messages, ending=self._is_ending)
         self._advance(wait_s=0.0 if messages else STEP_S)
 
@@ -237,18 +237,24 @@ class Engine:
         self._growing.intake.release(partitions)
         self._positions.release(partitions)
 
-    def _follow_group(self) -> bool:
-        """Tells the places which partitions went and came; True when what was taken before is not to be handled."""
+    def _follow_group(self, messages: Sequence[Message]) -> Sequence[Message]:
+        """Tells the places which partitions went and came; gives what may be handled now of what was just taken.
+
+        What was taken together with new partitions belongs to the next batch: the consumer counts it as read, and so
+        would the one that is finished first.
+        """
         departed = self._reader.departed()
         if departed:
             for place in self._places.values():
                 place.released(departed)
         arrived = self._reader.arrived()
-        if arrived:
-            if self._places:
-                self._finish(REVOKE_LIMIT_S)  # a ledger that is refused leads to a rewind of all partitions
-            return self._stand(arrived)
-        return False
+        if not arrived:
+            return messages
+        self._growing.intake.put_back(messages)
+        if self._places:
+            self._finish(REVOKE_LIMIT_S)  # a ledger that is refused leads to a rewind of all partitions
+        self._stand(arrived)
+        return []
 
     def _recover(self, error: UndecidedError) -> None:
         """The way back, until each place and Kafka agree where to go on; bounded."""
@@ -277,12 +283,11 @@ class Engine:
             except UndecidedError as error:
                 self._emit(events.TransactionAborted(error.reason, error.unknown))
 
-    def _stand(self, starts: Mapping[Partition, Start]) -> bool:
-        """Asks each place what it has done of these partitions; True when all partitions were rewound for it."""
+    def _stand(self, starts: Mapping[Partition, Start]) -> None:
+        """Asks each place what it has done of these partitions; where it cannot go on, all partitions were rewound."""
         starts, rewound = agree(
             self._session, self._places, self._uses, starts, stopping=self._stopping, emit=self._emit
         )
         self._positions.stand(starts)
         if rewound:
             self._growing.intake.drop()
-        return rewound

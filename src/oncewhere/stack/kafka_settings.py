@@ -24,6 +24,8 @@ SMALL: Mapping[str, str] = {
     "group.min.session.timeout.ms": "500",
     "group.consumer.min.session.timeout.ms": "1000",
     "group.consumer.min.heartbeat.interval.ms": "200",
+    # Members of the new protocol hear of another's coming and going at their next heartbeat: not five seconds later.
+    "group.consumer.heartbeat.interval.ms": "1000",
     # A transaction past its timeout is aborted within one second rather than ten.
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": "1000",
     # A broker that was killed may register again only when its old session has ended: 9 s by default.
