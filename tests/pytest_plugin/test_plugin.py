@@ -140,7 +140,7 @@ def test_its_options_are_in_the_help_and_its_marker_is_known(pytester: pytest.Py
 def what_reaches(pytester: pytest.Pytester, *options: str) -> dict[str, list[str]]:
     """By test, what its driller was given: points, seed, whether Kafka is ours, the command that repeats the test."""
     pytester.makepyfile(test_it=REACHES)
-    found = pytester.runpytest_subprocess("-s", "-q", *options)
+    found = pytester.runpytest_inprocess("-s", "-q", *options)
     found.assert_outcomes(passed=2)
     rows = [line.lstrip(".").split("|") for line in found.outlines if "|" in line]
     return {name: rest for name, *rest in rows}
