@@ -255,6 +255,19 @@ def test_a_key_that_is_ignored_or_forgotten_performs_again(gateway: World) -> No
     assert gateway.seen([]).counts == {"e1": 2}
 
 
+@pytest.mark.parametrize("gateway", [{"stand_in": "cancels-keys"}], indirect=True)
+def test_a_key_that_is_cancelled_is_taken_back_and_never_performed_again(gateway: World) -> None:
+    url = where(gateway)
+    assert post(url, "e1", '"k1"')[0] == post(url, "e2", '"k2"')[0] == 200
+    for key in ("k1", "k3"):  # what never happened is cancelled, too
+        cancel = urllib.request.Request(f"{url}/{key}", method="DELETE", headers={"Idempotency-Key": '"undo"'})
+        with urllib.request.urlopen(cancel) as answer:
+            assert answer.status == 200
+    assert post(url, "e1", '"k1"')[0] == post(url, "e3", '"k3"')[0] == 410
+    assert post(url, "e2", '"k2"')[0] == post(url, "e1", '"k4"')[0] == 200
+    assert gateway.seen([]).counts == {"e1": 1, "e2": 1}
+
+
 @pytest.mark.parametrize("gateway", [{"stand_in": "honours-keys", "fail_every": 2, "delay_ms": 30}], indirect=True)
 def test_what_fails_is_not_performed(gateway: World) -> None:
     url = where(gateway)

@@ -14,11 +14,11 @@ import msgspec
 from oncewhere.effects.honours import HONOURED
 
 System = Literal["postgresql", "mysql", "redis", "http", "smtp", "sqlite"]
-StandIn = Literal["honours-keys", "ignores-keys", "forgets-keys", "accepts"]
+StandIn = Literal["honours-keys", "ignores-keys", "forgets-keys", "cancels-keys", "accepts"]
 
 SQL_SYSTEMS = frozenset({"postgresql", "mysql", "sqlite"})
 STAND_INS: dict[str, tuple[StandIn, ...]] = {
-    "http": ("honours-keys", "ignores-keys", "forgets-keys"),
+    "http": ("honours-keys", "ignores-keys", "forgets-keys", "cancels-keys"),
     "smtp": ("accepts", "honours-keys"),
 }
 """By system, what a stand-in of ours may be; the others have real servers."""

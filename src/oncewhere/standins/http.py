@@ -32,6 +32,8 @@ class KeyMode(StrEnum):
     """Every request is performed."""
     FORGETS = "forgets-keys"
     """A key is remembered only while the connection that brought it is open: a window shorter than the replay."""
+    CANCELS = "cancels-keys"
+    """A key is performed once, and `DELETE …/KEY` takes that back: what comes under the key later is refused (410)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,7 @@ class HttpStandIn:
     fail_every: int = 0
     _performed: list[Request] = field(default_factory=list)
     _keys: dict[bytes, _Known] = field(default_factory=dict)
+    _cancelled: set[bytes] = field(default_factory=set)
     _count: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -93,6 +96,7 @@ class HttpStandIn:
         with self._lock:
             self._performed.clear()
             self._keys.clear()
+            self._cancelled.clear()
             self._count = 0
 
     def connection(self) -> asyncio.Protocol:
@@ -113,7 +117,12 @@ class HttpStandIn:
             self._count += 1
             if self.fail_every and self._count % self.fail_every == 0:
                 return 503, False, None
-            remembered = self._keys if self.mode is KeyMode.HONOURS else keys
+            if self.mode is KeyMode.CANCELS and request.method == "DELETE":
+                self._cancel(request.path.rpartition(b"/")[2])
+                return 200, False, None
+            if request.key is not None and _bare(request.key) in self._cancelled:
+                return 410, False, None
+            remembered = keys if self.mode is KeyMode.FORGETS else self._keys
             known = None if request.key is None or self.mode is KeyMode.IGNORES else remembered.get(request.key)
             fingerprint = _fingerprint(request)
             if known is not None:
@@ -127,6 +136,11 @@ class HttpStandIn:
                 return 200, False, None
             remembered[request.key] = known = _Known(fingerprint)
             return 200, False, known
+
+    def _cancel(self, key: bytes) -> None:
+        """Takes back what was performed under a key, if anything was; it is never performed again."""
+        self._cancelled.add(key)
+        self._performed = [one for one in self._performed if one.key is None or _bare(one.key) != key]
 
 
 class _Connection(asyncio.Protocol):
@@ -235,6 +249,11 @@ class _Connection(asyncio.Protocol):
     def _close(self) -> None:
         if self._transport is not None:
             self._transport.close()
+
+
+def _bare(key: bytes) -> bytes:
+    """A key without the quotation marks of the header's form."""
+    return key.strip(b'"')
 
 
 def _fingerprint(request: Request) -> bytes:

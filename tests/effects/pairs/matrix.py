@@ -90,6 +90,12 @@ ROWS: tuple[Row, ...] = (
     one("outbox", "mail", f"{MAIL}.replied"),
     one("outbox", "machine", NOWHERE),
     one("compensate", "hotel", GAP, "hotel.write.1.3.replied"),
+    # Its undo is a request that carries a key; the journal is in the database of the other effect.
+    Row(
+        policies={"postgresql": "offset-ledger", "gateway": "compensate"},
+        telling=f"{REQUEST}.replied",
+        stand_in="cancels-keys",
+    ),
     # Drilled in the tests by `test_drilled`.
     one("dedupe-table", "redis", NOWHERE),
     one("at-least-once", "redis", NOWHERE, redis=TWICE),

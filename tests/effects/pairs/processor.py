@@ -72,6 +72,11 @@ def claims() -> Any:
     return Sqlite(address("claims"), name="claims", policy=OffsetLedger(), steps=address("claims_steps"))
 
 
+def bank() -> Any:
+    """The database of the row's other effect; the journal of a gateway without a database of ours is in it."""
+    return Postgres(address("postgresql"), name="journal", policy=OffsetLedger())
+
+
 def hotel() -> Any:
     """The downstream's own database; the journal of what is reserved there may as well be in it."""
     return Postgres(address("hotel"), name="journal", policy=OffsetLedger())
@@ -85,7 +90,7 @@ POLICIES: dict[str, Callable[[str], Policy]] = {
     "recorded-answers": lambda _: IdempotencyKey(answers=claims()),
     "at-most-once": lambda _: AtMostOnce(claims=claims()),
     "outbox": lambda _: Outbox(LETTERS, then=IdempotencyKey(), answers=ANSWERS),
-    "compensate": lambda _: Compensate(journal=hotel(), keyed_undo=True),
+    "compensate": lambda place: Compensate(journal=hotel() if place == "hotel" else bank(), keyed_undo=True),
     "at-least-once": lambda _: AtLeastOnce(acknowledged="a control: what happens twice must be seen"),
 }
 PLACES: dict[str, Callable[[Policy], Any]] = {
@@ -172,6 +177,13 @@ def cancel(_key: str, attempt: Attempt[str], event_id: str) -> None:
         connection.execute(CANCEL, (attempt.key, None))
 
 
+def release(http: Any, attempt: Attempt[str], event_id: str) -> None:
+    """What a gateway offers that has keys and cancellations."""
+    del event_id
+    http.delete(f"/charges/{attempt.key}").raise_for_status()
+
+
+UNDOS: dict[str, Callable[..., None]] = {"hotel": cancel, "gateway": release}
 EFFECTS: dict[str, Callable[..., str]] = {
     "redis": count,
     "gateway": charge,
@@ -183,7 +195,7 @@ EFFECTS: dict[str, Callable[..., str]] = {
 
 def declared(place: str, policy: str) -> Effect[..., str]:
     done = read_back if policy == "unique-constraint" else None
-    undo = cancel if policy == "compensate" else None
+    undo = UNDOS[place] if policy == "compensate" else None
     made = effect(PLACES[place](POLICIES[policy](place)), name=f"at_{place}", done=done, undo=undo)
     return made(EFFECTS.get(place, insert))
 
