@@ -83,6 +83,11 @@ OPAQUE: dict[str, list[Step]] = {
         ("<<", b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x05hello"),
         (">>", b"\x81\x85\0\0\0\0hello"),
     ],
+    "http2": [
+        (">>", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"),
+        ("<<", b"\0\0\0\x04\0\0\0\0\0"),
+        (">>", b"\0\0\x05\x01\x05\0\0\0\x01abcde"),
+    ],
     "tunnelled": [
         (">>", b"CONNECT bank:443 HTTP/1.1\r\nHost: bank:443\r\n\r\n"),
         ("<<", b"HTTP/1.1 200 OK\r\n\r\n\x15\x03"),
@@ -187,6 +192,11 @@ def test_what_cannot_be_read_passes_untouched_and_says_why(wire: Wire, name: str
     assert http.unknown_bytes > 0
     assert [message.fields["reason"] for message in transcript.messages if message.kind == "opaque"] == [http.opaque]
     assert "opaque" in repr(http)
+
+
+def test_http2_is_told_as_unread_and_as_nothing_else(wire: Wire) -> None:
+    transcript = wire.assert_untouched(HttpLink(), OPAQUE["http2"])
+    assert [(message.kind, message.boundary) for message in transcript.messages] == [("opaque", False)]
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,8 @@ class Reading:
             self._connection.receive_data(data)
             while True:
                 match self._connection.next_event():
+                    case h11.Request(method=b"PRI", http_version=b"2.0"):  # the preface of RFC 9113, section 3.4
+                        raise UnreadableError("the connection begins as HTTP/2 (gRPC, or h2c)")
                     case h11.Request() | h11.InformationalResponse() | h11.Response() as event:
                         self._has_head = not isinstance(event, h11.InformationalResponse)
                         yield Head(event, self._taken())
