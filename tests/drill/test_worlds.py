@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import smtplib
+import time
 import urllib.error
 import urllib.request
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -16,8 +18,9 @@ import pytest
 import redis
 
 from oncewhere.document.unique_keys import unique_keys
+from oncewhere.drill.courses.replaying import AGEING_S
 from oncewhere.drill.effect import Effect
-from oncewhere.drill.worlds import Keyed, Wanted, World, open_world
+from oncewhere.drill.worlds import Forgetful, Keyed, Wanted, World, open_world
 from oncewhere.drill.worlds.naming import database_name
 from oncewhere.drill.worlds.redis_observation import RedisObservation
 from oncewhere.drill.worlds.sent_identity import CommandIdentity, RequestIdentity
@@ -105,6 +108,50 @@ def test_every_part_of_a_postgresql_address_can_be_named(schema: Path, postgres:
     assert found["place.port"] == "7"
     assert found["place.user"] == "postgres"
     assert found["place"].endswith(f"@127.0.0.1:7/{found['place.database']}")
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("system", "at"),
+    [
+        ("postgresql", "timestamp not null default now()"),
+        ("mysql", "timestamp not null default current_timestamp"),
+        ("sqlite", "text not null default current_timestamp"),
+    ],
+)
+def test_a_purge_forgets_what_is_older_than_the_cutoff_by_the_database_s_own_clock(
+    tmp_path: Path, request: pytest.FixtureRequest, system: str, at: str
+) -> None:
+    (tmp_path / "schema.sql").write_text(f"create table done (event_id varchar(20), at {at});")
+    effect = {"system": system, "schema": "schema.sql", "observe": OBSERVE}
+    purge = "delete from done where at < {cutoff}"
+    server = {"postgresql": "postgres", "mysql": "mariadb"}.get(system)
+    world = make({**effect, "purge": purge}, tmp_path, request.getfixturevalue(server).dsn() if server else None)
+    assert isinstance(world, Forgetful)
+    world.reset()
+    do(world, system, "insert into done (event_id) values ('old'), ('older')")
+    time.sleep(AGEING_S)
+    cutoff = world.now()
+    time.sleep(AGEING_S)
+    do(world, system, "insert into done (event_id) values ('new')")
+    assert world.purge(cutoff) == 2
+    assert world.seen([]).counts == {"new": 1}
+    world.remove()
+
+
+def do(world: Any, system: str, statement: str) -> None:
+    """Runs a statement at the place, past any proxy, as a processor would."""
+    if system == "postgresql":
+        with world._connect(world._database) as connection:
+            connection.execute(statement)
+    elif system == "mysql":
+        with world._connected(world._database) as connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            connection.commit()
+    else:
+        with closing(world._open()) as connection:
+            connection.execute(statement)
+            connection.commit()
 
 
 @pytest.mark.servers
