@@ -98,7 +98,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "aborted upstream": "Inputs were written in a transaction that was aborted: nobody may process them.",
     "elsewhere": "The processor has a connection that goes past the proxies.",
     "unique-keys": "What an SQL database says of the unique keys of the tables that were written.",
-    "crossed": "How many connections and messages crossed a proxy.",
+    "crossed": "How many connections and bytes crossed a proxy, of each place.",
     "complete": "The group has committed the whole input.",
     "found": "What stands at a place at the end: how often each identity.",
     "judged": "The verdicts.",
