@@ -90,10 +90,11 @@ ROWS: tuple[Row, ...] = (
     one("outbox", "mail", f"{MAIL}.replied"),
     one("outbox", "machine", NOWHERE),
     one("compensate", "hotel", GAP, "hotel.write.1.3.replied"),
-    # Its undo is a request that carries a key; the journal is in the database of the other effect.
+    # Its undo is a request that carries a key; the journal is in the database of the other effect. The first interval
+    # is the proof of ownership; one call is settled, and of the second nobody knows.
     Row(
         policies={"postgresql": "offset-ledger", "gateway": "compensate"},
-        telling=f"{REQUEST}.replied",
+        telling="gateway.POST.2.2.replied",
         stand_in="cancels-keys",
     ),
     # Drilled in the tests by `test_drilled`.
