@@ -33,6 +33,7 @@ from oncewhere.doctor.rules.table import CHECKS, RULES, examine
 from oncewhere.doctor.rules.topics import REPLICATION_FACTOR
 from oncewhere.doctor.rules.transactions import offsets_partition
 from oncewhere.effects.calls import Entry, State
+from oncewhere.effects.sql.ledger_table import LEDGER
 from oncewhere.report.diagnosis import lines_of, summary
 
 RANDOM_ID = "settlement-360b2a47-4b37-4e6e-b381-270360105f64"
@@ -387,6 +388,17 @@ def place(**changes: object) -> PlaceFacts:
 )
 def test_a_dedupe_table_needs_a_key_on_its_identity_alone(keys: object, mark: Mark) -> None:
     assert only("table-key", facts(places=(place(keys=keys),))).mark is mark
+
+
+def test_the_doctor_and_the_runtime_ask_a_ledger_for_the_same_key() -> None:
+    expected = Expected(purpose=Purpose.LEDGER, name="oncewhere_ledger", columns={}, key=LEDGER.key)
+    for keys, mark in (
+        ((tuple(reversed(LEDGER.key)),), Mark.GOOD),
+        ((LEDGER.key[:-1],), Mark.FAULT),  # it would refuse a second partition
+        (((*LEDGER.key, "topic"),), Mark.FAULT),
+        ((("id",),), Mark.FAULT),
+    ):
+        assert only("table-key", facts(places=(place(expected=expected, keys=keys),))).mark is mark
 
 
 def test_a_table_that_is_only_guessed_to_be_the_dedupe_table_is_no_fault_and_the_key_to_name_it_is_told() -> None:

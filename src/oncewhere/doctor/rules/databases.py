@@ -158,7 +158,7 @@ def _key(about: str, table: TableFacts) -> Finding:
     if isinstance(table.keys, Unread):
         return KEY.unknown(about, table.keys)
     columns = ", ".join(wanted)
-    if any(set(key) <= set(wanted) for key in table.keys):
+    if any(set(key) == set(wanted) for key in table.keys):
         return KEY.good(about, f"unique by {columns}")
     there = "; ".join(", ".join(key) for key in table.keys)
     return KEY.fault(
