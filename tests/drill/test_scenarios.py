@@ -229,7 +229,7 @@ def test_a_commit_is_delivered_when_the_processor_has_given_it_up(shooting_range
     (held,) = [event for event in wires if event.outcome == "held"]
     begun = [e.t for e in wires if e.kind == "InitProducerId" and e.direction == "request"]
     (late,) = [e for e in wires if e.direction == "reply" and (e.link, e.sequence) == (held.link, held.sequence)]
-    assert held.t < begun[-1] < late.t, "its coordinator heard of it when another epoch had been asked for"
+    assert any(held.t < t < late.t for t in begun), "its coordinator heard of it when another epoch had been asked for"
 
 
 @pytest.mark.servers
