@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _OK = 250
 _PERMANENT = 500
+MOST_REMEMBERED = 10_000
+"""Message-IDs of mails that were taken; the oldest are forgotten. A batch has a thousand records."""
 
 
 class Smtp(OutsidePlace["Mailer"]):
@@ -94,11 +96,12 @@ def _unreadable(name: str) -> ConfigurationError:
 
 
 class SmtpMeans(Means):
-    """One connection, made anew where it was lost."""
+    """One connection, made anew where it was lost; and what the server has taken while this process lives."""
 
     def __init__(self, place: Smtp) -> None:
         self._place = place
         self._server: smtplib.SMTP | None = None
+        self._taken: dict[str, None] = {}
 
     def given(self, terms: Terms) -> Mailer:
         """The mails of one attempt."""
@@ -129,6 +132,16 @@ class SmtpMeans(Means):
         server.ehlo_or_helo_if_needed()
         return server
 
+    def took(self, message_id: str) -> None:
+        """The server took a message."""
+        self._taken[message_id] = None
+        if len(self._taken) > MOST_REMEMBERED:
+            del self._taken[next(iter(self._taken))]
+
+    def has_taken(self, message_id: str) -> bool:
+        """True where it did: an attempt that is made again for another mail's sake need not send this one."""
+        return message_id in self._taken
+
     def close(self) -> None:
         """Hangs up."""
         server, self._server = self._server, None
@@ -154,6 +167,8 @@ class Mailer:
     def send(self, message: EmailMessage) -> str:
         """Sends one message to everybody that it names, and gives its Message-ID.
 
+        One that the server took from this process before, under the same Message-ID, is not sent again.
+
         Args:
             message: with From and To (Cc, Bcc). It stays as it is, so that it may be sent again: what goes out is a
                 copy, with its Message-ID and without its Bcc.
@@ -169,7 +184,9 @@ class Mailer:
         recipients = [address for _, address in getaddresses(named)]
         if not senders or not recipients:
             raise NotDone("a message needs From and To", permanent=True)
-        self._transmit(senders[0], recipients, _content(message, message_id))
+        if not self._means.has_taken(message_id):
+            self._transmit(senders[0], recipients, _content(message, message_id))
+            self._means.took(message_id)
         return message_id
 
     def _transmit(self, sender: str, recipients: list[str], content: bytes) -> None:
