@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from oncewhere.document.check import disagreements
 from oncewhere.document.claim import claims, sentence
 from oncewhere.document.drilled import PlaceDrilled
 from oncewhere.document.observed import Fetched, Seen, SeenAt
@@ -65,6 +66,11 @@ def test_a_drill_of_another_policy_proves_nothing_of_this_one(ledger, with_effec
         ("at-least-once", "lost", {"lost": 1, "duplicate": 1}, Standing.BROKEN),
         ("at-most-once", "in-doubt", {"in-doubt": 1}, Standing.HOLDS),
         ("at-most-once", "lost", {"lost": 1}, Standing.HOLDS),
+        ("at-most-once", "unknown", {"unknown": 3}, Standing.UNKNOWN),
+        ("at-most-once", "in-doubt", {"in-doubt": 2, "unknown": 1}, Standing.UNKNOWN),
+        ("at-most-once", "lost", {"lost": 1, "unknown": 2}, Standing.UNKNOWN),
+        ("at-most-once", "lost", {"lost": 1, "in-doubt": 2}, Standing.HOLDS),
+        ("at-least-once", "duplicate", {"duplicate": 1, "unknown": 1}, Standing.UNKNOWN),
         ("at-most-once", "duplicate", {"duplicate": 1}, Standing.BROKEN),
         ("once-in-the-end", "duplicate", {"duplicate": 1}, Standing.BROKEN),
         ("once-in-the-end", "once", {"once": 3}, Standing.HOLDS),
@@ -72,6 +78,14 @@ def test_a_drill_of_another_policy_proves_nothing_of_this_one(ledger, with_effec
 )
 def test_what_was_found_is_measured_by_what_is_promised(ledger, with_effect, promise, verdict, counts, expected):
     assert standing(at_bank(with_effect(ledger, promise=promise), verdict, **counts))[0] is expected
+
+
+def test_an_unknown_behind_a_verdict_that_is_allowed_is_an_open_difference(ledger, with_effect):
+    facts = at_bank(with_effect(ledger, promise="at-most-once"), "lost", lost=1, unknown=2)
+    (difference,) = disagreements(facts)
+    assert difference.open
+    assert "not proved to be at most once in bank" in difference.sentence.lower()
+    assert "the verdict is `unknown` at 2 crashes: the evidence does not reach" in difference.sentence
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ def _of_effect(facts: Facts, effect: DeclaredEffect) -> Claim:
         return _claim(effect.name, where, f"NOT {told}", Standing.BROKEN, broken[0][1], "; ".join(b for b, _ in broken))
     if found is not None and not stale(facts) and found.violated and not _allowed(promise, found):
         return _claim(effect.name, where, f"NOT {told}", Standing.BROKEN, Basis.DRILLED, _violations([found]))
-    if reason := _unproved(facts, [] if found is None else [found], 1, allowed=_allows_open(promise)):
+    if reason := _unproved(facts, [] if found is None else [found], 1, excused=_excused(promise)):
         return _claim(effect.name, where, f"not proved to be {told}", Standing.UNKNOWN, Basis.NONE, reason)
     if effect.promise in {None, "nothing"}:
         told = "once at every crash that was visited, though nobody has stated a promise,"
@@ -167,11 +167,14 @@ def _allowed(promise: str, found: PlaceDrilled) -> bool:
     return all(not verdict.violated or verdict in allowed for verdict in seen)
 
 
-def _allows_open(promise: str) -> bool:
-    return promise == "at-most-once"
+def _excused(promise: str) -> frozenset[Verdict]:
+    """What at-most-once leaves open on purpose: a request in doubt. Evidence that does not reach excuses nothing."""
+    return frozenset({Verdict.IN_DOUBT}) if promise == "at-most-once" else frozenset()
 
 
-def _unproved(facts: Facts, found: list[PlaceDrilled], wanted: int, *, allowed: bool = False) -> str:
+def _unproved(
+    facts: Facts, found: list[PlaceDrilled], wanted: int, *, excused: frozenset[Verdict] = frozenset()
+) -> str:
     """Why nothing is proved; empty where something is."""
     drilled = facts.drilled
     if drilled is None or not drilled.crashed:
@@ -180,12 +183,24 @@ def _unproved(facts: Facts, found: list[PlaceDrilled], wanted: int, *, allowed: 
         return f"what was drilled is not what is declared now ({'; '.join(others)})"
     if len(found) < wanted or not found:
         return "the drill did not look there"
-    doubtful = [place for place in found if Verdict(place.verdict).open]
-    if doubtful and not allowed:
-        return _violations(doubtful)
+    if doubts := [doubt for place in found if (doubt := _doubt(place, excused))]:
+        return "; ".join(doubts)
     if drilled.unvisited:
         return f"{unvisited_words(drilled)}, so drill all of them: `oncewhere drill .`"
     return ""
+
+
+def _doubt(place: PlaceDrilled, excused: frozenset[Verdict]) -> str:
+    """What a place left open at any crash, though its worst verdict may be another; empty where nothing is."""
+    seen = {Verdict(verdict) for verdict in (*place.counts, place.verdict)}
+    left = [verdict for verdict in Verdict if verdict.open and verdict in seen - excused]
+    if not left:
+        return ""
+    if place.verdict in left and place.violations:
+        return place.violations[0]
+    crashes = place.counts.get(left[0], 0)
+    where = f" at {crashes} {'crash' if crashes == 1 else 'crashes'}" if crashes else ""
+    return f"the verdict is `{left[0]}`{where}: {left[0].meaning}"
 
 
 def unvisited_words(drilled: Drilled) -> str:
