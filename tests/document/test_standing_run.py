@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from oncewhere.document import as_markdown, compose, drilled, standing_run
+from oncewhere.document.check import disagreements
 from oncewhere.document.claim import claims, sentence
 from oncewhere.document.statement import Standing
 from oncewhere.drill import NamedCrash, Plan, Step, TrialResult, VersionResult, load, parse_id
@@ -67,6 +68,37 @@ def test_a_newer_run_that_found_more_broken_counts_however_little_it_visited(led
     chosen = standing_run([red, whole], ledger.declared)
     assert chosen == red
     assert "NOT exactly once in bank" in sentence(msgspec.structs.replace(ledger, drilled=chosen))
+
+
+@pytest.mark.parametrize(
+    ("promise", "verdict", "stands"),
+    [
+        ("exactly-once", "unknown", "newer"),
+        ("exactly-once", "in-doubt", "newer"),
+        ("at-most-once", "unknown", "newer"),
+        ("at-most-once", "in-doubt", "whole"),
+        ("exactly-once", "once", "whole"),
+    ],
+)
+def test_a_newer_run_that_left_open_what_had_held_is_not_passed_over(ledger, with_effect, promise, verdict, stands):
+    facts = with_effect(ledger, promise=promise)
+    whole = run(facts, "2026-11-25T10-00-00Z-x", list(NamedCrash))
+    found = {"verdict": verdict, "counts": {verdict: 1}, "violations": ["it could not be read"]}
+    places = [msgspec.structs.replace(p, **found) if p.place == "bank" else p for p in whole.places]
+    newer = run(facts, "2026-11-25T11-00-00Z-x", [NamedCrash.BEFORE_EFFECT, NamedCrash.AFTER_COMMIT], places=places)
+    chosen = standing_run([newer, whole], facts.declared)
+    assert chosen.run == {"newer": newer, "whole": whole}[stands].run
+    today = msgspec.structs.replace(facts, drilled=chosen)
+    opened = {difference.subject for difference in disagreements(today) if difference.open}
+    assert ("bank" in opened) is (stands == "newer")
+    assert ("found nothing worse" in as_markdown(compose(today))) is (stands == "whole")
+
+
+def test_a_violation_counts_where_the_whole_drill_had_left_the_place_open(ledger):
+    unread = [msgspec.structs.replace(p, verdict="unknown", counts={"unknown": 1}) for p in ledger.drilled.places]
+    whole = run(ledger, "2026-11-25T10-00-00Z-x", list(NamedCrash), places=unread)
+    red = run(ledger, "2026-11-25T11-00-00Z-x", [NamedCrash.AFTER_EFFECT], places=[violated(p) for p in unread])
+    assert standing_run([red, whole], ledger.declared) == red
 
 
 def test_a_run_of_what_is_declared_today_is_preferred_to_a_newer_one_of_something_else(ledger):

@@ -150,7 +150,7 @@ def _of_effect(facts: Facts, effect: DeclaredEffect) -> Claim:
         return _claim(effect.name, where, f"NOT {told}", Standing.BROKEN, broken[0][1], "; ".join(b for b, _ in broken))
     if found is not None and not stale(facts) and found.violated and not _allowed(promise, found):
         return _claim(effect.name, where, f"NOT {told}", Standing.BROKEN, Basis.DRILLED, _violations([found]))
-    if reason := _unproved(facts, [] if found is None else [found], 1, excused=_excused(promise)):
+    if reason := _unproved(facts, [] if found is None else [found], 1, excused=excused_by(promise)):
         return _claim(effect.name, where, f"not proved to be {told}", Standing.UNKNOWN, Basis.NONE, reason)
     if effect.promise in {None, "nothing"}:
         told = "once at every crash that was visited, though nobody has stated a promise,"
@@ -167,7 +167,7 @@ def _allowed(promise: str, found: PlaceDrilled) -> bool:
     return all(not verdict.violated or verdict in allowed for verdict in seen)
 
 
-def _excused(promise: str) -> frozenset[Verdict]:
+def excused_by(promise: str) -> frozenset[Verdict]:
     """What at-most-once leaves open on purpose: a request in doubt. Evidence that does not reach excuses nothing."""
     return frozenset({Verdict.IN_DOUBT}) if promise == "at-most-once" else frozenset()
 
@@ -183,14 +183,14 @@ def _unproved(
         return f"what was drilled is not what is declared now ({'; '.join(others)})"
     if len(found) < wanted or not found:
         return "the drill did not look there"
-    if doubts := [doubt for place in found if (doubt := _doubt(place, excused))]:
+    if doubts := [text for place in found if (text := doubt(place, excused))]:
         return "; ".join(doubts)
     if drilled.unvisited:
         return f"{unvisited_words(drilled)}, so drill all of them: `oncewhere drill .`"
     return ""
 
 
-def _doubt(place: PlaceDrilled, excused: frozenset[Verdict]) -> str:
+def doubt(place: PlaceDrilled, excused: frozenset[Verdict]) -> str:
     """What a place left open at any crash, though its worst verdict may be another; empty where nothing is."""
     seen = {Verdict(verdict) for verdict in (*place.counts, place.verdict)}
     left = [verdict for verdict in Verdict if verdict.open and verdict in seen - excused]
