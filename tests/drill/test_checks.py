@@ -6,6 +6,7 @@ import pytest
 
 from oncewhere.drill.checks import CHECKS, HELD, Evidence, InputSeen, OutputSeen, PlaceSeen, ProgressSeen, judge
 from oncewhere.drill.checks.finding import EXAMPLES_SHOWN
+from oncewhere.drill.identity import Identity
 from oncewhere.drill.verdict import Verdict, worst
 
 INPUTS = ["a", "b", "c"]
@@ -13,6 +14,8 @@ DONE = ProgressSeen(committed=3, total=3)
 HALF = ProgressSeen(committed=2, total=3, why="the offset of in-0 is pending in an open transaction", positions={0: 2})
 SLOW = ProgressSeen(committed=2, total=3, positions={0: 2}, going_on="1 in the last 5 s")
 EACH = {"a": 1, "b": 1, "c": 1}
+ALL = {"a": "1", "b": "2", "c": "3"}
+PAIR = (("ledger", "bank"),)
 
 
 def written(identities: list[str]) -> tuple[InputSeen, ...]:
@@ -69,12 +72,22 @@ def outputs(*identities: str) -> tuple[OutputSeen, ...]:
             Verdict.DIFFERENT,
             10,
         ),
-        (
-            EACH,
-            {"values": {"a": "1"}},
-            {"others": (seen(EACH, "ledger", values={"a": "1", "b": "2"}),), "compared": (("ledger", "bank"),)},
-            Verdict.ONCE,
-            6,
+        *(
+            (
+                EACH,
+                {"values": here},
+                {"others": (seen(EACH, "ledger", values=there),), "compared": pairs},
+                verdict,
+                check,
+            )
+            for here, there, pairs, verdict, check in [
+                (ALL, ALL, PAIR, Verdict.ONCE, 6),
+                ({"a": "1"}, ALL, PAIR, Verdict.UNKNOWN, 10),
+                ({}, ALL, PAIR, Verdict.UNKNOWN, 10),
+                (ALL, {"a": "1"}, PAIR, Verdict.UNKNOWN, 10),
+                ({}, {}, PAIR, Verdict.UNKNOWN, 10),
+                ({}, {}, (), Verdict.ONCE, 6),
+            ]
         ),
     ],
 )
@@ -84,6 +97,30 @@ def test_every_verdict_is_reached_by_the_evidence_that_proves_it(
     finding = judged(seen(counts, **place), **more)
     assert (finding.verdict, finding.check) == (verdict, check)
     assert finding.sentence
+
+
+def test_of_two_output_topics_the_one_without_the_compared_field_is_not_compared() -> None:
+    ledger, mails = seen(EACH, "ledger", values=ALL), seen(EACH, "mails")
+    pairs = {"compared": (("ledger", "bank"), ("ledger", "mails"))}
+    assert judged(mails, others=(ledger, seen(EACH, values=ALL)), **pairs).verdict is Verdict.ONCE
+    assert judged(mails, others=(ledger, seen(EACH)), **pairs).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ('"7"', "7"), ("7", "7"), ("7.5", None), ("true", None), ("null", None), ("{}", None),
+    ],
+)  # fmt: skip
+def test_what_an_output_says_is_compared_where_it_is_a_text_or_a_whole_number(value: str, read: str | None) -> None:
+    said = Identity.parse("balance").of(None, f'{{"balance": {value}, "id": "a"}}'.encode(), ())
+    assert said == read
+    here = seen({"a": 1}, values={} if said is None else {"a": said})
+    there = seen({"a": 1}, "ledger", values={"a": value.strip('"')})
+    finding = judged(here, ProgressSeen(committed=1, total=1), ["a"], others=(there,), compared=PAIR)
+    assert finding.verdict is (Verdict.UNKNOWN if read is None else Verdict.ONCE)
+    if read is None:
+        assert finding.sentence == "1 output has no text or whole number to compare with ledger"
 
 
 def test_the_cases_above_reach_every_verdict_and_every_check_there_is() -> None:
