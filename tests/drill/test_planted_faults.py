@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oncewhere.drill import testimony
 from oncewhere.drill.checks import InputSeen, OutputSeen, PlaceSeen, ProgressSeen
-from oncewhere.drill.history import History, read
+from oncewhere.drill.history import Happened, History, read
 from oncewhere.drill.judging import findings
 from oncewhere.drill.testimony import (
     TrialSubject,
+    UnreadableHistoryError,
     take_testimony,
     write_ended,
     write_found,
@@ -86,6 +88,16 @@ def told(world: World) -> testimony.Testimony:
         write_found(history, (world.out, world.bank))
         history.close()
         return take_testimony(read(history.path))
+
+
+@given(worlds())
+@settings(max_examples=5)
+def test_a_history_that_ends_between_two_places_is_not_judged_by_the_first(world: World) -> None:
+    events = told(world).events
+    assert isinstance(events[-1], Happened)
+    assert (events[-1].what, events[-1].fields["place"]) == ("found", "bank")
+    with pytest.raises(UnreadableHistoryError, match="what was found at bank"):
+        take_testimony(events[:-1])
 
 
 def verdicts(world: World) -> dict[str, Verdict]:

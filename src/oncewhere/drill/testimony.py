@@ -137,6 +137,11 @@ def take_testimony(events: Iterable[Event]) -> Testimony:
         reached = bool(told["ended"]["reached"])
     except (msgspec.ValidationError, KeyError, TypeError, ValueError) as error:
         raise UnreadableHistoryError(f"the history is damaged: {error}") from None
+    found = {place.place for place in places}
+    if lacking := [name for name in subject.judged if name not in found]:
+        raise UnreadableHistoryError(
+            f"the history does not say what was found at {', '.join(lacking)}: it ends before, or was cut"
+        )
     evidence = Evidence(
         inputs=inputs,
         places=tuple(places),
