@@ -332,6 +332,25 @@ def test_lag_without_a_member_is_a_warning() -> None:
     assert (finding.mark, finding.reason) == (Mark.WARNING, "empty, 0 members, 7 offsets behind: nobody is processing")
 
 
+@pytest.mark.parametrize("why", ["TOPIC_AUTHORIZATION_FAILED", "UNKNOWN_TOPIC_OR_PARTITION"])
+def test_an_input_that_could_not_be_read_leaves_position_lag_and_horizon_unknown(why: str) -> None:
+    two = replace(SUBJECT, inputs=("authorized", "refunded"))
+    given = facts(
+        subject=two,
+        topics={"authorized": topic(), "refunded": Unread(why), "settled": topic()},
+        places=(place(),),
+        first_records={("authorized", 0): (0, NOW_MS)},
+    )
+    for code in ("group-position", "group-lag", "replay-horizon"):
+        assert {finding.mark for finding in of_rule(code, given)} == {Mark.UNKNOWN}, code
+    assert only("group-position", given).about == "refunded"
+
+
+def test_an_input_partition_whose_first_record_could_not_be_read_leaves_the_horizon_unknown() -> None:
+    given = facts(places=(place(),), first_records={("authorized", 0): NOT_READ})
+    assert only("replay-horizon", given).mark is Mark.UNKNOWN
+
+
 # ---- access
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from oncewhere.cluster import Acl, GroupDescription, Offset, ProducerState, TopicPartition, TransactionDescription
 
-from .fact import Fact
+from .fact import Fact, Unread
 from .places import PlaceFacts
 from .subject import Subject
 
@@ -146,3 +146,8 @@ class Chart:
     clients: tuple[ClientFacts, ...] = ()
     processor_settings: Mapping[str, str] | None = None
     first_records: Mapping[TopicPartition, Fact[tuple[int, int] | None]] = field(default_factory=dict)
+
+    def unread(self, names: Iterable[str]) -> Mapping[str, Unread]:
+        """Those of some topics that could not be read, and why: nothing that is said of the others is said of them."""
+        found = {name: self.topics.get(name, Unread("UNKNOWN_TOPIC_OR_PARTITION")) for name in names}
+        return {name: topic for name, topic in found.items() if isinstance(topic, Unread)}

@@ -201,13 +201,20 @@ def _horizon(facts: Chart, about: str, table: TableFacts) -> Iterator[Finding]:
             yield HORIZON.unknown(about, "it has no column that says when a row was written")
         return
     older: list[tuple[str, int]] = []
+    unread = facts.unread(facts.subject.inputs)
+    for name, why in unread.items():
+        yield HORIZON.unknown(f"{about}, {name}", why)
+    complete = not unread
     for (topic, number), first in facts.first_records.items():
         if isinstance(first, Unread):
+            complete = False
             yield HORIZON.unknown(f"{topic}[{number}]", first)
         elif first is not None and first[1] + HORIZON_SLACK_MS < oldest:
             older.append((f"{topic}[{number}]", first[1]))
     if not older:
-        yield HORIZON.good(about, f"its oldest row, of {moment(oldest)}, is as old as the input that is still there")
+        if complete:
+            said = f"its oldest row, of {moment(oldest)}, is as old as the input that is still there"
+            yield HORIZON.good(about, said)
         return
     place, since = min(older, key=lambda one: one[1])
     yield HORIZON.warning(

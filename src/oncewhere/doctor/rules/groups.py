@@ -66,7 +66,10 @@ def _positions(facts: Chart, group: GroupFacts) -> Iterator[Finding]:
     if isinstance(group.committed, Unread):
         yield POSITION.unknown(about, group.committed)
         return
-    wrong = False
+    unread = facts.unread(facts.subject.inputs)
+    for topic, why in unread.items():
+        yield POSITION.unknown(topic, why)
+    wrong = bool(unread)
     for topic, partition in _inputs(facts):
         place = f"{topic}[{partition.number}]"
         offset = group.committed.get((topic, partition.number), -1)
@@ -129,6 +132,8 @@ def _lag(facts: Chart, group: GroupFacts) -> Finding:
 
 
 def _behind(facts: Chart, topics: tuple[str, ...], committed: Mapping[TopicPartition, Offset]) -> int | Unread:
+    for why in facts.unread(topics).values():
+        return why
     total = 0
     for topic, partition in _of(facts, topics):
         if isinstance(partition.high_watermark, Unread):
