@@ -523,6 +523,17 @@ def test_settings_that_break_the_guarantee_are_found_and_so_are_those_left_out()
 
 
 @pytest.mark.parametrize(
+    ("library", "mark"),
+    [("kafka-clients", Mark.GOOD), ("franz-go", Mark.GOOD), ("librdkafka", Mark.WARNING), (None, Mark.UNKNOWN)],
+)
+def test_several_requests_in_flight_are_a_matter_of_librdkafka_alone(library: str | None, mark: Mark) -> None:
+    right = {"enable.auto.commit": "false", "isolation.level": "read_committed", "transactional.id": "s-0"}
+    settings = right | {"max.in.flight.requests.per.connection": "5"}
+    clients = () if library is None else (ClientFacts(library=library, version="4.3.1"),)
+    assert only("client-setting", facts(processor_settings=settings, clients=clients)).mark is mark
+
+
+@pytest.mark.parametrize(
     ("library", "version", "marks"),
     [
         ("librdkafka", "2.16.0", {Mark.WARNING}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from oncewhere.doctor.facts import Chart, ClientFacts
@@ -30,6 +31,8 @@ VERSION = Rule(
 
 RULES: Final = (SETTING, VERSION)
 
+LIBRDKAFKA: Final = "librdkafka"
+
 _DEFAULTS_BREAK: Final[Mapping[str, str]] = {
     "enable.auto.commit": "the default is true: offsets are committed outside the transaction",
     "isolation.level": "Java's default is read_uncommitted (librdkafka's is read_committed): write it in words",
@@ -40,23 +43,34 @@ _DEFAULTS_BREAK: Final[Mapping[str, str]] = {
 _IDENTITIES: Final = frozenset({"group.id", "transactional.id"})  # any value will do
 _OURS: Final = frozenset({"enable.partition.eof", "enable.auto.offset.store"})  # matter to oncewhere's own loop only
 
+_OF_LIBRDKAFKA: Final = frozenset({"max.in.flight.requests.per.connection"})  # other clients keep the order themselves
+_TELL: Final = "Name it: --client librdkafka=VERSION, or kafka-clients=VERSION."
+
 
 def check(facts: Chart) -> Iterator[Finding]:
     """Examines settings and versions."""
     if facts.processor_settings is not None:
-        yield from _settings(facts.processor_settings)
+        yield from _settings(facts.processor_settings, {client.library for client in facts.clients})
     for client in facts.clients:
         yield from _versions(client)
 
 
-def _settings(given: Mapping[str, str]) -> Iterator[Finding]:
+def _settings(given: Mapping[str, str], libraries: AbstractSet[str]) -> Iterator[Finding]:
     canonical = {ALIASES.get(name, name): value for name, value in given.items()}
     wrong = False
     for name, fixed in {**FIXED_FOR_CONSUMER, **FIXED_FOR_PRODUCER}.items():
         said = None if name in _OURS else _setting(name, fixed, canonical.get(name))
-        if said is not None:
-            wrong = True
+        if said is None or (name in _OF_LIBRDKAFKA and libraries and LIBRDKAFKA not in libraries):
+            continue
+        wrong = True
+        if name not in _OF_LIBRDKAFKA:
             yield SETTING.fault(name, said)
+        elif libraries:
+            yield SETTING.warning(name, said)
+        else:
+            yield SETTING.unknown(
+                name, f"{said}; so with {LIBRDKAFKA} only, and which client this is was not told", _TELL
+            )
     if not wrong:
         yield SETTING.good("the processor's settings", "what the guarantee needs is set")
 
