@@ -25,6 +25,7 @@ from oncewhere.cluster import UNSTABLE, Acl, GroupDescription, ProducerState, Tr
 from oncewhere.doctor.fact import Unread
 from oncewhere.doctor.facts import ClientFacts, GroupFacts
 from oncewhere.doctor.finding import Mark, exit_code
+from oncewhere.doctor.known_faults import LIBRARIES
 from oncewhere.doctor.places import Expected, LedgerPosition, PlaceFacts, Purpose, TableFacts, unreached
 from oncewhere.doctor.readers.kafka import topic_id_text
 from oncewhere.doctor.rule import Area
@@ -529,6 +530,7 @@ def test_settings_that_break_the_guarantee_are_found_and_so_are_those_left_out()
 def test_several_requests_in_flight_are_a_matter_of_librdkafka_alone(library: str | None, mark: Mark) -> None:
     right = {"enable.auto.commit": "false", "isolation.level": "read_committed", "transactional.id": "s-0"}
     settings = right | {"max.in.flight.requests.per.connection": "5"}
+    assert library is None or library in LIBRARIES, "--client takes it"
     clients = () if library is None else (ClientFacts(library=library, version="4.3.1"),)
     assert only("client-setting", facts(processor_settings=settings, clients=clients)).mark is mark
 

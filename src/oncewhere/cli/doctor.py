@@ -175,7 +175,7 @@ def _with_clients(patient: Patient, clients: Sequence[str], settings: Path | Non
         if library not in LIBRARIES or not number:
             raise ConfigurationError(
                 f"--client {text} names no library and version.",
-                hint=f"Write LIBRARY=VERSION; faults are known of {', '.join(LIBRARIES)}.",
+                hint=f"Write LIBRARY=VERSION, with one of {', '.join(LIBRARIES)}.",
             )
         named.append(ClientFacts(library=library, version=number))
     unseen = list(patient.subject.unseen)

@@ -123,7 +123,10 @@ KNOWN_FAULTS: Final = (
     ),
 )
 
-LIBRARIES: Final = tuple(dict.fromkeys(fault.library for fault in KNOWN_FAULTS))
+JAVA: Final = "kafka-clients"
+"""Of which no fault is known here; that it is this one tells which settings matter."""
+
+LIBRARIES: Final = (*dict.fromkeys(fault.library for fault in KNOWN_FAULTS), JAVA)
 
 
 def concerns(fault: KnownFault, library: str, version: str) -> bool:
