@@ -425,10 +425,13 @@ def test_a_table_that_is_only_guessed_to_be_the_dedupe_table_is_no_fault_and_the
     guessed = replace(_dedupe(), assumed=True)
     unkeyed = facts(places=(place(keys=(("id",),), expected=guessed),))
     assert only("table-key", unkeyed).mark is Mark.UNKNOWN
-    assert only("table-key", unkeyed).fix == "name it: document.effects.bank.dedupe_table"
+    assert only("table-key", unkeyed).fix == "name both: document.effects.bank.dedupe_table, and dedupe_column"
     assert of_rule("replay-horizon", unkeyed) == []
     assert only("table-shape", facts(places=(place(columns={"id": "text"}, expected=guessed),))).mark is Mark.UNKNOWN
     assert only("table-key", facts(places=(place(expected=guessed),))).mark is Mark.GOOD
+    assert only("table-shape", facts(places=(place(columns={}, expected=guessed),))).mark is Mark.UNKNOWN
+    told = replace(guessed, claimed=True)
+    assert only("table-shape", facts(places=(place(columns={}, expected=told),))).mark is Mark.FAULT
 
 
 def test_the_advised_sql_adds_no_second_primary_key() -> None:

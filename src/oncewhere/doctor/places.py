@@ -31,6 +31,7 @@ class Expected:
         key: the columns that must be unique together.
         made_at_start: True where a processor makes it at its first start.
         assumed: True where its name, or its column's, is only our guess.
+        claimed: True where its name was told, though its column may be a guess.
         stamp: the column that says when a row was written; empty where it is not known.
         kept_s: how long a row is kept at least, in seconds, as declared; None where nobody has said it.
     """
@@ -41,6 +42,7 @@ class Expected:
     key: tuple[str, ...]
     made_at_start: bool = False
     assumed: bool = False
+    claimed: bool = False
     stamp: str = ""
     kept_s: float | None = None
 

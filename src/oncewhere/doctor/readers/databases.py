@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -81,10 +81,16 @@ def database_of(place: object) -> Database | None:
     return None
 
 
-def dedupe(table: str, column: str, kept_s: float | None = None, *, assumed: bool = False) -> Expected:
+def dedupe(table: str, column: str, kept_s: float | None, *, assumed: bool = False, claimed: bool = False) -> Expected:
     """A dedupe table of the user's."""
     return Expected(
-        purpose=Purpose.DEDUPE, name=table, columns={column: ""}, key=(column,), kept_s=kept_s, assumed=assumed
+        purpose=Purpose.DEDUPE,
+        name=table,
+        columns={column: ""},
+        key=(column,),
+        kept_s=kept_s,
+        assumed=assumed,
+        claimed=claimed,
     )
 
 
@@ -150,6 +156,7 @@ def _table(connection: SqlConnection, expected: Expected) -> TableFacts:
     columns = _try(connection, lambda: columns_of(connection, expected.name))
     if isinstance(columns, Unread) or not columns:
         return TableFacts(expected=expected, columns=columns, keys=(), rows=0, oldest_ms=None)
+    expected = spelt(expected, columns, dialect)
     address = dialect.catalog.address(expected.name)
     stamp = expected.stamp if expected.stamp in columns else moment_column(columns, catalog)
     return TableFacts(
@@ -158,6 +165,18 @@ def _table(connection: SqlConnection, expected: Expected) -> TableFacts:
         keys=_try(connection, lambda: unique_keys(connection, expected.name)),
         rows=_try(connection, lambda: _rows(connection, catalog, expected.name, address)),
         oldest_ms=_try(connection, lambda: _oldest(connection, catalog, expected.name, stamp)) if stamp else None,
+    )
+
+
+def spelt(expected: Expected, columns: Iterable[str], dialect: Dialect) -> Expected:
+    """The same with its columns spelt as the table has them, where the system takes no notice of their case."""
+    if dialect.name == "postgresql":
+        return expected
+    there = {column.lower(): column for column in columns}
+    return replace(
+        expected,
+        columns={there.get(name.lower(), name): kind for name, kind in expected.columns.items()},
+        key=tuple(there.get(name.lower(), name) for name in expected.key),
     )
 
 

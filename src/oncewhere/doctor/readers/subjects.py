@@ -27,8 +27,14 @@ from .databases import Database, database_of, dedupe, ledger
 LEDGER_NAME: Final = "oncewhere_ledger"
 DEDUPE_COLUMN: Final = "event_id"
 
-_TABLE: Final = re.compile(r"\bfrom\s+([\w.\"`]+)", re.IGNORECASE)
-_GROUPED: Final = re.compile(r"\bgroup\s+by\s+([\w.\"`]+)", re.IGNORECASE)
+_NAME: Final = r'(?:[A-Za-z_]\w*|"[^"]+"|`[^`]+`)'
+_QUALIFIED: Final = rf"{_NAME}(?:\.{_NAME})*"
+_TABLE: Final = re.compile(rf"\bfrom\s+({_QUALIFIED})", re.IGNORECASE)
+_GROUPED: Final = re.compile(
+    rf"\bgroup\s+by\s+(?:({_QUALIFIED})\s*(?:$|[;)]|having\b|order\b|limit\b))?", re.IGNORECASE
+)
+"""A column by its name alone: a position, an expression, or several columns tell no column of the table."""
+
 _LOOKED_AT: Final = AtLeastOnce(acknowledged="it is only looked at")
 
 
@@ -168,23 +174,32 @@ def _expected(effect: Effect, claims: EffectClaims) -> Iterator[Expected]:
     if effect.policy == "offset-ledger":
         yield ledger(LEDGER_NAME, DIALECTS[effect.system])
     observed, grouped = _observed(effect)
+    kept_s, column = seconds(claims.retention), claims.dedupe_column
     if claims.dedupe_table is not None:
         by_observe = grouped if observed == claims.dedupe_table else ""
-        column = claims.dedupe_column or by_observe or DEDUPE_COLUMN
-        known = bool(claims.dedupe_column or by_observe)
-        yield dedupe(claims.dedupe_table, column, seconds(claims.retention), assumed=not known)
+        guess = by_observe or DEDUPE_COLUMN
+        yield dedupe(claims.dedupe_table, column or guess, kept_s, assumed=not column, claimed=True)
     elif effect.policy in {"dedupe-table", "unique-constraint"} and observed:
-        column = claims.dedupe_column or grouped
-        yield dedupe(observed, column, seconds(claims.retention), assumed=effect.policy == "dedupe-table")
+        known = bool(column) and effect.policy == "unique-constraint"
+        yield dedupe(observed, column or grouped or DEDUPE_COLUMN, kept_s, assumed=not known)
 
 
 def _observed(effect: Effect) -> tuple[str, str]:
-    """The table that shows what was done, and the column it is counted by; a dedupe table is often another one."""
+    """The table that shows what was done, and the column it is counted by; a dedupe table is often another one.
+
+    The column is empty where rows are not counted by a plain column. It may be an alias all the same: so it is a guess.
+    """
     table, grouped = _TABLE.search(effect.observe or ""), _GROUPED.search(effect.observe or "")
     if not (table and grouped):
         return "", ""
-    column = grouped.group(1).strip('"`').rpartition(".")[2]
-    return table.group(1).replace('"', "").replace("`", ""), column
+    columns = _parts(grouped.group(1) or "", effect.system)
+    return ".".join(_parts(table.group(1), effect.system)), columns[-1] if columns else ""
+
+
+def _parts(name: str, system: str) -> list[str]:
+    """A name's parts as the catalog has them: PostgreSQL folds what is not quoted to lower case."""
+    found = re.findall(_NAME, name)
+    return [part[1:-1] if part[0] in '"`' else part.lower() if system == "postgresql" else part for part in found]
 
 
 def open_place(system: str, dsn: str, name: str) -> SqlPlace[Any]:

@@ -113,7 +113,7 @@ def _table(facts: Chart, place: PlaceFacts, table: TableFacts) -> Iterator[Findi
     if not table.columns:
         if expected.made_at_start:
             yield SHAPE.good(about, f"the {expected.purpose} is not there yet; the first start makes it")
-        elif expected.assumed:
+        elif expected.assumed and not expected.claimed:
             yield SHAPE.unknown(
                 about,
                 f"there is no such table, and what the {expected.purpose} is called is not declared",
@@ -129,7 +129,7 @@ def _table(facts: Chart, place: PlaceFacts, table: TableFacts) -> Iterator[Findi
     ]
     guessed = expected.assumed and expected.purpose is Purpose.DEDUPE
     if lacks and guessed:
-        said = f"it has no {', '.join(lacks)}, and that it is the {expected.purpose} is a guess"
+        said = f"it has no {', '.join(lacks)}, and that it is the {expected.purpose}, by that column, is a guess"
         yield SHAPE.unknown(about, said, _name_it(place, expected))
         return
     if lacks:
@@ -138,7 +138,8 @@ def _table(facts: Chart, place: PlaceFacts, table: TableFacts) -> Iterator[Findi
         yield SHAPE.good(about, f"the {expected.purpose} has its columns")
     key = _key(about, table)
     if key.mark is Mark.FAULT and guessed:
-        said = f"not unique by {', '.join(expected.key)}, and that it is the {expected.purpose} is a guess"
+        by = ", ".join(expected.key)
+        said = f"not unique by {by}, and that it is the {expected.purpose}, by that column, is a guess"
         yield KEY.unknown(about, said, _name_it(place, expected))
         return
     yield key
@@ -149,8 +150,9 @@ def _table(facts: Chart, place: PlaceFacts, table: TableFacts) -> Iterator[Findi
 
 
 def _name_it(place: PlaceFacts, expected: Expected) -> str | None:
-    """What tells a dedupe table's name; of our own tables there is nothing to tell."""
-    return f"name it: document.effects.{place.name}.dedupe_table" if expected.purpose is Purpose.DEDUPE else None
+    """What tells a dedupe table's name and column; of our own tables there is nothing to tell."""
+    told = f"name both: document.effects.{place.name}.dedupe_table, and dedupe_column"
+    return told if expected.purpose is Purpose.DEDUPE else None
 
 
 def _key(about: str, table: TableFacts) -> Finding:
