@@ -33,6 +33,7 @@ from oncewhere.doctor.rules.groups import READERS
 from oncewhere.doctor.rules.table import CHECKS, RULES, examine
 from oncewhere.doctor.rules.topics import REPLICATION_FACTOR
 from oncewhere.doctor.rules.transactions import offsets_partition
+from oncewhere.doctor.topics import OFFSETS_TOPIC, TRANSACTIONS_TOPIC
 from oncewhere.effects.calls import Entry, State
 from oncewhere.effects.sql.ledger_table import LEDGER
 from oncewhere.report.diagnosis import lines_of, summary
@@ -102,6 +103,34 @@ def test_a_broker_setting_that_breaks_the_guarantee_is_found(name: str, value: s
     found = of_rule(code, facts(brokers=(broker(1), wrong, broker(3))))
     assert [finding.about for finding in found if finding.mark is mark] == ["broker 2"]
     assert {finding.mark for finding in found} == {Mark.GOOD, mark}
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "internal"),
+    [
+        ("transaction.state.log.replication.factor", "transaction-log", TRANSACTIONS_TOPIC),
+        ("transaction.state.log.min.isr", "transaction-log", TRANSACTIONS_TOPIC),
+        ("offsets.topic.replication.factor", "offsets-log", OFFSETS_TOPIC),
+    ],
+)
+@pytest.mark.parametrize(
+    ("state", "mark", "on_topic"),
+    [
+        (topic(), Mark.WARNING, set()),
+        (topic(partition(replicas=1, in_sync=1)), Mark.WARNING, {"replication-factor", "in-sync"}),
+        (topic(settings={"min.insync.replicas": "1"}), Mark.WARNING, {"min-insync-replicas"}),
+        (NOT_READ, Mark.FAULT, set()),
+        (None, Mark.FAULT, set()),
+    ],
+)
+def test_a_topic_of_kafkas_own_that_is_made_is_judged_by_itself_and_not_by_what_another_would_be_made_with(
+    name: str, code: str, internal: str, state: object, mark: Mark, on_topic: set[str]
+) -> None:
+    topics = {"authorized": topic(), "settled": topic()} | ({} if state is None else {internal: state})
+    given = facts(brokers=(broker(1, settings=SETTINGS | {name: "1"}), broker(2), broker(3)), topics=topics)
+    assert {finding.mark for finding in of_rule(code, given) if finding.mark is not Mark.GOOD} == {mark}
+    faults = {one.rule for one in examine(given) if one.mark is Mark.FAULT and one.about == internal}
+    assert faults == on_topic
 
 
 def test_one_broker_alone_is_a_warning_and_not_a_fault() -> None:

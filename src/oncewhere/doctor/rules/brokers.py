@@ -10,6 +10,7 @@ from oncewhere.doctor.facts import BrokerFacts, Chart
 from oncewhere.doctor.finding import Finding
 from oncewhere.doctor.rule import Area, Rule
 from oncewhere.doctor.spans import span
+from oncewhere.doctor.topics import OFFSETS_TOPIC, TRANSACTIONS_TOPIC
 
 FENCING_VERSION: Final = 3
 """TxnOffsetCommit with the group's generation (KIP-447), from Kafka 2.5 on."""
@@ -108,11 +109,19 @@ def check(facts: Chart) -> Iterator[Finding]:
     alone = len(facts.brokers) == 1
     for broker in facts.brokers:
         yield from _version(broker)
-        yield _log(broker, TRANSACTION_LOG, "transaction.state.log.replication.factor", alone=alone)
-        yield _log(broker, TRANSACTION_LOG, "transaction.state.log.min.isr", alone=alone)
-        yield _log(broker, OFFSETS_LOG, "offsets.topic.replication.factor", alone=alone)
+        for rule, name, topic in _LOGS:
+            made = not isinstance(facts.topics.get(topic, Unread("")), Unread)
+            yield _log(broker, rule, name, alone=alone, made=topic if made else "")
         for rule, name, judge in _JUDGED:
             yield _setting(broker, rule, name, judge, wanted_ms)
+
+
+_LOGS: Final = (
+    (TRANSACTION_LOG, "transaction.state.log.replication.factor", TRANSACTIONS_TOPIC),
+    (TRANSACTION_LOG, "transaction.state.log.min.isr", TRANSACTIONS_TOPIC),
+    (OFFSETS_LOG, "offsets.topic.replication.factor", OFFSETS_TOPIC),
+)
+"""What Kafka's own topics are made with."""
 
 
 def _about(broker: BrokerFacts) -> str:
@@ -137,7 +146,8 @@ def _version(broker: BrokerFacts) -> Iterator[Finding]:
         yield BROKER_VERSION.good(about, f"transaction.version {level}, zombies are fenced by their group generation")
 
 
-def _log(broker: BrokerFacts, rule: Rule, name: str, *, alone: bool) -> Finding:
+def _log(broker: BrokerFacts, rule: Rule, name: str, *, alone: bool, made: str) -> Finding:
+    """What the broker would make the topic with; of one that is made, the topic's own lines say what it is."""
     about = _about(broker)
     value = _number(broker, name)
     needed = 2 if name.endswith("min.isr") else 3
@@ -149,6 +159,9 @@ def _log(broker: BrokerFacts, rule: Rule, name: str, *, alone: bool) -> Finding:
         return rule.warning(about, f"{name}={value}: this cluster is one broker, and what it loses is lost")
     if value == needed - 1 and needed == 3:
         return rule.warning(about, f"{name}={value}: no broker may be down for a write to be safe from the next loss")
+    if made:
+        said = f"{name}={value}: counts only when {made} is made anew; what it has today is told under Topics"
+        return rule.warning(about, said)
     return rule.fault(about, f"{name}={value}: the loss of one broker loses what was decided")
 
 
