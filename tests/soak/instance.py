@@ -13,10 +13,12 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import psycopg
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from oncewhere import Processor
+from oncewhere import OffsetLedger, Postgres, Processor, effect
 from oncewhere.errors import FencedError, NoProgressError, OncewhereError, UnreachableError
+from soak.bank import do
 from soak.event import Answer, Event
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 FENCED = 10
 RESTARTABLE = 11
+IDLE_MS = 3000  # below the soak's transaction.timeout.ms: a stopped instance must not hold its locks for longer
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -39,6 +42,7 @@ class Work(msgspec.Struct, frozen=True):
         name: its transactional.id and group.instance.id, stable across restarts.
         life: which life of which instance this is.
         bug: a planted mistake, or nothing; see `BUGS`.
+        bank: the DSN of a database in which each event has an effect; empty for none.
     """
 
     settings: dict[str, Any]
@@ -48,6 +52,7 @@ class Work(msgspec.Struct, frozen=True):
     name: str
     life: str
     bug: str = ""
+    bank: str = ""
 
 
 class Handler:
@@ -64,16 +69,29 @@ class Handler:
 
 def run(work: Work) -> None:
     """The real thing."""
-    settings = {"bootstrap.servers": "", **work.settings, "group.instance.id": work.name}
+    settings: dict[str, Any] = {"bootstrap.servers": "", **work.settings, "group.instance.id": work.name}
     app = Processor(settings, group_id=work.group, transactional_id=work.name, on_event=tell)
     handler = Handler(work)
 
-    @app.consume(work.input, Event)
+    @app.consume(work.input, Event, effects=(effects := _effects(work, handler)))
     def on_event(record: Record[Event], tx: Transaction) -> None:
-        answer = handler.answer(record.value)
+        answer = tx.run(effects[0], record.value) if effects else handler.answer(record.value)
         tx.produce(work.output, answer, key=answer.key, partition=record.partition)
 
     app.run()
+
+
+def _effects(work: Work, handler: Handler) -> list[Any]:
+    """The one effect of an event, or none."""
+    if not work.bank:
+        return []
+
+    @effect(Postgres(work.bank, name="bank", policy=OffsetLedger(), idle_in_transaction_timeout_ms=IDLE_MS))
+    def done(db: psycopg.Connection[Any], event: Event) -> Answer:
+        do(db, event, work.life)
+        return handler.answer(event)
+
+    return [done]
 
 
 def at_least_once(work: Work) -> None:

@@ -2,10 +2,12 @@
 
     make soak                                      # ten minutes, three brokers
     make soak SOAK_ARGS="--seconds 60 --seed 7"    # a minute, the same faults each time
+    make soak SOAK_ARGS="--assignment consumer --effects"
 
 Three instances of one processor share a group. Every few seconds one of them is killed, or stopped for longer than its
 session, or a broker is restarted. A feeder numbers the events; a read_committed reader beside it all must see each
-number once, in order, and no record of an aborted transaction. Exit codes: 0 held, 1 violated, 3 unknown.
+number once, in order, and no record of an aborted transaction. With `--effects` each event is also a row in PostgreSQL,
+kept once by an offset ledger. Exit codes: 0 held, 1 violated, 3 unknown.
 """
 
 from __future__ import annotations
@@ -16,10 +18,10 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
@@ -27,8 +29,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # run as a script, `soak` is
 
 from oncewhere.cli.places import cache_folder
 from oncewhere.errors import OncewhereError
+from oncewhere.stack import PostgresServer
 from oncewhere.stack.kafka_cluster import KafkaCluster
 from soak import reader as reading
+from soak.bank import Bank
 from soak.checks import Checker, Kind
 from soak.event import POISON
 from soak.faults import SESSION_TIMEOUT_S, Faults
@@ -41,7 +45,7 @@ from soak.recovery import Recoveries
 from soak.standing import Place, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 HELD, VIOLATED, UNKNOWN = 0, 1, 3
 
@@ -52,12 +56,19 @@ DRAIN_LIMIT_S = 60.0
 """How long the drain may go without a single new record; a transaction of a zombie must time out meanwhile."""
 READ_UNCOMMITTED = "read-uncommitted"
 
-SETTINGS = {
-    "session.timeout.ms": round(SESSION_TIMEOUT_S * 1000),
-    "heartbeat.interval.ms": 500,
+SETTINGS: Mapping[str, Any] = {
     "transaction.timeout.ms": round(TRANSACTION_TIMEOUT_S * 1000),
     "reconnect.backoff.max.ms": 500,
 }
+CLASSIC: Mapping[str, Any] = {"session.timeout.ms": round(SESSION_TIMEOUT_S * 1000), "heartbeat.interval.ms": 500}
+ASSIGNMENTS: Mapping[str, Mapping[str, Any]] = {
+    "eager": CLASSIC,
+    "cooperative": {**CLASSIC, "partition.assignment.strategy": "cooperative-sticky"},
+    "consumer": {"group.protocol": "consumer"},
+}
+"""How the group gives its partitions out, as settings of its members."""
+BROKER_SETTINGS = {"group.consumer.session.timeout.ms": str(round(SESSION_TIMEOUT_S * 1000))}
+"""In the consumer protocol (KIP-848) it is the broker who says when a member is dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +83,17 @@ class Plan:
     keys: int = 24
     rate: float = 400.0
     bug: str = ""
+    assignment: str = "eager"
+    bank: str = ""
     name: str = "soak"
 
     @property
     def replay(self) -> str:
         """The command that runs the same faults again."""
-        bug = f" --bug {self.bug}" if self.bug else ""
-        told = f"--seconds {self.seconds:g} --seed {self.seed} --brokers {self.brokers} --rate {self.rate:g}{bug}"
+        told = f"--seconds {self.seconds:g} --seed {self.seed} --brokers {self.brokers} --rate {self.rate:g}"
+        told += f" --assignment {self.assignment}" if self.assignment != "eager" else ""
+        told += " --effects" if self.bank else ""
+        told += f" --bug {self.bug}" if self.bug else ""
         return f'make soak SOAK_ARGS="{told}"'
 
 
@@ -118,10 +133,13 @@ class Soak:
         self._place = place = Place(address, f"{name}-in", f"{name}-out", name, plan.partitions, plan.brokers)
         self._keys = [f"k{number}" for number in range(plan.keys)]
         self._make_topics(3 if plan.brokers >= 3 else 1)
-        settings = {"bootstrap.servers": address, **SETTINGS}
+        settings = {"bootstrap.servers": address, **SETTINGS, **ASSIGNMENTS[plan.assignment]}
+        self._bank = Bank(plan.bank) if plan.bank else None
         bug = plan.bug if plan.bug in BUGS else ""
         self._instances = [
-            Instance(Work(settings, place.input, place.output, place.group, f"{name}-{number}", "", bug), folder)
+            Instance(
+                Work(settings, place.input, place.output, place.group, f"{name}-{number}", "", bug, plan.bank), folder
+            )
             for number in range(1, plan.instances + 1)
         ]
         isolation: reading.Isolation = "read_uncommitted" if plan.bug == READ_UNCOMMITTED else "read_committed"
@@ -229,6 +247,8 @@ class Soak:
         result.violations += [str(violation) for violation in second.violations()]
         if complete and second.records != online.records:
             result.violations.append(f"{online.records} were read while it ran, and {second.records} afterwards")
+        if self._bank is not None and complete:
+            result.violations += self._bank.violations(self._feeder.sent)
 
     def _check(self, seen: Iterable[reading.Seen], complete: bool) -> Checker:
         checker = Checker(frozenset(self._keys), POISON)
@@ -247,6 +267,8 @@ class Soak:
                 ended[name] = ended.get(name, 0) + count
         counts = self._reader.checker.counts
         return {
+            "assignment": self._plan.assignment,
+            "effects": self._bank is not None,
             "seconds": round(took_s, 1),
             "sent": self._feeder.total,
             "records": self._reader.checker.records,
@@ -272,6 +294,17 @@ class Soak:
             made.result(30)
 
 
+@contextmanager
+def _bank(folder: Path) -> Iterator[str]:
+    """A database of a server of its own; gives its DSN."""
+    server = PostgresServer(folder / "postgres", cache_folder(), fsync=False)  # processes are killed, not machines
+    server.start()
+    try:
+        yield server.create_database("soak")
+    finally:
+        server.stop()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a soak; returns its exit code."""
     parser = argparse.ArgumentParser(prog="soak", description="Faults at random, and a reader that never looks away.")
@@ -279,12 +312,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=None, help="of the faults; random if not given")
     parser.add_argument("--brokers", type=int, choices=(1, 3), default=3)
     parser.add_argument("--rate", type=float, default=400.0, help="events per second")
+    parser.add_argument("--assignment", choices=ASSIGNMENTS, default="eager", help="how partitions are given out")
+    parser.add_argument("--effects", action="store_true", help="each event is also a row in PostgreSQL")
     parser.add_argument("--bug", choices=(*BUGS, READ_UNCOMMITTED), default="", help="plant a mistake: must exit 1")
     told = parser.parse_args(argv)
     seed = told.seed if told.seed is not None else random.SystemRandom().randrange(1_000_000)
-    plan = Plan(told.seconds, seed, brokers=told.brokers, rate=told.rate, bug=told.bug)
     folder = Path(tempfile.mkdtemp(prefix="oncewhere-soak-"))
-    with KafkaCluster(folder, cache_folder(), brokers=plan.brokers) as cluster:
+    with ExitStack() as running:
+        cluster = running.enter_context(
+            KafkaCluster(folder, cache_folder(), brokers=told.brokers, settings=BROKER_SETTINGS)
+        )
+        bank = running.enter_context(_bank(folder)) if told.effects else ""
+        plan = Plan(
+            told.seconds,
+            seed,
+            brokers=told.brokers,
+            rate=told.rate,
+            bug=told.bug,
+            assignment=told.assignment,
+            bank=bank,
+        )
         result = Soak(plan, cluster, folder).run()
     for name, value in result.figures.items():
         sys.stdout.write(f"{name.replace('_', ' '):20} {value}\n")
