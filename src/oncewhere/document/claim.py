@@ -200,7 +200,7 @@ def doubt(place: PlaceDrilled, excused: frozenset[Verdict]) -> str:
         return place.violations[0]
     crashes = place.counts.get(left[0], 0)
     where = f" at {crashes} {'crash' if crashes == 1 else 'crashes'}" if crashes else ""
-    return f"the verdict is `{left[0]}`{where}: {left[0].meaning}"
+    return f"the verdict is `{left[0]}`{where} ({left[0].meaning})"
 
 
 def unvisited_words(drilled: Drilled) -> str:
