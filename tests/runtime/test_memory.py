@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,8 @@ from scene import Bank, Recorder, Running, Topics, eventually
 from oncewhere import OffsetLedger, Postgres, Processor, Record, Records, Skip, Transaction, effect
 from oncewhere.runtime.batch import Batch, staging
 from oncewhere.runtime.events import TransactionBegun
+from oncewhere.runtime.growing import Growing
+from oncewhere.runtime.limits import Limits
 from oncewhere.runtime.pace import FIRST_RECORDS
 from oncewhere.runtime.poison import Poison
 from oncewhere.runtime.streaming import MAX_CHUNK_RECORDS, Streaming
@@ -65,6 +68,28 @@ def test_handlers_without_effects_wait_once_enough_is_staged(
 
 def messages(count: int) -> list[Message]:
     return [Record.of(b"v", topic="in", partition=0, offset=offset).message for offset in range(count)]
+
+
+def test_a_batch_that_was_sealed_full_is_due_once_its_outputs_have_left() -> None:
+    """It takes no more records, so it must not wait for its time, with nothing asked of the consumer meanwhile."""
+    declared = subscription("in", bytes, each, on_error=Skip(), batch=False)
+    tx, sent = Transaction(), list[bytes]()
+    hands = Streaming(
+        {"in": declared}, tx, Poison(lambda event: None), max_output_bytes=MAX_BYTES, max_batch_bytes=MAX_BYTES
+    )
+    writer = SimpleNamespace(begin=lambda: None, send=lambda _, value, *__: sent.append(value), mend=None)
+    session: Any = SimpleNamespace(writer=writer, max_output_bytes=MAX_BYTES, take=lambda *_: [])
+    positions: Any = SimpleNamespace(seal=lambda *_: None)
+    limits = Limits(max_batch_records=5_000, max_batch_bytes=MAX_BYTES, commit_interval_s=3_600, ahead=True)
+    growing = Growing(session, hands, tx=tx, limits=limits, positions=positions)
+    growing.fill(messages(100), ending=True)
+    batch = growing.batch
+    assert batch is not None
+    assert growing.due(ending=True), "it is full"
+    growing.prepare(batch)
+    growing.go_direct()
+    assert len(sent) == batch.outputs >= FITS
+    assert growing.due(ending=False)
 
 
 @pytest.mark.servers

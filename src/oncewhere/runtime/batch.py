@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from oncewhere.effects.place import Work
     from oncewhere.records import Message, Partition
@@ -90,3 +90,8 @@ def staging(batch: Batch, max_output_bytes: int) -> Callable[..., None]:
         batch.size += size
 
     return stage
+
+
+def staged_bytes(staged: Iterable[tuple[Any, ...]]) -> int:
+    """How many bytes of values and keys wait."""
+    return sum(len(arguments[1] or b"") + len(arguments[2] or b"") for arguments in staged)

@@ -216,6 +216,7 @@ class Engine:
         """The last batches, after the run was told to stop: finished, or given up."""
         try:
             while self._is_open and not self._expired():
+                self._beat()
                 self._advance(force=True)
                 self._reap(STEP_S)
         except UndecidedError as error:
@@ -278,6 +279,7 @@ class Engine:
         """Drops the batch that grows; the one that is ending is waited for, since it may well be committed."""
         self._growing.give_up()
         while self._is_ending and not self._expired():
+            self._beat()
             try:
                 self._reap(WAIT_S)
             except UndecidedError as error:

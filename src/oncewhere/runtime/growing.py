@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from oncewhere.effects.place import UndecidedError
-from oncewhere.runtime.batch import Batch, staging
+from oncewhere.runtime.batch import Batch, staged_bytes, staging
 from oncewhere.runtime.intake import Intake
 from oncewhere.runtime.pace import Pace
 
@@ -124,14 +124,16 @@ class Growing:
             self._due_at = max(self._due_at, time.monotonic() + self._limits.commit_interval_s * OPEN_SHARE)
 
     def due(self, *, ending: bool) -> bool:
-        """Whether it takes no more records: it is full, or its time has come.
+        """Whether it takes no more records: it is sealed already or full, or its time has come.
 
         Args:
             ending: see `take`. Without effects handlers go on until then.
         """
         batch = self.batch
         return batch is not None and (
-            self._full(batch) or (time.monotonic() >= self._due_at and (self._hands.gathers or not ending))
+            batch.prepared
+            or self._full(batch)
+            or (time.monotonic() >= self._due_at and (self._hands.gathers or not ending))
         )
 
     def prepare(self, batch: Batch) -> None:
@@ -139,11 +141,11 @@ class Growing:
         if batch.prepared:
             return
         self._positions.seal(batch, self.intake.kept)
-        started, gathered = time.monotonic(), batch.size
+        started = time.monotonic()
         self._hands.prepare(batch)
         batch.handled_at = time.monotonic()
         if self._hands.gathers:
-            self._pace.handled(batch.records, batch.handled_at - started, batch.size - gathered)
+            self._pace.handled(batch.records, batch.handled_at - started, staged_bytes(batch.staged))
 
     def hand_over(self) -> None:
         """It is to be ended: the next one may grow, and is due a commit interval from now."""

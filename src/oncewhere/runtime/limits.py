@@ -36,7 +36,7 @@ class Wishes:
     Attributes:
         commit_interval_ms: how long after one commit the next one follows, in milliseconds.
         max_batch_records: how many records one transaction takes at most; None where nobody said.
-        max_batch_bytes: no more records once their values have this size together.
+        max_batch_bytes: no more records once their values have this size together, or outputs that wait have.
     """
 
     commit_interval_ms: int
