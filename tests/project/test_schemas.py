@@ -72,3 +72,55 @@ def test_migrations_are_one_schema_in_the_order_of_their_versions(tmp_path: Path
     assert (alone.files, alone.file) == (("schema.sql",), "schema.sql")
     assert [Path(file).stem for file in migrations.files] == ["V1__first", "V2__paid", "V10__more"]
     assert (migrations.file, set(migrations.tables)) == ("db/migration", {"customer", "invoice", "paid"})
+
+
+MYSQL = """
+-- what it owes; one row (each
+/* create table old (event_id text); */
+CREATE TABLE IF NOT EXISTS `customer` (
+  `customer_id` varchar(36) NOT NULL COMMENT 'it\\'s ); references',
+  PRIMARY KEY (`customer_id`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+# the payments
+CREATE TABLE `paid` (
+  `id` bigint NOT NULL AUTO_INCREMENT, -- counted, up
+  `event_id` varchar(36) NOT NULL,
+  `cents` decimal(12,2) NOT NULL,
+  `key` int,
+  PRIMARY KEY (`id`), UNIQUE KEY `paid_event` (`event_id`)
+) ENGINE=InnoDB AUTO_INCREMENT=7 COMMENT='(a';
+"""
+
+
+def test_a_schema_of_mysql_is_read_to_the_parenthesis_that_closes_each_table(tmp_path: Path) -> None:
+    (tmp_path / "schema.sql").write_text(MYSQL)
+    (found,) = schemas_of(tmp_path)
+    assert found.tables == {"customer": ("customer_id",), "paid": ("event_id", "cents", "key")}
+    assert found.unlikely == frozenset()
+    assert found.observe("event_id") == "select event_id, count(*) from paid group by event_id"
+
+
+@pytest.mark.parametrize("behind", ["", ";", " without rowid;", " STRICT, WITHOUT ROWID;", " partition by hash (a);"])
+def test_what_stands_behind_a_table_does_not_join_it_to_the_next(tmp_path: Path, behind: str) -> None:
+    (tmp_path / "schema.sql").write_text(f"create table one (a text, b text){behind}\ncreate table two (c text);")
+    (found,) = schemas_of(tmp_path)
+    assert found.tables == {"one": ("a", "b"), "two": ("c",)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "create table paid (a text check (a like 'x\\_(%' escape '\\'), unique(a), b int default f('),'));",
+        'create table "paid" (a /* ) */ text, -- no, not (\n "b" int, like other including all);',
+        "create function f() as $x$ create table no (n int); $x$;\ncreate table paid (a int, b int) strict",
+    ],
+)
+def test_remarks_and_strings_are_no_columns(tmp_path: Path, text: str) -> None:
+    (tmp_path / "schema.sql").write_text(text)
+    (found,) = schemas_of(tmp_path)
+    assert found.tables == {"paid": ("a", "b")}
+
+
+def test_a_table_that_is_not_closed_is_none(tmp_path: Path) -> None:
+    (tmp_path / "schema.sql").write_text("create table paid (a int, b int")
+    assert schemas_of(tmp_path) == []

@@ -6,17 +6,21 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from .sql_text import tables_of
+
 SIZE_LIMIT_BYTES = 1_000_000
 FILES_LIMIT = 200
-_TABLE = re.compile(r"create\s+table\s+(?:if\s+not\s+exists\s+)?([\w.\"`]+)\s*\((.*?)\)\s*;", re.IGNORECASE | re.DOTALL)
 _NUMBERED = re.compile(r"\b(small|big)?serial\b|\bgenerated\b.*\bas\s+identity\b|\bauto_?increment\b", re.IGNORECASE)
 """What the database counts up for each row: such a column is never doubled, whatever happened twice."""
 _UNLIKELY = re.compile(r"\breferences\b|\bdefault\b.*(nextval|uuid)", re.IGNORECASE)
 """What names a row elsewhere, or what the database makes up where nobody writes it."""
 _MIGRATION = re.compile(r"V(\d+(?:[._]\d+)*)__.*\.sql$")
 """How Flyway calls a file that is run once, in the order of the versions."""
-_NO_COLUMN = frozenset({"primary", "unique", "constraint", "foreign", "check", "index", "key", "exclude"})
+_NO_COLUMN = frozenset(
+    {"primary", "unique", "constraint", "foreign", "check", "index", "key", "exclude", "fulltext", "spatial", "like"}
+)
 """How the lines of a table begin that are no column."""
+_COLUMN = re.compile(r"([\"`]?)([\w$]+)")
 _SKIPPED = frozenset({"node_modules", "target", "build", "dist", "vendor", "venv", "__pycache__"})
 
 
@@ -86,7 +90,7 @@ def _version(file: Path) -> tuple[list[int], str]:
 
 def _schema(files: tuple[str, ...], text: str) -> Schema | None:
     """What the files say; None where they make no table."""
-    bodies = {name.strip('"`'): _columns(body) for name, body in _TABLE.findall(text)}
+    bodies = {name: _columns(lines) for name, lines in tables_of(text)}
     tables = {
         table: tuple(name for name, line in columns if not _NUMBERED.search(line)) for table, columns in bodies.items()
     }
@@ -96,11 +100,10 @@ def _schema(files: tuple[str, ...], text: str) -> Schema | None:
     return Schema(files, tables, unlikely) if tables else None
 
 
-def _columns(body: str) -> list[tuple[str, str]]:
-    """Each column's name, with its line."""
-    lines = [line.strip() for line in re.sub(r"--.*", "", body).splitlines() if line.strip()]
-    named = [(line.split()[0].strip('"`,'), line) for line in lines]
-    return [(name, line) for name, line in named if name.lower() not in _NO_COLUMN]
+def _columns(lines: list[str]) -> list[tuple[str, str]]:
+    """Each column's name, with its line; a name in quotation marks may be any word."""
+    named = [(match, line) for line in lines if (match := _COLUMN.match(line)) is not None]
+    return [(match[2], line) for match, line in named if match[1] or match[2].lower() not in _NO_COLUMN]
 
 
 def _query(table: str, column: str) -> str:
