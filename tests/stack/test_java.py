@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from oncewhere.errors import ConfigurationError
-from oncewhere.stack.java import AOT_SINCE_JAVA, find_java
+from oncewhere.stack.java import AOT_SINCE_JAVA, find_java, from_here
 
 
 def fake_java(folder: Path, version_line: str) -> Path:
@@ -41,6 +41,30 @@ def test_a_wish_may_be_a_program_or_a_home(tmp_path: Path, as_home: bool) -> Non
     program = fake_java(tmp_path, 'openjdk version "21.0.4" 2024-07-16')
     java = find_java(tmp_path if as_home else program)
     assert (java.program, java.major, java.has_aot) == (program, 21, False)
+
+
+@pytest.mark.parametrize("wish", [".", "bin/java", "jdk"])
+def test_a_relative_wish_holds_in_the_folder_that_the_broker_is_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wish: str
+) -> None:
+    fake_java(tmp_path, 'openjdk version "21.0.4" 2024-07-16')
+    (tmp_path / "jdk").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    java = find_java(Path(wish))
+    told = from_here(Path(wish))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert java.program.is_file()
+    assert find_java(told) == java
+
+
+def test_a_bare_name_stays_one_in_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_java(tmp_path, 'openjdk version "21.0.4" 2024-07-16')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "bin")
+    java = find_java(Path("java"))
+    assert from_here(Path("java")) == Path("java")
+    assert java.program == tmp_path / "bin" / "java", "although PATH itself is relative"
 
 
 @pytest.mark.parametrize("line", ['java version "1.8.0_412"', 'openjdk version "11.0.23" 2024-04-16'])

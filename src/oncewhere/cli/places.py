@@ -65,9 +65,12 @@ def heed_start_limit() -> None:
 
 
 def cache_folder() -> Path:
-    """What is fetched once for a user: ONCEWHERE_CACHE, else the platform's cache folder."""
+    """What is fetched once for a user: ONCEWHERE_CACHE, else the platform's cache folder.
+
+    It is absolute, since the servers that are started from it have working folders of their own.
+    """
     if asked := os.environ.get("ONCEWHERE_CACHE"):
-        return Path(asked)
+        return Path(asked).absolute()
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "oncewhere"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "oncewhere"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "oncewhere"

