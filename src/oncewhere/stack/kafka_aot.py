@@ -11,6 +11,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING
 
+from oncewhere.errors import ConfigurationError, StackError
 from oncewhere.stack.folders import ClaimedFolder, TakenError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class AotCache:
         parts += [f"{file} {file.stat().st_mtime_ns}" for file in (java.program, *jars)]
         self.path = store / f"kafka-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:16]}.aot"
         self.in_use = False
+        self._damaged = False
         self._training: ClaimedFolder | None = None
 
     def options(self, *, train: bool) -> list[str]:
@@ -52,11 +54,12 @@ class AotCache:
         Args:
             train: whether this broker may be the training run, if one is needed.
         """
-        self.in_use = self.path.exists()
+        self.in_use = self.path.exists() and not self._damaged
         if self.in_use:
             return [f"-XX:AOTCache={self.path}", _QUIET]
         if self._training is None and train:
-            with contextlib.suppress(TakenError):  # one trains for all
+            # One trains for all; and into a cache that cannot be written nobody trains.
+            with contextlib.suppress(TakenError, ConfigurationError, StackError, OSError):
                 self._training = ClaimedFolder(self.path.parent, "training-", alone=True)
         return [] if self._training is None else [f"-XX:AOTCacheOutput={self._training.path / _MADE}", _QUIET]
 
@@ -64,7 +67,9 @@ class AotCache:
         """Remove a cache that the JVM accepted and then crashed with; returns whether one was in use."""
         used, self.in_use = self.in_use, False
         if used:
-            self.path.unlink(missing_ok=True)
+            self._damaged = True
+            with contextlib.suppress(OSError):  # where it cannot be removed, this broker does without it
+                self.path.unlink()
         return used
 
     @property
