@@ -46,8 +46,8 @@ def saying_what_remains(run: Path) -> Iterator[None]:
         raise
 
 
-def heed_start_limit() -> None:
-    """Gives servers the time that ONCEWHERE_START_LIMIT says, where it says one.
+def start_limit_s() -> float | None:
+    """How long ONCEWHERE_START_LIMIT lets a server take to start, in seconds; None where it says nothing.
 
     Raises:
         ConfigurationError: it says no number of seconds.
@@ -56,12 +56,24 @@ def heed_start_limit() -> None:
 
     said = os.environ.get(patience.VARIABLE)
     if not said:
-        return
+        return None
     if not said.isdecimal() or not int(said):
         raise ConfigurationError(
             f"{patience.VARIABLE}={said} is no number of seconds.", hint=f"For example: {patience.VARIABLE}=600"
         )
-    patience.allow(float(said))
+    return float(said)
+
+
+def heed_start_limit() -> None:
+    """Gives servers the time that ONCEWHERE_START_LIMIT says, where it says one.
+
+    Raises:
+        ConfigurationError: it says no number of seconds.
+    """
+    from oncewhere.stack import patience  # noqa: PLC0415  # likewise
+
+    if (limit_s := start_limit_s()) is not None:
+        patience.allow(limit_s)
 
 
 def cache_folder() -> Path:

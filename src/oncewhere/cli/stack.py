@@ -16,7 +16,7 @@ from oncewhere.stack.supervisor import Request, serve
 from oncewhere.stack.supervisor import down as stop_stack
 from oncewhere.stack.supervisor import up as start_detached
 
-from .places import cache_folder, heed_start_limit, project_folder
+from .places import cache_folder, project_folder, start_limit_s
 from .stack_progress import StackProgress
 
 DOWN = 5
@@ -59,8 +59,8 @@ def up(*, detach: bool, kafka_port: int | None, postgres_port: int | None, java:
         kafka_port=kafka_port,
         postgres_port=postgres_port,
         java=None if java is None else from_here(java),
+        start_limit_s=start_limit_s(),
     )
-    heed_start_limit()
     with StackProgress(Console(stderr=True, highlight=False)) as progress:
         if detach:
             _show(start_detached(request, progress))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NoReturn
 import msgspec
 
 from oncewhere.errors import ConfigurationError, OncewhereError, StackError
+from oncewhere.stack import patience
 from oncewhere.stack.folders import writing_to
 from oncewhere.stack.kafka_aot import TRAINING_GRACE_S
 from oncewhere.stack.local import Stack
@@ -39,13 +40,15 @@ _POLL_S = 0.05
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What `oncewhere stack up` was asked for."""
+    """What `oncewhere stack up` was asked for; its paths are absolute, for a process in another folder."""
 
     root: Path
     cache: Path
     kafka_port: int | None = None
     postgres_port: int | None = None
     java: Path | None = None
+    start_limit_s: float | None = None
+    """How long each server may take to start, in seconds; None: as long as the machine needs (`patience`)."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -74,6 +77,8 @@ def serve(request: Request, *, progress: Progress = silent, on_ready: Callable[[
         ConfigurationError: a stack is up already.
         StackError: the servers did not start, or one of them ended by itself.
     """
+    if request.start_limit_s is not None:
+        patience.allow(request.start_limit_s)
     before = {number: signal.signal(number, _terminate) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         with Ownership(request.root) as ownership, _stack(request, progress) as stack:
