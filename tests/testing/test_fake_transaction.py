@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Any
 
 import msgspec
 import pytest
 
 from oncewhere import (
     AtLeastOnce,
+    AtMostOnce,
     DedupeTable,
+    Derive,
     DuplicateEvent,
     Function,
+    IdempotencyKey,
     OffsetLedger,
     Record,
+    RecordError,
     Records,
     ReplayError,
     Sqlite,
@@ -21,6 +26,7 @@ from oncewhere import (
     effect,
     effect_many,
 )
+from oncewhere.effects.policy import Policy
 from oncewhere.errors import ConfigurationError
 from oncewhere.testing import FakeTransaction, Output
 
@@ -160,3 +166,78 @@ def test_a_batch_handler_runs_an_effect_for_all_its_records_at_once() -> None:
     again = tx.redelivered()
     assert [result.balance for _, result in again.run_each(settle_all, records)] == [700, 400, 100]
     assert again.executed == []
+
+
+CALLED: list[Policy] = [
+    AtMostOnce(claims=bank),
+    IdempotencyKey(answers=bank),
+    AtMostOnce(claims=bank, derive=Derive.POSITION),
+    IdempotencyKey(answers=bank, derive=Derive.POSITION),
+    IdempotencyKey(),
+]
+
+
+def called(policy: Policy) -> Any:
+    """An effect at an outside place of this policy."""
+
+    @effect(Function("gateway", policy=policy))
+    def capture(key: str, payment: Payment) -> str:
+        raise AssertionError("a stand-in runs in its stead")
+
+    return capture
+
+
+@pytest.mark.parametrize("policy", CALLED, ids=str)
+def test_what_was_answered_is_found_by_what_the_policy_makes_its_key_of(policy: Any) -> None:
+    capture, calls = called(policy), iter("abc")
+    first, elsewhere = record(offset=3), record(offset=9)
+    tx = FakeTransaction(first, effects={capture: lambda payment: next(calls)}, identity="event_id")
+    assert tx.run(capture, first.value) == "a"
+    kept = isinstance(policy, AtMostOnce) or policy.answers is not None
+    assert tx.redelivered().run(capture, first.value) == ("a" if kept else "b")
+    other = tx.followed_by(elsewhere)
+    by_identity = policy.derive is Derive.IDENTITY
+    assert other.run(capture, elsewhere.value) == ("a" if kept and by_identity else "b" if kept else "c")
+    assert len(other.recalled) == (kept and by_identity)
+
+
+def test_a_call_that_was_not_made_before_is_made_on_redelivery_as_in_production() -> None:
+    first, capture = record(), called(AtMostOnce(claims=bank))
+    tx = FakeTransaction(first, effects={capture: "receipt"}, identity="event_id")
+    assert tx.redelivered().run(capture, first.value) == "receipt"
+
+
+@pytest.mark.parametrize(("policy", "executed"), [(AtMostOnce(claims=bank), 1), (IdempotencyKey(answers=bank), 2)])
+def test_in_one_batch_a_claim_is_settled_at_once_and_answers_are_kept_at_its_end(policy: Policy, executed: int) -> None:
+    capture = called(policy)
+    given = [record(offset=3), record(offset=9)]
+    records = Records([one.value for one in given], [one.message for one in given])
+    tx = FakeTransaction(records, effects={capture: "receipt"}, identity="event_id")
+    assert [result for _, result in tx.run_each(capture, records)] == ["receipt", "receipt"]
+    assert len(tx.executed) == executed
+
+
+@pytest.mark.parametrize("policy", [*CALLED, DedupeTable("processed_event")], ids=str)
+def test_a_policy_that_goes_by_identity_refuses_a_record_that_has_none(policy: Policy) -> None:
+    given = record()
+    if isinstance(policy, DedupeTable):
+        wanted: Any = settle_once
+    else:
+        wanted = called(policy)
+    nameless = FakeTransaction(given, effects={wanted: Settled("e-1", 7) if wanted is settle_once else "receipt"})
+    without = FakeTransaction(given, effects={wanted: "receipt"}, identity=lambda payment: None)
+    if not policy.needs_identity:
+        assert nameless.run(wanted, given.value) == "receipt"
+        assert without.run(wanted, given.value) == "receipt"
+        return
+    with pytest.raises(ConfigurationError, match="and the test names none") as caught:
+        nameless.run(wanted, given.value)
+    assert "identity='event_id'" in (caught.value.hint or "")
+    with pytest.raises(RecordError, match="this record has none"):
+        without.run(wanted, given.value)
+
+
+@pytest.mark.parametrize("found", [b"e-1", 1.5])
+def test_an_identity_without_one_spelling_is_refused_as_in_production(found: object) -> None:
+    with pytest.raises(TypeError, match="an event identity is text, a whole number or a UUID"):
+        FakeTransaction(record(), identity=lambda payment: found)

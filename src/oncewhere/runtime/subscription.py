@@ -116,13 +116,21 @@ def subscription(
 
 
 def _identity(topic: str, value_type: Any, identity: Identity) -> Callable[[Any], str | None]:
-    """The identity as a function; text as it is, numbers and UUIDs as text, None for a tombstone."""
+    """The identity as a function, checked against the fields of the type."""
     if isinstance(identity, str):
         fields = _fields(value_type)
         if fields is not None and identity not in fields:
             near = difflib.get_close_matches(identity, fields, n=1)
             msg = f"{value_type!r} (topic {topic!r}) has no field {identity!r} to take the identity from."
             raise ConfigurationError(msg, hint=f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(fields)}.")
+    return identity_reader(identity)
+
+
+def identity_reader(identity: Identity) -> Callable[[Any], str | None]:
+    """A function of a value: its identity, text as it is, numbers and UUIDs as text, None for a tombstone.
+
+    It raises `TypeError` where the identity is bytes or a float.
+    """
 
     def text(value: Any) -> str | None:
         if value is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from oncewhere.effects.place import Work
 from oncewhere.records import Partition, Record, Records
+from oncewhere.runtime.subscription import Identity, identity_reader
 from oncewhere.runtime.transaction import Transaction
 from oncewhere.runtime.values import encode_json
 from oncewhere.testing.fake_work import Book, FakeWork
@@ -24,7 +25,8 @@ class FakeTransaction(Transaction):
     """The transaction of one delivery of a record, for a unit test of its handler; nothing is connected to.
 
     The rules are the runtime's own: results pass through their declared type, a redelivered record gets what was
-    recorded, a duplicate leaves the handler by `DuplicateEvent`, the same calls must be made again in the same order.
+    recorded, a duplicate leaves the handler by `DuplicateEvent`, the same calls must be made again in the same order,
+    and a policy that goes by identity needs one.
 
     Args:
         record: what the handler is called with: `Record.of(value, topic=…)`, or a `Records` of such.
@@ -43,22 +45,25 @@ class FakeTransaction(Transaction):
         *,
         effects: Mapping[Effect[..., Any], Any] | None = None,
         connections: Mapping[str, Any] | None = None,
-        identity: str | Callable[[Any], object] | None = None,
+        identity: Identity | None = None,
         serializers: Mapping[str, Callable[[Any], bytes]] | None = None,
     ) -> None:
         self._deliver(record, Book(), (effects or {}, connections or {}, identity, serializers or {}))
 
     def _deliver(self, record: Given, book: Book, arguments: tuple[Any, ...], *, redelivery: bool = False) -> None:
         effects, connections, identity, serializers = arguments
+        identify = _nobody if identity is None else identity_reader(identity)
         super().__init__(encoders=_Checked(serializers))
         self._encoders = _Checked(serializers)  # type: ignore[assignment]  # it has an encoder for every topic
         self._given, self._book, self._arguments = record, book, arguments
-        self._work = FakeWork(book, redelivery=redelivery, effects=effects, connections=connections)
+        self._work = FakeWork(
+            book, redelivery=redelivery, named=identity is not None, effects=effects, connections=connections
+        )
         self.outputs: list[Output] = []
         self.to(self._take)
         if isinstance(record, Records):
             places = {
-                (m.topic(), m.partition(), m.offset()): (_partition(m), _identity(identity, value))
+                (m.topic(), m.partition(), m.offset()): (_partition(m), identify(value))
                 for m, value in zip(record.messages, record.values, strict=True)
             }
             self.enter_many(_Everywhere(self._work), places)
@@ -67,7 +72,7 @@ class FakeTransaction(Transaction):
                 _Everywhere(self._work),
                 partition=_partition(record.message),
                 offset=record.offset,
-                identity=_identity(identity, record.value),
+                identity=identify(record.value),
                 key=record.key,
             )
 
@@ -164,12 +169,9 @@ class _Checked(Mapping[str, "Callable[[Any], Any]"]):
 
 
 def _partition(message: Any) -> Partition:
-    return Partition(message.topic(), message.partition(), "")
+    """Its topic's name stands for the topic's id, which only a broker gives."""
+    return Partition(message.topic(), message.partition(), message.topic())
 
 
-def _identity(how: str | Callable[[Any], object] | None, value: Any) -> str | None:
-    if how is None or value is None:
-        return None
-    if callable(how):
-        return str(how(value))
-    return str(value[how] if isinstance(value, dict) else getattr(value, how))
+def _nobody(value: Any) -> None:
+    del value

@@ -1,12 +1,17 @@
-"""A batch at any place, in memory: calls in; stand-ins' results or recorded ones out, as each policy has it."""
+"""A batch at any place, in memory: calls in; stand-ins' results or recorded ones out, as each policy has it.
+
+Who calls an outside system finds what was answered by the call's key, as its journal does; the others go by position.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from oncewhere.effects.dedupe import identity_of
+from oncewhere.effects.idempotency import key_of
 from oncewhere.effects.outbox import posting
 from oncewhere.effects.place import Call, Tally, Work
-from oncewhere.effects.policy import DedupeTable, IdempotencyKey, Outbox, UniqueConstraint
+from oncewhere.effects.policy import AtMostOnce, DedupeTable, IdempotencyKey, Outbox, UniqueConstraint
 from oncewhere.errors import ConfigurationError, DuplicateEvent, EffectInDoubt, ReplayError
 from oncewhere.testing.seen import Run
 
@@ -20,10 +25,11 @@ Position = tuple[str, int, int, str, int]
 
 
 class Book:
-    """What would be in the databases: results by position, and the events of each dedupe table."""
+    """What would be in the databases: results by position, answers by key, and the events of each dedupe table."""
 
     def __init__(self) -> None:
         self.results: dict[Position, bytes] = {}
+        self.answers: dict[str, bytes] = {}
         self.events: dict[tuple[str, str], tuple[str, int, int]] = {}
 
 
@@ -33,6 +39,7 @@ class FakeWork(Work):
     Args:
         book: what earlier deliveries left.
         redelivery: True where the record has been delivered before.
+        named: True where the test says what the events' identity is.
         effects: what runs in an effect's stead: a function of its arguments without the connection, an exception to
             raise, or the value that it returns.
         connections: by place, the first argument of effects that run themselves.
@@ -43,11 +50,14 @@ class FakeWork(Work):
         book: Book,
         *,
         redelivery: bool,
+        named: bool,
         effects: Mapping[Effect[..., Any], Any],
         connections: Mapping[str, Any],
     ) -> None:
         self._book = book
         self._redelivery = redelivery
+        self._named = named
+        self._undecided: set[str] = set()
         self._effects = effects
         self._connections = connections
         self.runs: list[Run] = []
@@ -58,7 +68,10 @@ class FakeWork(Work):
         Raises:
             DuplicateEvent: the same event was done at another position.
             ReplayError: the record is redelivered, and this call was not recorded.
+            RecordError: the policy goes by the event's identity, and the record has none.
+            ConfigurationError: likewise, and the test names none.
         """
+        self._check_named(call)
         effect, policy = call.effect, call.effect.place.policy
         if isinstance(policy, Outbox):
             self.runs.append(Run(effect=effect, args=args, kwargs=dict(kwargs)))
@@ -77,6 +90,7 @@ class FakeWork(Work):
         del lanes
         if not calls or not calls[0].effect.many:
             return [self._run_or_passed(call, value) for call, value in zip(calls, values, strict=True)]
+        self._check_named(calls[0])
         effect = calls[0].effect
         found: list[Any] = [None] * len(calls)
         fresh = []
@@ -116,11 +130,22 @@ class FakeWork(Work):
         except (DuplicateEvent, EffectInDoubt) as passed:
             return passed
 
+    def _check_named(self, call: Call) -> None:
+        policy = call.effect.place.policy
+        if policy.needs_identity and not self._named:
+            raise ConfigurationError(
+                f"effect {call.effect.name!r} goes by the event's identity ({policy.name}), and the test names none.",
+                hint="Write FakeTransaction(record, identity='event_id'), as consume(identity=…) has it.",
+            )
+
     def _recall(self, call: Call) -> bytes | None:
         policy = call.effect.place.policy
+        if isinstance(policy, AtMostOnce | IdempotencyKey):
+            key = key_of(call, derive=policy.derive, group_id="")
+            return None if key in self._undecided else self._book.answers.get(key)
         where = (call.partition.topic, call.partition.number, call.offset)
-        if isinstance(policy, DedupeTable) and call.identity is not None:
-            seen = self._book.events.setdefault((call.effect.place.name, call.identity), where)
+        if isinstance(policy, DedupeTable):
+            seen = self._book.events.setdefault((call.effect.place.name, identity_of(call)), where)
             if seen != where:
                 raise DuplicateEvent
         if not self._redelivery or not recalls(policy):
@@ -137,6 +162,14 @@ class FakeWork(Work):
         return raw
 
     def _record(self, call: Call, raw: bytes) -> None:
+        policy = call.effect.place.policy
+        if isinstance(policy, AtMostOnce | IdempotencyKey):
+            if isinstance(policy, AtMostOnce) or policy.answers is not None:
+                key = key_of(call, derive=policy.derive, group_id="")
+                self._book.answers[key] = raw
+                if isinstance(policy, IdempotencyKey):
+                    self._undecided.add(key)  # answers are recorded at the end of a batch, and claims at once
+            return
         where = (call.partition.topic, call.partition.number, call.offset)
         self._book.results[*where, call.effect.name, call.nth] = raw
 
@@ -157,6 +190,5 @@ class FakeWork(Work):
 
 
 def recalls(policy: Policy) -> bool:
-    """True where a redelivered record gets what the first delivery returned, whoever keeps it."""
-    kept_answers = isinstance(policy, IdempotencyKey) and policy.answers is not None
-    return policy.records_results or kept_answers or isinstance(policy, UniqueConstraint)
+    """True where a redelivered record gets what the first delivery returned, by its position."""
+    return policy.records_results or isinstance(policy, UniqueConstraint)
