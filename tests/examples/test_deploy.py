@@ -63,6 +63,14 @@ def test_systemd_does_not_restart_what_a_restart_cannot_mend(unit: configparser.
     assert codes == {ConfigurationError.exit_code, FencedError.exit_code}
 
 
+def test_an_outage_of_any_length_leaves_no_unit_failed_and_is_not_hammered(unit: configparser.ConfigParser) -> None:
+    # Source: systemd.unit(5), "set to 0 to disable any kind of rate limiting"; systemd.service(5), RestartSteps=.
+    assert unit["Unit"]["StartLimitIntervalSec"] == "0"
+    service = unit["Service"]
+    assert int(service["RestartSteps"]) > 0, "without steps the longest delay means nothing"
+    assert (service["RestartSec"], service["RestartMaxDelaySec"]) == ("2s", "1min")
+
+
 def test_the_probes_ask_paths_that_are_answered_at_the_port_that_is_open(manifest: str) -> None:
     health = Health(0)
     paths = re.findall(r"httpGet: \{path: (\S+), port: health\}", manifest)
