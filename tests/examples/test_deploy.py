@@ -40,7 +40,7 @@ def dockerfile() -> dict[str, str]:
 
 
 def one(pattern: str, text: str) -> str:
-    (found,) = re.findall(pattern, text)
+    (found,) = re.findall(pattern, text, re.MULTILINE)
     return str(found)
 
 
@@ -102,6 +102,16 @@ def test_the_image_gets_sigterm_itself_and_runs_as_nobody_special(dockerfile: di
     assert json.loads(dockerfile["ENTRYPOINT"]) == ["oncewhere"]  # a shell form is no JSON
     assert options(json.loads(dockerfile["CMD"])) == options(json.loads(one(r"args: (\[.*\])", manifest)))
     assert dockerfile["USER"].split(":")[0] == one(r"runAsUser: (\d+)", manifest) != "0"
+
+
+def test_the_image_of_the_command_line_runs_as_whoever_it_was_built_for() -> None:
+    text = (DEPLOY.parents[1] / "Dockerfile").read_text()
+    assert one(r"^USER (\S+)", text) == "${USER_ID}:10001"
+    assert one(r'useradd .*--uid "(\S+)"', text) == "$USER_ID"
+    assert text.rindex("ARG USER_ID=10001") > text.rindex("FROM "), "an argument holds for its stage"
+    guide = (DEPLOY.parents[1] / "docs" / "guides" / "docker-compose.md").read_text()
+    for line in re.findall(r"docker (?:build|run) .*?(?= {3}|$)", text, re.MULTILINE):
+        assert line in guide
 
 
 def test_the_image_copies_what_the_processor_imports(dockerfile: dict[str, str]) -> None:
