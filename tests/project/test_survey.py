@@ -277,9 +277,16 @@ def plugin(name: str, configuration: str = "") -> str:
     return f"<plugin><artifactId>{name}</artifactId><configuration>{configuration}</configuration></plugin>"
 
 
+def built(more: str) -> str:
+    """With a build directory or a name of its own."""
+    return pom(plugin("spring-boot-maven-plugin")).replace("<build>", f"<build>{more}")
+
+
+WAR = "<packaging>war</packaging>"
 MAIN = "<mainClass>x.Main</mainClass>"
 ATTACHED = "<shadedArtifactAttached>true</shadedArtifactAttached>"
 FAT = "<descriptorRefs><descriptorRef>jar-with-dependencies</descriptorRef></descriptorRefs>"
+FAT_APP = f"{MAIN}{FAT}<finalName>${{project.build.finalName}}-app</finalName>"
 
 
 @pytest.mark.parametrize(
@@ -302,6 +309,37 @@ FAT = "<descriptorRefs><descriptorRef>jar-with-dependencies</descriptorRef></des
             "java -jar target/settlement-1.4-jar-with-dependencies.jar",
             True,
         ),
+        (
+            {"pom.xml": pom(plugin("maven-assembly-plugin", f"{MAIN}{FAT}<appendAssemblyId>false</appendAssemblyId>"))},
+            "java -jar target/settlement-1.4.jar",
+            True,
+        ),
+        (
+            {"pom.xml": pom(plugin("maven-assembly-plugin", FAT_APP))},
+            "java -jar target/settlement-1.4-app-jar-with-dependencies.jar",
+            True,
+        ),
+        (
+            {"pom.xml": built("<directory>${project.basedir}/out</directory><finalName>${project.name}</finalName>")},
+            "java -jar out/settlement.jar",
+            True,
+        ),
+        (
+            {"pom.xml": built("<directory>${basedir}/target</directory>"), "target/s.jar": "x"},
+            "java -jar target/s.jar",
+            True,
+        ),
+        (
+            {"pom.xml": pom(plugin("spring-boot-maven-plugin"), WAR), "target/settlement-1.4-classes.jar": "xxx"},
+            "java -jar target/settlement-1.4.war",
+            True,
+        ),
+        (
+            {"pom.xml": pom(plugin("spring-boot-maven-plugin"), WAR), "target/s.war": "x"},
+            "java -jar target/s.war",
+            True,
+        ),
+        ({"pom.xml": pom(more=WAR), "target/settlement-1.4.war": "x"}, None, None),
         ({"pom.xml": pom(plugin("quarkus-maven-plugin"))}, "java -jar target/quarkus-app/quarkus-run.jar", True),
         ({"pom.xml": pom()}, "java -jar target/settlement-1.4.jar", False),
         ({"pom.xml": pom(more="<packaging>pom</packaging>")}, None, None),
