@@ -137,6 +137,21 @@ def test_a_properties_file_says_the_same_and_profiles_are_left_out(tmp_path: Pat
     assert found.effects == {"bank": "mysql"}
 
 
+def test_a_profile_of_quarkus_is_left_out_of_yaml_as_well(tmp_path: Path) -> None:
+    text = '"%dev":\n  kafka: {group.id: dev}\nkafka: {group.id: settlement}\n"%test": {kafka.bootstrap.servers: x:1}\n'
+    (tmp_path / "application.yml").write_text(text)
+    assert {name: found.value for name, found in properties_of(tmp_path, {}).items()} == {
+        "kafka.group.id": "settlement"
+    }
+
+
+def test_springs_files_stand_above_each_other_in_springs_order(tmp_path: Path) -> None:
+    files = ("src/main/resources/application.properties", "src/main/resources/config/application.yml")
+    for place in (*files, "application.properties", "config/application.yml"):
+        written(tmp_path, {place: f"group.id: {place}"})
+        assert properties_of(tmp_path, {})["group.id"].value == place
+
+
 LISTENER = """
 @Component
 class Settle {
@@ -424,10 +439,25 @@ def test_a_host_without_a_port_is_told_as_a_guess(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("${A:-x}", "x"), ("${B}", "b"), ("$B/$$B", "b/$B"), ("${UNSET}", "${UNSET}"), ("${EMPTY:-y}", "y")],
+    [
+        ("${A:-x}", "x"),
+        ("${B}", "b"),
+        ("$B/$$B", "b/$B"),
+        ("${UNSET}", "${UNSET}"),
+        ("${EMPTY:-y}", "y"),
+        ("${EMPTY-y}", ""),
+        ("${B:?say where Kafka is}:9092", "b:9092"),
+        ("${UNSET:?say where Kafka is}", "${UNSET:?say where Kafka is}"),
+        ("${A:-${B:-x}}", "b"),
+        ("${A:-${UNSET:-x}}/y", "x/y"),
+        ("${B:-${UNSET}}", "b"),
+        ("${A:-${UNSET}}", "${UNSET}"),
+        ("${B:+ssl}${EMPTY:+no}${EMPTY+yes}", "sslyes"),
+        ("${A:-${MONEY}}", "a$B}"),
+    ],
 )
 def test_compose_fills_in_as_compose_does(text: str, expected: str) -> None:
-    assert filled(text, {"B": "b", "EMPTY": ""}) == expected
+    assert filled(text, {"B": "b", "EMPTY": "", "MONEY": "a$B}"}) == expected
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,12 @@ from .dotenv import SIZE_LIMIT_BYTES, read_dotenv
 from .variables import KAFKA
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
-_REFERENCE = re.compile(r"\$(?:\{(\w+)(?::?-([^{}]*))?\}|(\w+))")
+ROUNDS_LIMIT = 5
+"""So deep may a reference stand in another's default."""
+_INNERMOST = re.compile(r"\$(?:\{(\w+)(?:(:?)([-+?])([^{}]*))?\}|(\w+))")
+_HIDDEN = str.maketrans("${}", "\0\1\2")
+_SHOWN = str.maketrans("\0\1\2", "${}")
+"""What is filled in already is not read again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,13 +117,28 @@ def _pairs(given: Any) -> dict[str, str]:
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
-    """A text with `${NAME}` and `${NAME:-default}` filled in; what nothing says stays as it is written."""
+    """A text with `${NAME}`, `${NAME:-default}` and the like filled in; what nothing says stays as it is written.
 
-    def fill(match: re.Match[str]) -> str:
-        name = match[1] or match[3]
-        return values.get(name) or (match[0] if match[2] is None else match[2])
+    Source: Compose's reference, "Interpolation".
+    """
+    text = text.replace("$$", "\0")
+    for _ in range(ROUNDS_LIMIT):
+        text, found = _INNERMOST.subn(lambda match: _value(match, values), text)
+        if not found:
+            break
+    return text.translate(_SHOWN)
 
-    return _REFERENCE.sub(fill, text.replace("$$", "\0")).replace("\0", "$")
+
+def _value(match: re.Match[str], values: Mapping[str, str]) -> str:
+    """What a reference stands for; behind a colon an empty value counts as none."""
+    name, colon, sign, other = match[1] or match[5], match[2], match[3], match[4]
+    value = values.get(name)
+    is_set = value is not None and (bool(value) or colon == "")
+    if sign == "-" and not is_set:
+        return other
+    if sign == "+":
+        return other if is_set else ""
+    return (value or ("" if sign and is_set else match[0])).translate(_HIDDEN)
 
 
 def _command(given: Any, values: Mapping[str, str]) -> tuple[str, ...]:
