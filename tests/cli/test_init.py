@@ -92,6 +92,24 @@ def test_a_declaration_is_not_written_over(project: Path, typed) -> None:
     assert typed("init", "--yes", "--force", *TOPICS).returncode == 0
 
 
+@pytest.mark.parametrize("name", ["my.bank", "bänk", "kafka", "instance", ""])
+def test_an_effect_that_cannot_be_called_so_leaves_nothing_behind(project: Path, typed, name: str) -> None:
+    done = typed("init", "--yes", *TOPICS, "--effect", f"{name}=postgresql")
+    assert done.returncode == 2
+    assert f"an effect cannot be named {name!r}" in done.stderr
+    assert not (project / "oncewhere.toml").exists()
+    assert not (project / "inputs.jsonl").exists()
+
+
+def test_what_a_drill_would_refuse_is_not_written(project: Path, typed) -> None:
+    (project / "oncewhere.toml").write_text("# mine")
+    done = typed("init", "--yes", "--force", "--input", "in", "--output", ",", "--command", " ")
+    assert done.returncode == 2, done.stdout
+    assert "processor.command is empty" in done.stderr
+    assert (project / "oncewhere.toml").read_text() == "# mine"
+    assert not (project / "inputs.jsonl").exists()
+
+
 def test_what_nobody_says_is_asked_for_by_its_flag(project: Path, typed) -> None:
     done = typed("init", "--yes")
     assert (done.returncode, done.stdout) == (2, "")

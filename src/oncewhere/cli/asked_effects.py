@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from oncewhere.drill.application import read
-from oncewhere.drill.effect import SQL_SYSTEMS, System
+from oncewhere.drill.effect import SQL_SYSTEMS, System, check_name
 from oncewhere.errors import ConfigurationError
 from oncewhere.project.answers import Answers, EffectAnswer
 from oncewhere.project.schemas import Schema
@@ -55,6 +55,7 @@ def _named(text: str) -> tuple[str, str]:
     if not separator or system not in get_args(System):
         systems = ", ".join(get_args(System))
         raise ConfigurationError(f"{text!r} is not NAME=SYSTEM.", hint=f"SYSTEM is one of {systems}.")
+    check_name(name, text)
     return name, system
 
 

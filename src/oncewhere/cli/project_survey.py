@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from oncewhere.drill import inputs
-from oncewhere.drill.declaration import FILE_NAME, Version, load
+from oncewhere.drill.declaration import FILE_NAME, Declaration, Version, loads
 from oncewhere.drill.effect import SQL_SYSTEMS
 from oncewhere.errors import ConfigurationError
 from oncewhere.project.answers import Answers
@@ -47,8 +47,10 @@ def write_declaration(folder: Path, asked: Asked) -> int:
     told = _of_app(app, asked, found, ask) if app is not None else _of_program(folder, asked, found, ask)
     told = with_effects(folder, told, asked.effects, found, ask)
     told = dataclasses.replace(told, sources=ask.sources)
-    _write(folder, as_toml(told), told, sample=found.inputs is None)
-    return _check_what_was_written(folder, told, found)
+    text = as_toml(told)
+    declared = loads(text, file)
+    _write(folder, text, told, sample=found.inputs is None)
+    return _say_what_is_left(declared, folder, told, found)
 
 
 def _of_app(app: str, asked: Asked, found: Found, ask: Asking) -> Answers:
@@ -118,9 +120,8 @@ def _write(folder: Path, text: str, told: Answers, *, sample: bool) -> None:
         raise ConfigurationError(f"{folder} cannot be written: {error.strerror}.") from None
 
 
-def _check_what_was_written(folder: Path, told: Answers, found: Found) -> int:
-    """Reads it as a drill would, and says what is left to do."""
-    declared = load(folder)
+def _say_what_is_left(declared: Declaration, folder: Path, told: Answers, found: Found) -> int:
+    """What was written, and what is left to do."""
     version = next(iter(declared.versions.values()))
     click.echo(f"Wrote {folder / FILE_NAME}.")
     if found.inputs is None:

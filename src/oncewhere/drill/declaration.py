@@ -22,7 +22,7 @@ from oncewhere.runtime.loading import names_an_app
 
 from . import application
 from .claims import Claims, EffectClaims
-from .effect import Effect, EffectChange
+from .effect import Effect, EffectChange, check_name
 from .points import NamedCrash
 from .verdict import Verdict
 
@@ -33,7 +33,6 @@ SIZE_LIMIT_BYTES = 1_000_000
 
 _UNKNOWN_FIELD = re.compile(r"unknown field `(?P<field>[^`]+)`(?: - at `\$\.?(?P<path>[^`]*)`)?")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
-_EFFECT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class Processor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -180,10 +179,28 @@ def load(path: Path) -> Declaration:
     if named is not None:
         tables = {**tables, "processor": {**tables.get("processor", {}), "app": named}}
         tables["processor"].pop("command", None)
+    alone = file.parent.resolve().name if named is None else Path(named.rpartition(":")[0]).stem
+    return msgspec.structs.replace(_completed(tables, file, name=alone), app=named)
+
+
+def loads(text: str, file: Path) -> Declaration:
+    """Reads a declaration that is not written yet.
+
+    Args:
+        text: TOML.
+        file: where it is to stand.
+
+    Raises:
+        ConfigurationError: see `load`.
+    """
+    return _completed(_parsed(text, file), file, name=file.parent.resolve().name)
+
+
+def _completed(tables: Mapping[str, Any], file: Path, *, name: str) -> Declaration:
+    """With what the application says, where one is named."""
     if "app" in tables.get("processor", {}):
         tables = application.complete(tables, file.parent, file=str(file))
-    alone = file.parent.resolve().name if named is None else Path(named.rpartition(":")[0]).stem
-    return msgspec.structs.replace(declare(tables, file, name=alone), app=named)
+    return declare(tables, file, name=name)
 
 
 def declare(tables: Mapping[str, Any], file: Path, *, name: str) -> Declaration:
@@ -248,8 +265,8 @@ def _read(path: Path) -> tuple[Path, Any]:
         if file.stat().st_size > SIZE_LIMIT_BYTES:
             raise ConfigurationError(f"{file} is larger than {SIZE_LIMIT_BYTES} bytes: no declaration is.")
         try:
-            tables = tomllib.loads(file.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            tables = _parsed(file.read_text(encoding="utf-8"), file)
+        except UnicodeDecodeError as error:
             raise ConfigurationError(f"{file} is not valid TOML: {error}.") from None
         if file.name != "pyproject.toml":
             return file, tables
@@ -261,21 +278,20 @@ def _read(path: Path) -> tuple[Path, Any]:
     )
 
 
+def _parsed(text: str, file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{file} is not valid TOML: {error}.") from None
+
+
 def _check(parsed: _File, file: Path) -> None:
     if not parsed.processor.command:
         raise ConfigurationError(f"{file}: processor.command is empty.", hint="Write the program and its arguments.")
     if not parsed.processor.output:
         raise ConfigurationError(f"{file}: processor.output is empty.", hint="Name at least one output topic.")
-    for reserved in {"kafka", "python"} & parsed.effects.keys():
-        raise ConfigurationError(
-            f"{file}: an effect cannot be named {reserved!r}: {{{reserved}}} means something else."
-        )
     for name in parsed.effects:
-        if not _EFFECT_NAME.fullmatch(name):
-            raise ConfigurationError(
-                f"{file}: an effect cannot be named {name!r}.",
-                hint="Letters, digits, - and _: the name is a placeholder, and the first part of a crash point's id.",
-            )
+        check_name(name, str(file))
     _check_claims(parsed.document, parsed, file, "document.effects")
     for name, change in parsed.versions.items():
         for effect in change.effects:

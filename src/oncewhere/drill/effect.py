@@ -12,6 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 from oncewhere.effects.honours import HONOURED
+from oncewhere.errors import ConfigurationError
 
 System = Literal["postgresql", "mysql", "redis", "http", "smtp", "sqlite"]
 StandIn = Literal["honours-keys", "ignores-keys", "forgets-keys", "cancels-keys", "accepts"]
@@ -29,7 +30,31 @@ POLICIES: Final = (*(policy.name for policy in HONOURED), "undeclared", "none", 
 NEAR_CUTOFF: Final = 0.85
 CUTOFF: Final = "{cutoff}"
 """What stands in `purge` for the moment between what may be forgotten and what may not."""
+RESERVED_NAMES: Final = frozenset({"kafka", "python", "instance"})
+"""Placeholders that mean something else."""
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _INSIDE: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|[_ ]+")
+
+
+def check_name(name: str, where: str) -> None:
+    """Nothing for what an effect can be called.
+
+    Args:
+        name: the effect's.
+        where: what names it so, for the error: a file, or an option.
+
+    Raises:
+        ConfigurationError: it cannot be called so.
+    """
+    if name in RESERVED_NAMES:
+        raise ConfigurationError(
+            f"{where}: an effect cannot be named {name!r}: {{{name}}} means something else.", hint="Name it otherwise."
+        )
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"{where}: an effect cannot be named {name!r}.",
+            hint="Letters, digits, - and _: the name is a placeholder, and the first part of a crash point's id.",
+        )
 
 
 class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

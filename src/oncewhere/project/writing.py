@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 
 from .answers import Answers, EffectAnswer
@@ -10,6 +11,7 @@ from .answers import Answers, EffectAnswer
 SAMPLE_RECORDS = 60
 COLUMN_LIMIT = 80
 """A longer line does not move the remarks of the others."""
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 WITHOUT_SCHEMA = '# schema = "schema.sql"      # makes the empty tables; without it the processor must make its own'
 
 
@@ -63,7 +65,7 @@ def _processor(answers: Answers) -> list[str]:
 
 
 def _effect(effect: EffectAnswer, answers: Answers) -> list[str]:
-    lines = ["", f"[effects.{effect.name}]"]
+    lines = ["", f"[effects.{_key(effect.name)}]"]
     if answers.app is None:
         lines += _beside([f"system  = {_text(effect.system)}"], [answers.sources.get(f"effects.{effect.name}.system")])
         lines += [f"policy  = {_text(effect.policy or 'undeclared')}     # what you believe prevents duplicates there"]
@@ -91,8 +93,8 @@ def _beside(lines: list[str], remarks: Sequence[str | None]) -> list[str]:
 
 
 def _text(value: str) -> str:
-    """A JSON string is a basic string of TOML."""
-    return json.dumps(value, ensure_ascii=False)
+    """A JSON string is a basic string of TOML, but for one character that only TOML escapes."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _list(values: Iterable[str]) -> str:
@@ -100,4 +102,5 @@ def _list(values: Iterable[str]) -> str:
 
 
 def _key(name: str) -> str:
-    return name if name.replace("_", "").replace("-", "").isalnum() else _text(name)
+    """Bare where TOML lets it be, which is ASCII only."""
+    return name if _BARE.fullmatch(name) else _text(name)
