@@ -555,9 +555,50 @@ def test_what_is_refused_at_data_for_now_is_sent_later_and_not_refused_for_good(
 def test_the_mails_that_were_taken_are_remembered_within_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("oncewhere.effects.smtp.MOST_REMEMBERED", 2)
     means = Smtp("smtp://post.example", name="post", policy=IdempotencyKey(), domain="d").means()
-    for name in ("a", "b", "c"):
-        means.took(name)
-    assert [means.has_taken(name) for name in ("a", "b", "c")] == [False, True, True]
+    for mail in (b"a", b"b", b"c"):
+        means.took(mail)
+    assert [means.has_taken(mail) for mail in (b"a", b"b", b"c")] == [False, True, True]
+
+
+def test_a_mail_that_was_taken_is_not_taken_for_another_ones_under_the_same_message_id(post: tuple[str, Sink]) -> None:
+    """Who is written to is read anew at each attempt, and has changed: nobody may go without a mail."""
+    url, sink = post
+    attempts = iter([[("a", "one"), ("b", "one")], [("c", "one"), ("b", "one")], [("c", "two"), ("b", "one")]])
+
+    @effect(Smtp(url, name="post", policy=IdempotencyKey(), domain="bank.example", limits=QUICK))
+    def everybody(mailer: Mailer) -> None:
+        for to, text in next(attempts):
+            message = EmailMessage()
+            message["From"], message["To"] = "bank@bank.example", f"{to}@example.org"
+            message.set_content(text)
+            mailer.send(message)
+
+    sink.cues = ["250 accepted", "451 later", "250 accepted", "451 later"]
+    with Life(everybody) as life:
+        life.run()
+    assert [to[0][0] for to in sink.recipients] == ["a", "c", "c", "b"], "c was told one, and then two"
+
+
+def test_a_mail_of_many_parts_that_was_taken_is_known_again_by_what_it_says(post: tuple[str, Sink]) -> None:
+    """Each attempt makes it anew, with another Date and other boundaries between its parts."""
+    url, sink = post
+    dates = iter(["Thu, 26 Nov 2026 10:00:00 +0000", "Thu, 26 Nov 2026 10:00:01 +0000"])
+
+    @effect(Smtp(url, name="post", policy=IdempotencyKey(), domain="bank.example", limits=QUICK))
+    def both(mailer: Mailer) -> None:
+        date = next(dates)
+        for to in ("a@example.org", "b@example.org"):
+            message = EmailMessage()
+            message["From"], message["To"], message["Date"] = "bank@bank.example", to, date
+            message.set_content("settled")
+            message.add_alternative("<p>settled</p>", subtype="html")
+            message.add_attachment(b"\x00\xff", maintype="application", subtype="pdf", filename="receipt.pdf")
+            mailer.send(message)
+
+    sink.cues = ["250 accepted", "451 later"]
+    with Life(both) as life:
+        life.run()
+    assert sink.recipients == [["a@example.org"], ["b@example.org"]]
 
 
 def test_a_message_is_the_callers_own_and_its_bcc_is_heeded_at_each_attempt(post: tuple[str, Sink]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import hashlib
 import smtplib
 from email.utils import getaddresses
 from typing import TYPE_CHECKING
@@ -31,7 +32,8 @@ _SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 _OK = 250
 _PERMANENT = 500
 MOST_REMEMBERED = 10_000
-"""Message-IDs of mails that were taken; the oldest are forgotten. A batch has a thousand records."""
+"""Mails that were taken; the oldest are forgotten. A batch has a thousand records."""
+_OURS_OR_OF_THE_MOMENT = {"message-id", "date"}
 
 
 class Smtp(OutsidePlace["Mailer"]):
@@ -101,7 +103,7 @@ class SmtpMeans(Means):
     def __init__(self, place: Smtp) -> None:
         self._place = place
         self._server: smtplib.SMTP | None = None
-        self._taken: dict[str, None] = {}
+        self._taken: dict[bytes, None] = {}
 
     def given(self, terms: Terms) -> Mailer:
         """The mails of one attempt."""
@@ -132,15 +134,15 @@ class SmtpMeans(Means):
         server.ehlo_or_helo_if_needed()
         return server
 
-    def took(self, message_id: str) -> None:
-        """The server took a message."""
-        self._taken[message_id] = None
+    def took(self, mail: bytes) -> None:
+        """The server took a mail; it is remembered by what `_what_it_says` gives."""
+        self._taken[mail] = None
         if len(self._taken) > MOST_REMEMBERED:
             del self._taken[next(iter(self._taken))]
 
-    def has_taken(self, message_id: str) -> bool:
+    def has_taken(self, mail: bytes) -> bool:
         """True where it did: an attempt that is made again for another mail's sake need not send this one."""
-        return message_id in self._taken
+        return mail in self._taken
 
     def close(self) -> None:
         """Hangs up."""
@@ -167,7 +169,8 @@ class Mailer:
     def send(self, message: EmailMessage) -> str:
         """Sends one message to everybody that it names, and gives its Message-ID.
 
-        One that the server took from this process before, under the same Message-ID, is not sent again.
+        One that the server took from this process before is not sent again: the same text, from the same sender to
+        the same recipients, under the same Message-ID. Its Date may be another.
 
         Args:
             message: with From and To (Cc, Bcc). It stays as it is, so that it may be sent again: what goes out is a
@@ -184,9 +187,10 @@ class Mailer:
         recipients = [address for _, address in getaddresses(named)]
         if not senders or not recipients:
             raise NotDone("a message needs From and To", permanent=True)
-        if not self._means.has_taken(message_id):
+        mail = _what_it_says(message, message_id, senders[0], recipients)
+        if not self._means.has_taken(mail):
             self._transmit(senders[0], recipients, _content(message, message_id))
-            self._means.took(message_id)
+            self._means.took(mail)
         return message_id
 
     def _transmit(self, sender: str, recipients: list[str], content: bytes) -> None:
@@ -232,6 +236,22 @@ def _content(message: EmailMessage, message_id: str) -> bytes:
     del sent["Message-ID"], sent["Bcc"]
     sent["Message-ID"] = message_id
     return sent.as_bytes(policy=sent.policy.clone(linesep="\r\n"))
+
+
+def _what_it_says(message: EmailMessage, message_id: str, sender: str, recipients: list[str]) -> bytes:
+    """A digest of a mail, the same whenever the same is said to the same people.
+
+    The Message-ID alone does not tell: it counts an effect's mails, and the second attempt's first mail may be
+    another one's. The boundaries between its parts are made by chance, so they do not count.
+    """
+    digest = hashlib.sha256(repr((message_id, sender, recipients)).encode())
+    for part in message.walk():
+        manifold = part.is_multipart()
+        apart = {*_OURS_OR_OF_THE_MOMENT, "content-type"} if manifold else _OURS_OR_OF_THE_MOMENT
+        fields = [(name, str(value)) for name, value in part.items() if name.lower() not in apart]
+        payload = None if manifold else part.get_payload()
+        digest.update(repr((part.get_content_type(), fields, payload)).encode())
+    return digest.digest()
 
 
 def _expect(reply: tuple[int, bytes], what: str) -> None:
