@@ -22,6 +22,8 @@ from systems import Database
 from oncewhere import (
     AtLeastOnce,
     AtMostOnce,
+    Attempt,
+    Compensate,
     Derive,
     EffectInDoubt,
     Function,
@@ -37,7 +39,7 @@ from oncewhere import (
 )
 from oncewhere.effects.http import Requests
 from oncewhere.effects.outside import OutsidePlace
-from oncewhere.effects.place import Batch, Call, Span, UndecidedError
+from oncewhere.effects.place import Batch, Call, Span, Start, UndecidedError
 from oncewhere.effects.policy import Policy
 from oncewhere.effects.smtp import Mailer
 from oncewhere.errors import ConfigurationError, UnreachableError
@@ -215,8 +217,8 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time of places; that of the sockets stays as it is."""
     found = Clock()
-    for module in ("work", "opened"):
-        monkeypatch.setattr(f"oncewhere.effects.outside.{module}.time", found)
+    for module in ("outside.work", "outside.opened", "compensating"):
+        monkeypatch.setattr(f"oncewhere.effects.{module}.time", found)
     return found
 
 
@@ -245,6 +247,33 @@ def test_a_shorter_retry_after_does_not_end_a_longer_one(gateway: Downstream, cl
             life.run("c0", 5)
         assert clock.now_s == 55 + QUICK.total_s
     assert len(gateway.keys) == 1
+
+
+@pytest.mark.parametrize("kind", ["idempotency-key", "compensate"])
+def test_what_others_are_told_meanwhile_does_not_make_a_call_longer_than_its_limit(
+    sqlite: Database, clock: Clock, kind: str
+) -> None:
+    """The longest time of a call is what max.poll.interval.ms is compared with."""
+    journal = sqlite.place(OffsetLedger())
+    policy = Compensate(journal=journal) if kind == "compensate" else IdempotencyKey()  # type: ignore[arg-type]
+
+    def take_back(key: str, attempt: Attempt[str]) -> None: ...
+
+    undo = take_back if kind == "compensate" else None
+    limits = Limits(max_attempts=100, total_s=10, attempt_timeout_s=1)
+    lives: list[Life] = []
+
+    @effect(Function("machine", policy=policy, limits=limits), undo=undo)
+    def work(key: str) -> str:
+        lives[0].opened.heed(NotDone("told to a call beside it", retry_after_s=9))
+        raise NotDone("busy", retry_after_s=0.5)
+
+    with Life(work) as life:
+        lives.append(life)
+        life.opened.assigned({PARTITION: Start(0, committed=False)})
+        with pytest.raises(UndecidedError, match="left alone"):
+            life.run()
+    assert clock.now_s == limits.total_s
 
 
 @pytest.mark.parametrize("status", [425, 429])

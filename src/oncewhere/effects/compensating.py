@@ -213,7 +213,7 @@ def attempts_at(opened: OpenOutside, attempt: Callable[[], Any], *, repeats_unkn
     limits = opened.place.limits
     began, attempts, unknown = time.monotonic(), 0, False
     while True:
-        opened.wait_for_opening()
+        opened.wait_for_opening(until=began + limits.total_s)
         attempts += 1
         told: NotDone | OutcomeUnknown
         try:

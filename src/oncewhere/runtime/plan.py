@@ -87,7 +87,8 @@ def _check_idle(place: Place[Any], *, transaction_ms: float) -> None:
 def _check_call(place: Place[Any], *, poll_ms: float) -> None:
     """One call, with all its attempts, must be over before the group takes the partitions away from who makes it.
 
-    Kafka's own transaction is not open meanwhile, so its timeout does not matter here.
+    Kafka's own transaction is not open meanwhile, so its timeout does not matter here. An effect of several requests
+    has `attempt_timeout_s` for each of them; how many it makes nobody knows before.
     """
     if not isinstance(place, OutsidePlace) or isinstance(place.policy, Outbox):
         return  # a database's statements have no limit that we know; an outbox leaves its calls to another processor

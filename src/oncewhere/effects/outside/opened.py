@@ -53,13 +53,16 @@ class OpenOutside(OpenPlace):
             with self._lock:
                 self._closed_until = max(self._closed_until, time.monotonic() + told.retry_after_s)
 
-    def wait_for_opening(self) -> None:
-        """Waits as long as the downstream asked, within the limits; another call may hear of more meanwhile.
+    def wait_for_opening(self, *, until: float) -> None:
+        """Waits as long as the downstream asked; another call may hear of more meanwhile.
+
+        Args:
+            until: when the call's time is up, by the monotonic clock. All its waits share it: what one of them took the
+                next one does not have.
 
         Raises:
-            UndecidedError: that is longer than a call may take; nothing was sent.
+            UndecidedError: that is later; nothing was sent.
         """
-        until = time.monotonic() + self.place.limits.total_s
         while (left_s := self._closed_until - time.monotonic()) > 0:
             if (may_s := until - time.monotonic()) <= 0:
                 raise UndecidedError(f"{self.place.name!r} asks to be left alone for longer than a call may take")

@@ -174,7 +174,7 @@ class OutsideWork(Work):
         attempts, ever_unknown = 0, False
         try:
             while True:
-                opened.wait_for_opening()
+                opened.wait_for_opening(until=began + limits.total_s)
                 attempts += 1
                 told: NotDone | OutcomeUnknown
                 try:
