@@ -37,10 +37,10 @@ def bank_of(path: Path, name: str = "bank") -> Sqlite:
     return Sqlite(path, name=name, policy=OffsetLedger(), busy_timeout_ms=50)
 
 
-def calling(policy: Policy) -> Effect[..., str]:
+def calling(policy: Policy, name: str = "gateway") -> Effect[..., str]:
     def take_back(key: str, attempt: Attempt[str], event: str) -> None: ...
 
-    @effect(Function("gateway", policy=policy), undo=take_back if isinstance(policy, Compensate) else None)
+    @effect(Function(name, policy=policy), undo=take_back if isinstance(policy, Compensate) else None)
     def charge(key: str, event: str) -> str:
         return key
 
@@ -65,10 +65,16 @@ def checked(*effects: Effect[..., Any]) -> None:
     app._uses()
 
 
-def test_a_journal_in_the_file_of_a_batch_waits_for_that_batch(tmp_path: Path) -> None:
-    """Why it is refused: nothing but the end of the batch would end the wait, and the batch cannot end before it."""
+@pytest.mark.parametrize("called", ["a-gateway", "gateway"])
+@pytest.mark.parametrize("kind", ["claims", "answers"])
+def test_a_journal_in_the_file_of_a_batch_waits_for_that_batch(tmp_path: Path, kind: str, called: str) -> None:
+    """Why it is refused: nothing but the end of the batch would end the wait, and the batch cannot end before it.
+
+    A journal of answers waits too, whoever of the two decides first: it is asked before each call.
+    """
     bank = bank_of(tmp_path / "bank.db")
-    settle, charge = writing(bank), calling(AtMostOnce(claims=bank))
+    policy = AtMostOnce(claims=bank) if kind == "claims" else IdempotencyKey(answers=bank)
+    settle, charge = writing(bank), calling(policy, called)
     opened, gateway = bank.open("g"), charge.place.open("g")
     opened.assigned({PARTITION: Start(0, committed=False)})
     batch = Batch([Span(PARTITION, 0, 1)], ["e0"])

@@ -1,8 +1,9 @@
 """Which places share a file that has one writer at a time: a run's places in; nothing, or a refusal, out.
 
 A batch at such a place holds the file from its first effect until it is decided. Whatever else of the same run writes
-to that file has a connection of its own, and would wait for the batch, which waits for it: a batch whose effects take
-turns at the two would never be decided.
+to that file, or asks a journal in it, takes its lock on a connection of its own, and would wait for the batch, which
+waits for it: a batch whose effects take turns at the two would never be decided. In which order the places decide does
+not matter: a journal is asked before each call.
 """
 
 from __future__ import annotations
