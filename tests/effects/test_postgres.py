@@ -23,6 +23,7 @@ from oncewhere import (
     effect,
 )
 from oncewhere.effects.place import Batch, Call, Span, Start, UndecidedError
+from oncewhere.effects.postgres.connection import adopt
 from oncewhere.effects.sql.connection import Standing
 from oncewhere.records import Partition
 
@@ -274,6 +275,20 @@ def test_what_is_prepared_may_be_thrown_away_by_an_effect_or_by_a_rollback(dsn: 
         work.abandon()
     opened.close()
     assert outcomes == [True, True, False, True, False, True, True], "begun again once, and then decided"
+
+
+@pytest.mark.servers
+def test_a_connection_that_prepares_everything_at_once_is_taken(dsn: str) -> None:
+    """With prepare_threshold=0, as SQLAlchemy's connect_args may set it, psycopg prepares whatever it is given."""
+    run(dsn, "create table done (n int)")
+    with psycopg.connect(dsn, autocommit=True, prepare_threshold=0) as native:
+        ours = adopt(native, 10_000)
+        ours.begin()
+        ours.execute("insert into done values (%s)", [1])
+        ours.commit()
+        ours.begin_with("insert into done values (%s)", [2])
+        ours.commit_with([])
+    assert run(dsn, "select n from done order by n") == [(1,), (2,)]
 
 
 @pytest.mark.servers

@@ -143,7 +143,8 @@ class PostgresConnection(SqlConnection):
 
     def begin(self) -> None:
         """Begins one, with the mark that tells whether it is still the same."""
-        self._connection.execute(f"{BEGIN.text}; {_MARK.text}")
+        # Two statements in one text are refused where they are to be prepared, as with prepare_threshold=0.
+        self._connection.execute(f"{BEGIN.text}; {_MARK.text}", prepare=False)
 
     def commit(self) -> None:
         """COMMIT."""
