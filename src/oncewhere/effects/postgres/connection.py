@@ -3,7 +3,8 @@
 An effect's COMMIT is seen by the server's status, unless the effect begins another transaction at once (`COMMIT AND
 CHAIN`): what it committed would have no position beside it. So a setting of ours is made where we begin, for that
 transaction alone, and asked for where we commit: it is empty in any other. Both travel with BEGIN and COMMIT. (A
-savepoint would tell as well, and would forbid an effect SET TRANSACTION ISOLATION LEVEL.)
+savepoint would tell as well, and would forbid an effect SET TRANSACTION ISOLATION LEVEL.) RESET ALL empties it too, and
+must not be run for another reason: it would take the limit of an idle transaction away.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ class PostgresConnection(SqlConnection):
             if failed.last:
                 raise failed.cause from None  # COMMIT itself: by a deferred constraint
             if failed.first and isinstance(failed.cause, _NOT_MARKED):
-                raise ended_by_an_effect(self.dialect.title) from failed.cause
+                raise ended_by_an_effect(self.dialect.title, ", or reset our mark of it (RESET ALL)") from failed.cause
             if isinstance(failed.cause, errors.DivisionByZero):
                 raise TakenError("of a compare-and-set") from failed.cause
             raise self.told(failed.cause) from failed.cause

@@ -286,12 +286,18 @@ class SqlConnection(ABC):
         """What one of `errors` means."""
 
 
-def ended_by_an_effect(title: str) -> OncewhereError:
-    """The transaction is not the one that we began any more. Trying again would do again what was committed with it."""
+def ended_by_an_effect(title: str, or_else: str = "") -> OncewhereError:
+    """The transaction is not the one that we began any more. Trying again would do again what was committed with it.
+
+    Args:
+        title: the system's.
+        or_else: what looks the same to us, and is forbidden as well; with a comma before it.
+    """
     return OncewhereError(
-        f"An effect ended the transaction that it ran in: part of its batch may have been committed in {title}, alone.",
+        f"An effect ended the transaction that it ran in{or_else}: part of its batch may have been committed in "
+        f"{title}, alone.",
         hint="An effect may not run COMMIT or ROLLBACK, nor what commits by itself (CREATE TABLE in MySQL), nor "
-        "swallow the error of a deadlock. Mend it, and look at what the last batch left.",
+        "RESET ALL in PostgreSQL, nor swallow the error of a deadlock. Mend it, and look at what the last batch left.",
     )
 
 
