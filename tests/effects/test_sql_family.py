@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -262,15 +263,56 @@ def test_another_tables_key_is_the_effects_own_failure_and_its_rows_are_not_take
     assert db.run("select count(*) from settlement") == [(0,)]
 
 
-def test_a_key_name_that_tables_share_is_refused_where_the_error_does_not_tell_them_apart(mysql: Database) -> None:
-    for key in ("PRIMARY", "settlement.primary"):
-        with pytest.raises(ConfigurationError, match=r"primary key of every table.*add unique key"):
-            mysql.place(UniqueConstraint(key))
-    mysql.run(SETTLEMENT)
-    mysql.place(UniqueConstraint(KEY["mysql"])).open("g").close()
-    mysql.run("create table other (id integer, unique key settlement_event (id))")
-    with pytest.raises(ConfigurationError, match=r"'settlement_event': other, settlement.*rename key"):
-        mysql.place(UniqueConstraint(KEY["mysql"])).open("g")
+@pytest.mark.parametrize("db", ["postgresql", "mysql"], indirect=True)
+def test_a_violation_of_another_key_of_the_same_name_is_not_taken_for_done(
+    db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A table that was copied with its keys, or a schema beside the first: a run goes on, and loses nothing."""
+    db.run(SETTLEMENT)
+    if db.system == "mysql":
+        other = "settlement_2024"
+        db.run(f"create table {other} like settlement")
+        full, told = "settlement.settlement_event", "rename the key"
+    else:
+        other = "archive.settlement"
+        db.run("create schema archive")
+        db.run(SETTLEMENT.replace("settlement (", f"{other} (", 1))
+        full, told = "public.settlement_event", r"UniqueConstraint\('archive\.settlement_event'\)"
+    db.run(f"insert into {other} values ('e1', 1)")
+    place = db.place(UniqueConstraint("settlement_event"))
+
+    def read_back(connection: Any, event: str) -> int | None:
+        rows = db.on(connection, "select amount from settlement where event_id = %s", event)
+        return int(rows[0][0]) if rows else None
+
+    @effect(place, done=read_back)
+    def settle(connection: Any, event: str) -> int:
+        for table in ("settlement", other) if event == "e1" else ("settlement",):
+            db.on(connection, f"insert into {table} values (%s, 5)", event)
+        return 5
+
+    opened = place.open("g")
+    assert "A unique key that is called 'settlement_event' may be any of" in caplog.text
+    assert full in caplog.text
+    for replayed in (0, 1):
+        work = Processor(opened).batch(0, ("e0", ()))
+        assert work.run(call(settle, 0), ("e0",), {}) == 5
+        assert work.decide().replayed == replayed
+    work = Processor(opened).batch(0, ("e1", ()))
+    with pytest.raises(ConfigurationError, match="nothing was read back") as refused:
+        work.run(call(settle, 0, "e1"), ("e1",), {})
+    assert re.search(told, refused.value.hint or "")
+    work.abandon()
+    opened.close()
+    if db.system == "mysql":
+        return
+    named = db.place(UniqueConstraint(full)).open("g")
+    work = Processor(named).batch(0, ("e1", ()))
+    with pytest.raises(Exception, match="duplicate key"):
+        work.run(call(settle, 0, "e1"), ("e1",), {})
+    work.abandon()
+    named.close()
+    assert db.run("select count(*) from settlement where event_id = 'e1'") == [(0,)]
 
 
 def test_at_least_once_keeps_nothing_and_does_it_again(db: Database) -> None:

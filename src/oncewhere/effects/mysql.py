@@ -78,7 +78,7 @@ class MySql(SqlPlace["pymysql.connections.Connection[Any]"]):
         name: your name for this place, such as `bank`; used in errors, events and the document.
         policy: how duplicates are prevented: `OffsetLedger()`, `DedupeTable("processed_event")`,
             `UniqueConstraint("settlement_event")` or `AtLeastOnce(acknowledged="why")`. There is no default. A unique
-            key is named as no other table's in the database is: so never `PRIMARY`.
+            key is best named as no other table's in the database is, and never `PRIMARY`.
         idle_in_transaction_timeout_ms: the server ends our transaction when it stands idle that long, in
             milliseconds, rounded up to whole seconds; see `Postgres`.
         options: more arguments for `pymysql.connect`, such as `{"ssl_ca": "ca.pem"}`.
@@ -283,9 +283,9 @@ class MySqlConnection(SqlConnection):
         if number in _BEGIN_AGAIN or not self._connection.open:
             return Cause(Fault.AGAIN, reason)
         if number == ER.DUP_ENTRY:
-            # "Duplicate entry 'e1' for key 'PRIMARY'"; MySQL 8 writes 'settlement.PRIMARY'.
-            key = str(error.args[1]).rstrip("'").rpartition("'")[2].rpartition(".")[2]
-            return Cause(Fault.TAKEN, reason, key)
+            # "Duplicate entry 'e1' for key 'settlement_event'"; MySQL 8.0.19 writes 'settlement.settlement_event'.
+            owner, _, key = str(error.args[1]).rstrip("'").rpartition("'")[2].rpartition(".")
+            return Cause(Fault.TAKEN, reason, key, owner)
         return Cause(Fault.OWN, reason)
 
 

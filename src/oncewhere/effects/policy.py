@@ -120,8 +120,9 @@ class UniqueConstraint(Policy):
     Args:
         keys: the unique keys whose violation means done, as the system names them in its error: the constraint's name
             in PostgreSQL (`settlement_pkey`), the key's in MySQL (`settlement_event`; never `PRIMARY`, as every table's
-            is called), `table.column` in SQLite (`settlement.event_id`). A violation of any other key is the effect's
-            own failure.
+            is called), `table.column` in SQLite (`settlement.event_id`). Where others bear that name, write it in full:
+            with its schema in PostgreSQL (`bank.settlement_pkey`), with its table in MySQL
+            (`settlement.settlement_event`). A violation of any other key is the effect's own failure.
     """
 
     name: ClassVar[str] = "unique-constraint"

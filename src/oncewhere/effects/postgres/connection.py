@@ -187,7 +187,7 @@ class PostgresConnection(SqlConnection):
         if isinstance(error, _BEGIN_AGAIN) or self._connection.closed:
             return Cause(Fault.AGAIN, reason)
         if isinstance(error, errors.UniqueViolation):
-            return Cause(Fault.TAKEN, reason, error.diag.constraint_name or "")
+            return Cause(Fault.TAKEN, reason, error.diag.constraint_name or "", error.diag.schema_name or "")
         return Cause(Fault.OWN, reason)
 
 

@@ -82,11 +82,14 @@ class Cause:
         fault: what it means.
         reason: its first line, without a full stop.
         key: the violated unique key, as the system names it; empty for other faults.
+        owner: what tells it from others of that name, where the system says: its schema in PostgreSQL, its table in
+            MySQL. Empty in MariaDB, whose error names the key alone.
     """
 
     fault: Fault
     reason: str
     key: str = ""
+    owner: str = ""
 
 
 class Database(Protocol):

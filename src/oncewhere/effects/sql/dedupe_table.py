@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from oncewhere.effects.dedupe import Claim, Events, Known, Position
 from oncewhere.effects.place import Batch, Call, Start
 from oncewhere.effects.recorded import pack, unpack
-from oncewhere.effects.sql.connection import Database, Statement, find, inserting
+from oncewhere.effects.sql.connection import Cause, Database, Statement, find, inserting
 from oncewhere.effects.sql.dialect import Dialect, Kind
 from oncewhere.effects.sql.keeper import Keeper, Page
 from oncewhere.effects.sql.table import Table, check_engine, columns_of, required_columns, unique_keys
@@ -210,10 +210,13 @@ class DedupePage(Page):
         """Notes a new result with its event."""
         self._events.record(call, raw)
 
-    def means_done(self, key: str) -> bool:
+    def means_done(self, cause: Cause) -> bool:
         """Never: an effect's own keys are its own business."""
-        del key
+        del cause
         return False
+
+    def doubt(self, db: Database, cause: Cause) -> None:
+        """Never asked."""
 
     def needs_decision(self) -> bool:
         """True when events are claimed: a batch of redeliveries and duplicates writes nothing."""

@@ -35,8 +35,8 @@ class Catalog:
             unique key that is checked at once, for every row.
         required: gives the columns that may not be null and have no default.
         engine: gives the table's storage engine; empty where every table is transactional.
-        bearers: gives the tables of the connection's database that have a unique key of one name; empty where an error
-            tells keys of different tables apart.
+        bearers: gives the unique keys of one name, in full: with their schema in PostgreSQL, with their table in MySQL
+            (those of the connection's database). Empty where an error always names a key in full.
     """
 
     address: Callable[[str], list[object]]
@@ -192,6 +192,9 @@ POSTGRESQL = Dialect(
         "and i.indpred is null and i.indexprs is null and k.n <= i.indnkeyatts order by 1, k.n",
         required="select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 "
         "and not attisdropped and attnotnull and not atthasdef and attidentity = '' and attgenerated = ''",
+        bearers="select n.nspname || '.' || c.relname from pg_index i join pg_class c on c.oid = i.indexrelid "
+        "join pg_namespace n on n.oid = c.relnamespace "
+        "where c.relname = %s and i.indisunique and not pg_is_other_temp_schema(n.oid) order by 1",
     ),
     creation_lock="select pg_advisory_xact_lock(1869505381)",  # "once"
     # Room beside a row for its next version: an update that changes no index stays on its page.
@@ -227,7 +230,7 @@ MYSQL = Dialect(
         "and extra not like '%%auto_increment%%' and extra not like '%%GENERATED%%'",
         engine="select engine from information_schema.tables "
         "where table_schema = coalesce(%s, database()) and table_name = %s",
-        bearers="select distinct table_name from information_schema.statistics "
+        bearers="select distinct concat(table_name, '.', index_name) from information_schema.statistics "
         "where table_schema = database() and index_name = %s and non_unique = 0 order by 1",
     ),
     table_options=" engine = InnoDB",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from oncewhere.effects.place import Batch, Call, Start
-    from oncewhere.effects.sql.connection import Database, Statement
+    from oncewhere.effects.sql.connection import Cause, Database, Statement
     from oncewhere.records import Partition
 
 
@@ -30,8 +30,15 @@ class Page(Protocol):
     def record(self, call: Call, raw: bytes) -> None:
         """Notes the result of an effect that was executed."""
 
-    def means_done(self, key: str) -> bool:
-        """True when an effect that violates this unique key was done before."""
+    def means_done(self, cause: Cause) -> bool:
+        """True when an effect that violates this unique key was done before, as far as the key's name tells."""
+
+    def doubt(self, db: Database, cause: Cause) -> None:
+        """Asked where that is so, and nothing was read back.
+
+        Raises:
+            ConfigurationError: the violated key may be another one of the same name; then the effect was not done.
+        """
 
     def needs_decision(self) -> bool:
         """True when the batch has something to write even if no effect was executed."""

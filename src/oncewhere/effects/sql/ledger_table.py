@@ -8,7 +8,7 @@ from oncewhere.effects import ledger
 from oncewhere.effects.ledger import LedgerRow, Move, Standing
 from oncewhere.effects.place import Batch, Call, Start
 from oncewhere.effects.recorded import CallKey, pack, unpack
-from oncewhere.effects.sql.connection import Database, Statement, find, inserting
+from oncewhere.effects.sql.connection import Cause, Database, Statement, find, inserting
 from oncewhere.effects.sql.dialect import Kind
 from oncewhere.effects.sql.keeper import Keeper, Page
 from oncewhere.effects.sql.table import Table
@@ -171,10 +171,13 @@ class LedgerPage(Page):
         """Notes a new result."""
         self._executed.setdefault(call.partition, {})[CallKey(call.offset, call.effect.name, call.nth)] = raw
 
-    def means_done(self, key: str) -> bool:
+    def means_done(self, cause: Cause) -> bool:
         """Never: an effect's own keys are its own business."""
-        del key
+        del cause
         return False
+
+    def doubt(self, db: Database, cause: Cause) -> None:
+        """Never asked."""
 
     def needs_decision(self) -> bool:
         """True when any span holds something new, with or without an effect: the ledger moves with every batch."""

@@ -3,13 +3,15 @@
 With `UniqueConstraint` the effect itself is refused the second time; the place then takes back what that attempt did,
 and asks the effect's `done` function what the first one returned. With `AtLeastOnce` nothing is refused.
 
-A violation is told by the key's name alone. Where a system names keys table by table and its error leaves the table out
-(MySQL and MariaDB), two keys of one name cannot be told apart: another table's violation would be taken for "done", and
-the effect would be lost. So such a name is refused.
+A violation is told by the key's name, and other keys may bear it: of a table that was copied with its keys (MySQL,
+MariaDB), of another schema (PostgreSQL). Were another one's violation taken for "done", the effect would be lost. So a
+name that is written in full (`settlement.settlement_event`) is compared in full, where the system's error names it so;
+else, where several keys bear it, only what `done` has read back proves that the effect was done.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from oncewhere.effects.policy import UniqueConstraint
@@ -21,9 +23,11 @@ if TYPE_CHECKING:
 
     from oncewhere.effects.place import Batch, Call, Start
     from oncewhere.effects.policy import Policy
-    from oncewhere.effects.sql.connection import Database, Statement
+    from oncewhere.effects.sql.connection import Cause, Database, Statement
     from oncewhere.effects.sql.dialect import Dialect
     from oncewhere.records import Partition
+
+logger = logging.getLogger(__name__)
 
 
 def check_names(policy: Policy, dialect: Dialect, *, place: str) -> None:
@@ -67,21 +71,10 @@ class UniqueKeeper(Keeper):
         return bool(self._keys)
 
     def prepare(self, db: Database) -> None:
-        """Nothing to create; a key whose name two tables have is refused.
-
-        Raises:
-            ConfigurationError: a violation of it would not tell which table it is of.
-        """
-        asked = db.dialect.catalog.bearers
-        for key in sorted(self._keys) if asked else ():
-            tables = [str(row[0]) for row in db.execute(asked, [key])]
-            if len(tables) > 1:
-                raise ConfigurationError(
-                    f"Several tables of {self._place!r} have a unique key {key!r}: {', '.join(tables)}. "
-                    f"{db.dialect.title}'s error does not say which of them was violated.",
-                    hint=f"Rename it in the effect's table, such as alter table {tables[0]} rename key {key} to "
-                    f"{tables[0]}_{key}; then name that in UniqueConstraint(…).",
-                )
+        """Nothing to create; says so where a key's name is not its own."""
+        for key in sorted(self._keys):
+            if "." not in key and len(bearers := _bearers(db, key)) > 1:
+                logger.warning("place %r: %s", self._place, _shared(key, bearers))
 
     def assigned(self, db: Database, starts: Mapping[Partition, Start]) -> None:
         """Nothing to read."""
@@ -92,14 +85,16 @@ class UniqueKeeper(Keeper):
     def open(self, batch: Batch) -> UniquePage:
         """A page for one batch."""
         del batch
-        return UniquePage(self._keys)
+        return UniquePage(self._keys, place=self._place)
 
 
 class UniquePage(Page):
     """Those keys during one batch."""
 
-    def __init__(self, keys: frozenset[str]) -> None:
+    def __init__(self, keys: frozenset[str], *, place: str) -> None:
         self._keys = keys
+        self._place = place
+        self._bearers: dict[str, list[str]] = {}
 
     def recall(self, db: Database, call: Call) -> bytes | None:
         """Never anything: the effect must try."""
@@ -109,9 +104,29 @@ class UniquePage(Page):
     def record(self, call: Call, raw: bytes) -> None:
         """Nothing is recorded."""
 
-    def means_done(self, key: str) -> bool:
-        """True for a key that the policy names."""
-        return key in self._keys
+    def means_done(self, cause: Cause) -> bool:
+        """True for a key that the policy names; where one side leaves out whose it is, the rest decides."""
+        if cause.key in self._keys or _full(cause) in self._keys:
+            return True
+        return not cause.owner and any(key.endswith(f".{cause.key}") for key in self._keys)
+
+    def doubt(self, db: Database, cause: Cause) -> None:
+        """Refuses a key of a shared name, unless both sides have said which one is meant."""
+        if cause.owner and _full(cause) in self._keys:
+            return
+        if cause.key not in self._bearers:
+            self._bearers[cause.key] = _bearers(db, cause.key)
+        bearers = self._bearers[cause.key]
+        alone = len(bearers) == 1 and cause.key in self._keys
+        if not alone and not self._keys.issuperset(bearers):
+            raise ConfigurationError(
+                f"An effect at place {self._place!r} violated {_full(cause)!r}, and nothing was read back. "
+                f"{_shared(cause.key, bearers)}",
+                hint=f"Name the effect's own in full: UniqueConstraint({bearers[0]!r}), or whichever of them it is."
+                if cause.owner
+                else "This server's error names no table: rename the key of the effect's table (alter table … rename "
+                "key … to …), or let the effect return what its done=… reads back (None where it finds no row).",
+            )
 
     def needs_decision(self) -> bool:
         """Never: what there is to commit are the effects themselves."""
@@ -131,3 +146,21 @@ class UniquePage(Page):
 
     def confirmed(self) -> None:
         """Nothing is kept in memory."""
+
+
+def _bearers(db: Database, key: str) -> list[str]:
+    """The unique keys of one name, in full; none where an error always names them so."""
+    asked = db.dialect.catalog.bearers
+    return [str(row[0]) for row in db.execute(asked, [key])] if asked else []
+
+
+def _full(cause: Cause) -> str:
+    return f"{cause.owner}.{cause.key}" if cause.owner else cause.key
+
+
+def _shared(key: str, bearers: list[str]) -> str:
+    return (
+        f"A unique key that is called {key!r} may be any of {', '.join(bearers)}: its violation tells that the effect "
+        "was done only where done=… reads something back, or where both UniqueConstraint and the server's error name "
+        "the key in full."
+    )

@@ -213,11 +213,14 @@ class SqlWork(Work):
             raw = codec.encode(effect())
         except Exception as error:
             cause = self._cause(error)
-            if cause is None or cause.fault is not Fault.TAKEN or not self._page.means_done(cause.key):
+            if cause is None or cause.fault is not Fault.TAKEN or not self._page.means_done(cause):
                 raise
             connection.execute("rollback to savepoint oncewhere_effect")
             with connection.lent() as given:
-                raw = codec.encode(call.effect.read_back(given, *args, **kwargs))
+                found = call.effect.read_back(given, *args, **kwargs)
+            if found is None:
+                self._page.doubt(self, cause)
+            raw = codec.encode(found)
             self._replayed += 1
         else:
             self._executed += 1
