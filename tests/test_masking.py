@@ -146,3 +146,51 @@ def test_a_command_keeps_what_is_no_secret(words: list[str], expected: str | Non
 
 def test_a_password_in_a_variable_with_further_flags_is_known_by_itself() -> None:
     assert {"hunter2", "hunter2 -Xmx3g"} <= secrets_in(["-Dsasl.password=hunter2 -Xmx3g"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "export DB_PASSWORD=hunter22; exec ./run",
+        "DB_PASSWORD=hunter22 exec ./run --kafka localhost:9092 --topic t",
+        "DB_URL=postgres://u@h/db DB_PASSWORD=hunter22 ./run",
+        "./run --db-password hunter22; ./stop",
+        "./run postgres://u:hunter22@h/db --to me@h",
+    ],
+)
+def test_a_password_in_a_line_for_a_shell_is_known_by_itself(line: str) -> None:
+    assert Secrets(["sh", "-c", line]).taken_out("login as app with hunter22") == "login as app with ***"
+    assert "hunter22" not in " ".join(masked_arguments(["sh", "-c", line]))
+
+
+def test_a_quoted_password_in_a_line_for_a_shell_is_known_without_its_quotes() -> None:
+    words = ["sh", "-c", "PGPASSWORD='a bcd' ./s"]
+    assert Secrets(words).taken_out("login as app with a bcd") == "login as app with ***"
+    assert masked_arguments(words) == ["sh", "-c", "PGPASSWORD=***"]
+
+
+def test_what_may_be_no_secret_in_a_line_for_a_shell_is_not_replaced_wherever_it_stands() -> None:
+    secrets = Secrets(["sh", "-c", "TOKENIZERS_PARALLELISM=false exec ./run"])
+    assert secrets.taken_out('{"transactional": false}') == '{"transactional": false}'
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["psql", "--no-password", "-h", "localhost"], None),
+        (["sh", "-c", "psql --no-password -h localhost"], None),
+        (["java", "-jar", "token-service:latest"], None),
+        (["docker", "run", "registry:5000/token-service:latest", "secret-store:v2,cookie-jar:v1"], None),
+        (["run", "password:hunter2", "db-token:hunter2"], "run password:*** db-token:***"),
+        (
+            ["/bin/bash", "-ec", "export A=b DB_PASSWORD=x; exec ./run --kafka k:9092 --topic t"],
+            "/bin/bash -ec export A=b DB_PASSWORD=***; exec ./run --kafka k:9092 --topic t",
+        ),
+        (["sh", "-c", "DB_PASSWORD=a\\ b ./run --topic t"], "sh -c DB_PASSWORD=***"),
+        (["sh", "-c", "DB_PASSWORD=a'b c' ./run --topic t"], "sh -c DB_PASSWORD=***"),
+        (["docker", "-e", "DB_PASSWORD=correct horse battery"], "docker -e DB_PASSWORD=***"),
+        (["tool", "-c", "password=correct horse battery"], "tool -c password=***"),
+    ],
+)
+def test_a_harmless_word_stays_and_only_where_the_value_ends_is_plain(words: list[str], expected: str | None) -> None:
+    assert " ".join(masked_arguments(words)) == (" ".join(words) if expected is None else expected)

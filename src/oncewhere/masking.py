@@ -5,7 +5,9 @@ replaced wherever it stands (`Secrets`). What looks like one is replaced by its 
 the value behind a name that means a secret, what follows `Bearer`, the whole of a cookie.
 
 Text does not say where a password ends that holds a blank or a `;`; an argument does, since it is one word of a list.
-So the words of a command are masked one by one, before they are joined (`masked_arguments`).
+So the words of a command are masked one by one, before they are joined (`masked_arguments`). What is known of a word
+is both readings (`secrets_in`): a program that is given `PASSWORD=a b` by a shell says `a`, and one that reads it as a
+setting says `a b`.
 
 A name means a secret where the word stands anywhere in it: `DB_PASSWORD_OLD`, `X-Api-Key`. That hides what is none now
 and then (`token_count`), and so it is never enough to replace a value wherever it stands: for that a name must end in
@@ -39,21 +41,25 @@ _HEADER: Final = re.compile(
     rf"(?P<before>{_NAME_BEGINS}[\w\-]*(?:authorization|cookie)[\"']?\s*[=:]\s*)(?P<secret>{_QUOTED}|[^\r\n\"']+)",
     re.IGNORECASE,
 )
+_VALUE: Final = rf"(?P<secret>{_QUOTED}|(?:\\\s|(?!{_ENDS})\S)*(?!{_ENDS})[^\s\"')}}\]])"
 _ASSIGNED: Final = re.compile(
-    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}[\w.\-]*[\"']?\s*[=:]\s*)"
-    rf"(?P<secret>{_QUOTED}|(?:\\\s|(?!{_ENDS})\S)*(?!{_ENDS})[^\s\"')}}\]])",
-    re.IGNORECASE,
+    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}[\w.\-]*[\"']?\s*[=:]\s*){_VALUE}", re.IGNORECASE
 )
-_OPTION: Final = re.compile(rf"(?P<name>{_NAME})(?:\s*=\s*|:(?!//|\d+(?:,|$))\s*)")
+_BEFORE_IN_ARGUMENT: Final = (
+    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}(?:[\w.\-]*(?:[\"']?\s*=\s*|[\"']\s*:\s*|\s*:\s+)|\s*:))"
+)
+"""`token-service:latest` is no assignment: where no blank follows the colon, the name must end in the word."""
+_PLAINLY_ASSIGNED_IN_ARGUMENT: Final = re.compile(rf"{_BEFORE_IN_ARGUMENT}{_VALUE}", re.IGNORECASE)
+_OPTION: Final = re.compile(rf"(?P<name>{_NAME})(?P<sign>\s*=\s*|:(?!//|\d+(?:,|$))\s*)")
 _USERINFO_OF_ARGUMENT: Final = re.compile(r"(?P<before>://[^\s/@:\"']*:)(?P<secret>[^/]+)@")
 _USERINFO_WITH_SLASH: Final = re.compile(
     rf"(?P<before>://[^\s/@:\"']*:)(?P<secret>(?!{re.escape(MASK)}@|\d+(?:[/?#,]|$)).+)@", re.DOTALL
 )
 _BEHIND_A_FLAG: Final = re.compile(
-    rf"(?P<before>(?<!\S)--?[\w.\-]*{_WORD}[\w.\-]*\s+)(?P<secret>{_QUOTED}|\S+)", re.IGNORECASE
+    rf"(?P<before>(?<!\S)--?(?!-?no-)[\w.\-]*{_WORD}[\w.\-]*\s+)(?P<secret>{_QUOTED}|\S+)", re.IGNORECASE
 )
 _ASSIGNED_IN_ARGUMENT: Final = re.compile(
-    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}[\w.\-]*[\"']?\s*[=:]\s*)"
+    rf"{_BEFORE_IN_ARGUMENT}"
     rf"(?P<secret>(?:{_QUOTED})(?=[\s,;&}}\])]|$)|.+?(?=\s+{_NAME}\s*=|$))",
     re.IGNORECASE | re.DOTALL,
 )
@@ -62,6 +68,12 @@ _ASSIGNED_IN_URL: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NEXT_FLAG: Final = re.compile(r"\s+-")
+_SHELLS: Final = frozenset({"sh", "ash", "bash", "dash", "ksh", "zsh"})
+_SHELL_LINE_FOLLOWS: Final = re.compile(r"-\w*c")
+_LEADING_ASSIGNMENT: Final = re.compile(
+    r"(?P<before>(?:export\s+)?(?P<name>[A-Za-z_]\w*)=)(?P<value>[^\s\"'\\`$;&|()<>]+)(?P<after>;?\s+)"
+)
+"""How a line for a shell may begin; a value of plain signs ends at the blank."""
 _MEANS_A_SECRET: Final = re.compile(_WORD, re.IGNORECASE)
 _SAYS_ITS_VALUE: Final = re.compile(rf"{_WORD}$", re.IGNORECASE)
 
@@ -90,9 +102,16 @@ def masked_arguments(words: Iterable[str]) -> list[str]:
     """The words of a command without the secrets in them; also the word that follows `--db-password`."""
     found: list[str] = []
     flag = ""
+    shell = False
     for word in words:
-        found.append(MASK if is_secret_name(flag) else masked_argument(word))
+        if is_secret_name(flag):
+            found.append(MASK)
+        elif shell and _SHELL_LINE_FOLLOWS.fullmatch(flag):
+            found.append(_masked_line(word))
+        else:
+            found.append(masked_argument(word))
         flag = _as_flag(word)
+        shell = shell or word.rpartition("/")[2] in _SHELLS
     return found
 
 
@@ -103,20 +122,37 @@ def masked_argument(word: str) -> str:
         return word[: option.end()] + (MASK if word[option.end() :] else "")
     for form in _forms(word):
         word = form.sub(lambda found: found[0].replace(found["before"] + found["secret"], found["before"] + MASK), word)
-    return masked(word)
+    word = _USERINFO.sub(rf"\g<before>{MASK}@", word)
+    for form in (_BEARER, _HEADER, _PLAINLY_ASSIGNED_IN_ARGUMENT):
+        word = form.sub(rf"\g<before>{MASK}", word)
+    return word
+
+
+def _masked_line(line: str) -> str:
+    """A line for a shell without its secrets; what follows the plain assignments that it begins with stays."""
+    begun, at = "", 0
+    while (found := _LEADING_ASSIGNMENT.match(line, at)) is not None:
+        value = MASK if is_secret_name(found["name"]) else masked_argument(found["value"])
+        begun, at = begun + found["before"] + value + found["after"], found.end()
+    return begun + masked_argument(line[at:])
 
 
 def _as_flag(word: str) -> str:
-    """The word where it is a flag whose value is the next word; else nothing."""
-    return word if word.startswith("-") and "=" not in word else ""
+    """The word where it is a flag whose value is the next word; else nothing, as for `--no-password`."""
+    return word if word.startswith("-") and "=" not in word and not word.startswith(("-no-", "--no-")) else ""
 
 
 def _secret_option(word: str) -> re.Match[str] | None:
     """The name, up to its `=`, behind which all of the word is secret: of `-X=sasl.password=…` the second."""
     option = _OPTION.match(word)
-    while option is not None and not is_secret_name(option["name"]):
+    while option is not None and not _means_a_secret(option):
         option = _OPTION.match(word, option.end())
     return option
+
+
+def _means_a_secret(option: re.Match[str]) -> bool:
+    """True for `password=…`, `X-Api-Key: …` and `token:…`; `token-service:latest` is a name with a tag."""
+    return (says_its_value if option["sign"] == ":" else is_secret_name)(option["name"])
 
 
 def _forms(word: str) -> tuple[re.Pattern[str], ...]:
@@ -138,7 +174,18 @@ def secrets_in(words: Iterable[str]) -> set[str]:
         for form in _forms(value):
             for match in form.finditer(value):
                 found |= _meant(match["secret"])
+        found |= _read_by_a_shell(word)
         flag = _as_flag(word)
+    return found
+
+
+def _read_by_a_shell(word: str) -> set[str]:
+    """The passwords in a word that is a line by itself: a value is what stands in quotes, or ends at the blank."""
+    found = {match["secret"] for match in _USERINFO.finditer(word)}
+    for form in (_ASSIGNED, _BEHIND_A_FLAG):
+        for match in form.finditer(word):
+            if says_its_value(match["before"].rstrip(" \t\r\n=:\"'")):
+                found |= _meant(match["secret"].rstrip(";&|") or match["secret"])
     return found
 
 
