@@ -224,3 +224,42 @@ def test_a_history_is_read_back_as_it_was_written(stage: Stage) -> None:
     assert isinstance(second, Wire)
     assert (second.kind, second.fields) == ("EndTxn", {"transactional_id": "t", "committed": True})
     assert second.t >= first.t
+
+
+@pytest.mark.parametrize(
+    ("again", "on", "given_up"),
+    [
+        (message("kafka", "EndTxn", transactional_id="t", committed=True), "kafka#2", True),
+        (message("kafka", "EndTxn", transactional_id="t", committed=False), "kafka#2", True),
+        (message("kafka", "EndTxn", transactional_id="t", committed=True, sequence=2), "kafka#1", False),
+        (message("kafka", "EndTxn", transactional_id="another task's", committed=True), "kafka#2", False),
+        (message("kafka", "EndTxn", Direction.REPLY, transactional_id="t"), "kafka#2", False),
+        (message("kafka", "Produce", transactional_id="t"), "kafka#2", False),
+    ],
+)
+@pytest.mark.parametrize("phase", [Phase.BEFORE, Phase.REPLIED])
+def test_who_commits_again_on_another_connection_has_given_up_the_first(
+    stage: Stage, phase: Phase, again: Message, on: str, given_up: bool
+) -> None:
+    scene = stage(point("kafka", "EndTxn", phase), action=Action.HOLD)
+    scene.see(OFFSETS, COMMIT, *([COMMITTED] if phase is Phase.REPLIED else []))
+    assert scene.trap.complete
+    assert not scene.trap.asked_again
+    scene.see(again, on=on)
+    assert scene.trap.asked_again is given_up
+
+
+@pytest.mark.parametrize(
+    ("group", "partition", "given_up"), [("g", 1, True), ("g", 2, False), ("another consumer's", 1, False)]
+)
+def test_a_position_is_committed_again_where_group_and_partition_are_the_same(
+    stage: Stage, group: str, partition: int, given_up: bool
+) -> None:
+    def commit(group: str, *partitions: int) -> Message:
+        offsets = [{"topic": "in", "partition": number, "offset": 5} for number in partitions]
+        return message("kafka", "OffsetCommit", group=group, offsets=offsets)
+
+    scene = stage(point("kafka", "OffsetCommit", Phase.BEFORE), action=Action.HOLD)
+    assert scene.see(commit("g", 0, 1)) == [Decision.HOLD]
+    scene.see(commit(group, partition), on="kafka#2")
+    assert scene.trap.asked_again is given_up

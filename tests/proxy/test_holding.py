@@ -112,11 +112,15 @@ def test_a_held_reply_waits_and_the_connection_stays_open_both_ways(in_world: In
         await world.until(lambda: world.crossing.held)
         writer.write(b"later\n")
         await world.until(lambda: world.server.received == [b"commit!\nlater\n"])
+        (link,) = world.crossing.held
+        assert not world.crossing.is_left(link)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.read(1), 0.05)
         world.crossing.release(world.crossing.held[0])
         assert await reader.readline() == b"re commit!\n"
         assert await reader.readline() == b"re later\n"
+        writer.close()
+        await world.until(lambda: world.crossing.is_left(link))
 
     in_world(scenario)
 
@@ -128,10 +132,13 @@ def test_a_held_request_is_delivered_late_although_the_processor_has_gone(in_wor
         _, writer = await world.connect()
         writer.write(b"commit!\n")
         await world.until(lambda: world.crossing.held)
+        (link,) = world.crossing.held
+        assert not world.crossing.is_left(link)
         if abruptly:
             writer.transport.abort()
         else:
             writer.close()
+        await world.until(lambda: world.crossing.is_left(link))
         await world.quiet()
         assert (world.server.received, world.server.ended) == ([b""], ["open"])
         world.crossing.release(world.crossing.held[0])

@@ -15,6 +15,7 @@ from typing import Final
 from oncewhere.proxy import Decision, LinkName
 from oncewhere.wire.message import Direction, Message
 
+from .asked_again import asks_again
 from .history import History, Outcome
 from .intervals import CONFIRMED, Address, Addresses, is_effect_commit, is_refusable
 from .itinerary import Sighting
@@ -61,6 +62,8 @@ class Trap:
         """Every message of the life after the first step, where no second step is armed in it."""
         self.transactional_ids: dict[str, None] = {}
         self.producers_begun = 0
+        self.asked_again = False
+        """True once what was asked at the last point was asked for again, on another connection."""
         self.transaction_timeout_s: float | None = None
         self.kafka_commits_answered = 0
         self.last_boundary_s = time.monotonic()
@@ -74,7 +77,7 @@ class Trap:
         self._addresses = Addresses()
         self._interval = 1
         self._effects = 0
-        self._awaited: tuple[str, int] | None = None
+        self._awaited: tuple[str, Message] | None = None
         self._commit_requests: set[tuple[str, int]] = set()
         self._effect_requests: set[tuple[str, int]] = set()
 
@@ -128,6 +131,8 @@ class Trap:
         return Decision.FORWARD
 
     def _note(self, place: str, link: str, message: Message) -> None:
+        if self.sprung and self._awaited is not None and self._awaited[0] != link:
+            self.asked_again = self.asked_again or asks_again(self._awaited[1], message)
         if not self.sprung:
             self.sightings.append(Sighting(place, link, message))
         elif self._lives == 2 and self._armed is None:
@@ -156,12 +161,13 @@ class Trap:
     def _springs(self, step: Step, link: str, message: Message, address: Address | None) -> bool:
         if message.direction is Direction.REPLY:
             # The reply may come when the next interval has begun on another connection: its request decides.
-            return step.point.phase is Phase.REPLIED and self._awaited == (link, message.sequence)
+            awaited = None if self._awaited is None else (self._awaited[0], self._awaited[1].sequence)
+            return step.point.phase is Phase.REPLIED and awaited == (link, message.sequence)
         if address is None or not self._is_there(step.point.address, address):
             return False
         if step.action is Action.REFUSE and not is_refusable(message):
             return False  # in this run it is another: its point is not reached
-        self._awaited = (link, message.sequence)
+        self._awaited = (link, message)
         return step.point.phase is not Phase.REPLIED
 
     def _is_there(self, wanted: Address, seen: Address) -> bool:

@@ -177,6 +177,15 @@ class Crossing:
         names = [connection.name for connection in self._connections if connection.holds]
         return tuple(sorted(names, key=lambda name: (name.place, name.number)))
 
+    def is_left(self, link: LinkName) -> bool:
+        """True when the processor has closed its end of a link, or said there that it will send no more.
+
+        Args:
+            link: its name, as the observer was given it.
+        """
+        found = next((entry.processor for entry in self._connections if entry.name == link), None)
+        return found is None or found.is_finished or not found.is_open
+
     def release(self, link: LinkName) -> bool:
         """Forwards what was held on a link (`Decision.HOLD`), even where the processor has closed it since.
 

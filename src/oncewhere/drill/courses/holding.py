@@ -18,12 +18,21 @@ HOLD_LIMIT_S: Final = 15.0
 PATIENCE_MARGIN_S: Final = 2.0
 """Seconds beyond the transaction's timeout; the coordinator looks for expired ones once a second."""
 
+LEFT_S: Final = 2.0
+"""Seconds after which a connection that the processor has closed counts as given up: first its next step is awaited.
+
+Who mends it asks for a new producer epoch, or commits again; what is late is to come behind that.
+"""
+
 AFTERWARDS_S: Final = 1.0
 """Seconds in which what was released may still do its harm."""
 
 
 class Held(Course):
-    """Holds until the processor has given up: it begins anew with another producer epoch, or ends by itself."""
+    """Holds until the processor has given up.
+
+    It begins anew with another producer epoch, commits again on another connection, has closed this one, or has ended.
+    """
 
     def __init__(self, lives: Lives) -> None:
         super().__init__(lives)
@@ -31,6 +40,7 @@ class Held(Course):
         self._until_s = 0.0
         self._done_at_s = 0.0
         self._begun = 0
+        self._left_at_s: float | None = None
 
     async def follow(self, sprung: Sprung) -> None:
         """Begins to wait."""
@@ -47,16 +57,22 @@ class Held(Course):
     @property
     def given_up(self) -> bool:
         """True when the processor no longer counts on the message."""
-        return self.lives.trap.producers_begun > self._begun or self.lives.victim.exited() is not None
+        trap = self.lives.trap
+        if trap.producers_begun > self._begun or trap.asked_again or self.lives.victim.exited() is not None:
+            return True
+        return self._left_at_s is not None and time.monotonic() - self._left_at_s >= LEFT_S
 
     async def goes_on(self, *, finished: bool) -> bool:
         """Releases it in time."""
         del finished
         if self._link is not None:
+            if self._left_at_s is None and self.lives.crossing.is_left(self._link):
+                self._left_at_s = time.monotonic()
             if not self.given_up and time.monotonic() < self._until_s:
                 return True
+            given_up = self.given_up or self._left_at_s is not None
             reached = self.lives.crossing.release(self._link)
-            self.lives.history.happened("released", link=str(self._link), reached=reached, given_up=self.given_up)
+            self.lives.history.happened("released", link=str(self._link), reached=reached, given_up=given_up)
             self.lives.watch.again()
             self._link, self._done_at_s = None, time.monotonic()
         return bool(self._done_at_s) and time.monotonic() - self._done_at_s < AFTERWARDS_S
