@@ -19,7 +19,8 @@ AGEING_S: Final = 1.0
 class Replay(Course):
     """The retention ends between two halves of the input; what the second half did must still be known.
 
-    When the first half is finished, the cutoff is taken by each effect's own clock, and the second half is published.
+    When the first half is finished, the cutoff is taken by each effect's own clock, and the second half is published
+    while the processor is away: the next life has the whole time for it, also where the first had ended with its input.
     When that is finished, effects forget what is older than their cutoff, and the group's positions are set back to
     where the second half begins: a replay that stays within the retention.
     """
@@ -43,6 +44,7 @@ class Replay(Course):
         return True
 
     async def _grow_old(self) -> dict[int, int]:
+        await self.lives.pause()
         await asyncio.sleep(AGEING_S)
         self._cutoffs = [await asyncio.to_thread(world.now) for world in self._forgetful]
         await asyncio.sleep(AGEING_S)
@@ -50,6 +52,7 @@ class Replay(Course):
         window = dict(kafka.ends)
         await asyncio.to_thread(kafka.publish, self.lives.later)
         self.lives.watch.again()
+        self.lives.start()
         return window
 
     async def _replay(self, window: dict[int, int]) -> None:
