@@ -82,10 +82,13 @@ def outputs(*identities: str) -> tuple[OutputSeen, ...]:
             )
             for here, there, pairs, verdict, check in [
                 (ALL, ALL, PAIR, Verdict.ONCE, 6),
-                ({"a": "1"}, ALL, PAIR, Verdict.UNKNOWN, 10),
-                ({}, ALL, PAIR, Verdict.UNKNOWN, 10),
-                (ALL, {"a": "1"}, PAIR, Verdict.UNKNOWN, 10),
-                ({}, {}, PAIR, Verdict.UNKNOWN, 10),
+                ({"a": "1"}, ALL, PAIR, Verdict.UNKNOWN, 13),
+                ({}, ALL, PAIR, Verdict.UNKNOWN, 13),
+                (ALL, {"a": "1"}, PAIR, Verdict.UNKNOWN, 13),
+                ({}, {}, PAIR, Verdict.UNKNOWN, 13),
+                ({"a": "1"}, {"b": "2"}, PAIR, Verdict.UNKNOWN, 13),
+                ({"a": "1"}, {"a": "1"}, PAIR, Verdict.ONCE, 6),
+                ({"a": "1"}, {"a": "2"}, PAIR, Verdict.DIFFERENT, 10),
                 ({}, {}, (), Verdict.ONCE, 6),
             ]
         ),
@@ -97,6 +100,12 @@ def test_every_verdict_is_reached_by_the_evidence_that_proves_it(
     finding = judged(seen(counts, **place), **more)
     assert (finding.verdict, finding.check) == (verdict, check)
     assert finding.sentence
+
+
+def test_what_cannot_be_compared_hides_no_wrong_order() -> None:
+    here = seen(EACH, values={"a": "1"}, records=outputs("b", "a", "c"))
+    finding = judged(here, others=(seen(EACH, "ledger", values=ALL),), compared=PAIR)
+    assert (finding.verdict, finding.check) == (Verdict.REORDERED, 11)
 
 
 def test_of_two_output_topics_the_one_without_the_compared_field_is_not_compared() -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from oncewhere.drill.verdict import Verdict
 
 from .aborted_read import aborted_read
-from .agreement import different
+from .agreement import different, incomparable
 from .duplicates import duplicate, zombie_write
 from .evidence import Evidence, PlaceSeen
 from .finding import EXAMPLES_SHOWN, Answer, Finding, duplicated, many, missing
@@ -54,6 +54,7 @@ CHECKS: Final = (
     Check(4, "progress", stuck),
     Check(10, "different", different),
     Check(11, "order", reordered),
+    Check(13, "comparison", incomparable),
 )
 """In the order in which they are asked."""
 
