@@ -7,7 +7,10 @@ Out: an exception whose `exit_code` the command line returns.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+DETAIL_LINES: Final = 10
+"""What of a server's log, or of a processor's last words, is shown where there is little room."""
 
 
 class OncewhereError(Exception):
@@ -29,6 +32,10 @@ class OncewhereError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}" if self.hint else self.message
+
+    def last_lines(self, limit: int = DETAIL_LINES) -> list[str]:
+        """The end of the detail, line by line; nothing where there is none."""
+        return (self.detail or "").splitlines()[-limit:]
 
 
 class ConfigurationError(OncewhereError):

@@ -189,9 +189,8 @@ def _explain(error: OncewhereError) -> None:
     console.print(head, soft_wrap=True)
     if error.hint:
         console.print(f"  {masked(error.hint)}", markup=False, soft_wrap=True)
-    if error.detail:
-        for line in error.detail.splitlines()[-DETAIL_LINES:]:
-            console.print(f"  | {masked(line)}", markup=False, soft_wrap=True)
+    for line in error.last_lines(DETAIL_LINES):
+        console.print(f"  | {masked(line)}", markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,6 @@ from __future__ import annotations
 from oncewhere.errors import OncewhereError
 from oncewhere.masking import masked
 
-DETAIL_LINES = 10
-"""Of a server's log, or of the processor's last words."""
-
 
 def lines_of(error: OncewhereError) -> list[str]:
     """What is said of it: the sentence, what to do, and the end of its evidence; without secrets."""
@@ -25,4 +22,4 @@ def with_all_words(error: OncewhereError) -> OncewhereError:
 
 
 def _last(error: OncewhereError) -> list[str]:
-    return [f"  | {line}" for line in (error.detail or "").splitlines()[-DETAIL_LINES:]]
+    return [f"  | {line}" for line in error.last_lines()]

@@ -15,9 +15,6 @@ from oncewhere.masking import masked
 from .again import again
 from .provenance import Provenance
 
-DETAIL_LINES = 10
-"""Of a processor's last words, or of a server's log."""
-
 
 def github_annotations(result: DrillResult, told: Provenance) -> Iterator[str]:
     """One line each: an error for what is violated, a warning for what is open; in a demonstration, for surprises.
@@ -51,8 +48,7 @@ def github_annotations(result: DrillResult, told: Provenance) -> Iterator[str]:
 
 def github_error(error: OncewhereError) -> str:
     """The line of a drill that did not come to its end: what is wrong, what to do, and the end of the evidence."""
-    detail = (error.detail or "").splitlines()[-DETAIL_LINES:]
-    told = "\n".join([error.message, *([error.hint] if error.hint else []), *detail])
+    told = "\n".join([error.message, *([error.hint] if error.hint else []), *error.last_lines()])
     return _line("error", "oncewhere: the drill did not come to its end", masked(told))
 
 
