@@ -2,7 +2,8 @@
 
 A processor that computes its output anew on redelivery, instead of giving the recorded one, is caught by this alone:
 everything happened once, and the two do not fit. What cannot be compared hides no violation that another check sees:
-it is asked for last.
+it is asked for last. A value that is at neither place is a field that may be empty, and is so at both; where all are
+empty, nothing was said.
 """
 
 from __future__ import annotations
@@ -28,10 +29,7 @@ def different(evidence: Evidence, seen: PlaceSeen) -> Answer | None:
 
 
 def incomparable(evidence: Evidence, seen: PlaceSeen) -> Answer | None:
-    """Decides at an output topic with values that cannot be compared with those of an effect.
-
-    A value that is at neither place is a field that may be empty, and is so at both; where all are, nothing was said.
-    """
+    """Decides at an output topic with values that cannot be compared with those of an effect."""
     for effect, other in _compared_with(evidence, seen):
         if not seen.values and _has_values_elsewhere(evidence, effect, seen):
             continue
