@@ -16,5 +16,5 @@ create table settlement (
 create table processed_event (
   event_id     varchar(64) primary key,
   settled      text not null,               -- the PaymentSettled that was, or still has to be, produced
-  processed_at timestamp not null default now()
+  processed_at timestamptz not null default now()  -- with its zone: a JVM's session has another one than the server
 );

@@ -115,6 +115,7 @@ def test_every_part_of_a_postgresql_address_can_be_named(schema: Path, postgres:
     ("system", "at"),
     [
         ("postgresql", "timestamp not null default now()"),
+        ("postgresql", "timestamptz not null default now()"),
         ("mysql", "timestamp not null default current_timestamp"),
         ("sqlite", "text not null default current_timestamp"),
     ],

@@ -69,7 +69,8 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             often the effect happened for it. Redis: a reading command, see `worlds.redis_observation`. Without it,
             Redis, HTTP and SMTP are judged by what the proxy saw delivered, or by what the stand-in received.
         purge: SQL that forgets what is older than the policy's retention, with `{cutoff}` for the moment at which that
-            ends; for the scenario `dedupe-window`. SQL only.
+            ends; for the scenario `dedupe-window`. The column that it compares has a zone, or is in the server's, and
+            is stamped when the event is processed. SQL only.
         compare: a field of the output (a text or a whole number) that must equal `observe`'s third column: so that the
             output says of an event what the effect did for it. SQL only.
         identity: where the event's identity stands in what is sent there, see `worlds.sent_identity`; the processor's

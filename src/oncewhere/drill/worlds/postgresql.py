@@ -122,9 +122,9 @@ class PostgresqlWorld:
         return seen_in_rows(self.name, self._effect.system, rows, compare=self._effect.compare is not None)
 
     def now(self) -> str:
-        """The server's time without its zone, which goes with both kinds of column; see `Forgetful`."""
+        """The server's time and zone; a column without one takes it for a time of the server's; see `Forgetful`."""
         with self._connect(self._database) as connection:
-            return str(connection.execute("select localtimestamp").fetchall()[0][0])
+            return str(connection.execute("select current_timestamp::text").fetchall()[0][0])
 
     def purge(self, cutoff: str) -> int | None:
         """Runs the effect's `purge`; see `Forgetful`."""
