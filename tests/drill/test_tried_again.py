@@ -11,9 +11,9 @@ import pytest
 from crossing_script import Wire
 
 from oncewhere.drill import Choice, Drill, Plan, TrialResult, load
-from oncewhere.drill.engine import TRIES
 from oncewhere.drill.itinerary import PointSet, Sighting, plan_itinerary
 from oncewhere.drill.judging import unjudged
+from oncewhere.drill.next_try import TRIES
 from oncewhere.drill.points import CrashPoint, NamedCrash, Phase
 from oncewhere.drill.scenario import Step
 from oncewhere.drill.scenarios import SCENARIOS, SECOND_CRASH

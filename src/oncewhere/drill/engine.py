@@ -19,9 +19,10 @@ from .declaration import Declaration, Version
 from .events import DrillBegan, DrillEnded, Listener, PlansMade, TrialBegan, TrialJudged, VersionJudged
 from .inputs import Input
 from .intervals import Address, is_effect_commit
-from .itinerary import Boundary, Itinerary, PointSet, Sighting, boundaries, first_produce, plan_itinerary, point_again
+from .itinerary import Boundary, Itinerary, PointSet, Sighting, boundaries, first_produce, plan_itinerary
 from .judging import unjudged
 from .lane import Lanes, Servers
+from .next_try import TRIES, next_plan
 from .points import CrashPoint, NamedCrash
 from .result import Coverage, DrillResult, TrialResult, VersionResult
 from .role import Role
@@ -29,13 +30,6 @@ from .scenario import CLEAN, Plan, Step
 from .scenarios import SCENARIOS, SECOND_CRASH, Clean
 from .trial import Trial
 
-TRIES = 4
-"""How often a point is tried that is not reached: how records are batched depends on time.
-
-A run that did not come by a point shows where the request is that plays the same part in it, and there the next try
-waits; after a second miss at half as many repeats. A named crash is tried again half as far, down to the first commit
-interval: a processor that commits by time has fewer intervals in one run than in the other, and each shows the same.
-"""
 STOPPED = "not started after the first violation"
 OUT_OF_TIME = "not started within the time limit"
 LABELS_SHOWN = 5
@@ -266,7 +260,8 @@ class Drill:
             if result.reached:
                 break
             if not result.crashes:  # else it is the recovery that went another way; the first crash stays where it was
-                plan = self._elsewhere(version, first, _half_as_far(plan), shown, number)
+                role = self._roles.get((version.name, first.steps[0].point.id)) if first.steps else None
+                plan = next_plan(first, plan, role, shown, number)
         assert result is not None  # noqa: S101  # TRIES is at least 1
         self._tell(TrialJudged(version=version.name, trial=result))
         return result
@@ -295,26 +290,6 @@ class Drill:
             self._tell(TrialJudged(version=version.name, trial=result))
         return result, trial
 
-    def _elsewhere(self, version: Version, first: Plan, plan: Plan, shown: Sequence[Sighting], missed: int) -> Plan:
-        """The plan for the next try, after a run that did not come by its point.
-
-        Args:
-            version: what is drilled.
-            first: the plan of the first try.
-            plan: that of the next one, where its point plays no part that is known.
-            shown: every message of the run.
-            missed: how many tries have missed it.
-        """
-        if len(first.steps) != 1 or first.steps[0].point.name:
-            return plan
-        (step,) = first.steps
-        role = self._roles.get((version.name, step.point.id))
-        point = None if role is None else point_again(role, step.point, shown)
-        if point is None:
-            return plan
-        point = dataclasses.replace(point, nth=_sooner(point.nth, missed))
-        return dataclasses.replace(plan, steps=(dataclasses.replace(step, point=point),))
-
     def _why_not(self) -> str | None:
         if self._violated and self._choice.stop_at_first:
             return STOPPED
@@ -324,22 +299,6 @@ class Drill:
 
 class _NotStartedError(Exception):
     """A trial was not started; never leaves this module."""
-
-
-def _half_as_far(plan: Plan) -> Plan:
-    """The plan with its named crashes in a commit interval half as far; a point without a name is itself or nothing."""
-    steps = tuple(
-        dataclasses.replace(step, point=dataclasses.replace(step.point, interval=max(1, step.point.interval // 2)))
-        if step.point.name
-        else step
-        for step in plan.steps
-    )
-    return dataclasses.replace(plan, steps=steps)
-
-
-def _sooner(nth: int, missed: int) -> int:
-    """Which of an interval's repeats is waited for: after a second miss the one half as far, but never the first."""
-    return max(min(nth, 2), nth >> (missed - 1))
 
 
 def _are_seen(version: Version, trial: Trial) -> bool:
