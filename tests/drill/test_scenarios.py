@@ -37,12 +37,14 @@ class Planted:
         at: the points; none where the scenario has none.
         differs: what is not once.
         forgets: what the effect purges: the bug's, and the sound twin's.
+        scenario: its name, where that is not the row's.
     """
 
     script: str
     at: tuple[str, ...]
     differs: dict[str, Verdict]
     forgets: tuple[str, str] = ("", "")
+    scenario: str = ""
 
 
 PLANTED = {
@@ -75,7 +77,10 @@ PLANTED = {
 }
 
 
-SOUND_ONLY = {"late-request": Planted("timeout_means_aborted.py", (IN_THE_GAP,), {})}
+SOUND_ONLY = {
+    "late-request": Planted("timeout_means_aborted.py", (IN_THE_GAP,), {}),
+    "late-position": Planted("patient_commit.py", ("kafka.OffsetCommit.2.1.before",), {}, scenario="late-request"),
+}
 """What such a scenario does to a processor that is not careful: tests/runtime/test_lost_answers.py."""
 
 
@@ -96,7 +101,7 @@ class Range:
         exactly = {}
         for name, planted in (PLANTED | SOUND_ONLY).items():
             points = [parse_id(text, SYSTEMS) for text in planted.at]
-            plan = SCENARIOS[name].plan(*points) if points else Plan(scenario=name)
+            plan = SCENARIOS[planted.scenario or name].plan(*points) if points else Plan(scenario=name)
             exactly |= {version: (plan,) for version in (name, f"{name}-sound") if version in declaration.versions}
         evidence = self.folder / "evidence"
         evidence.mkdir()
