@@ -104,3 +104,31 @@ def test_many_commits_are_counted() -> None:
     said = chain({(0, n) for n in range(10)}, *({0: n + 1} for n in range(9)), {0: 10, 1: 10})
     assert len(said) == 4
     assert said[-1] == "and later commits called 7 more done"
+
+
+def test_a_replay_is_told_from_where_the_positions_were_set_back() -> None:
+    told = Told()
+    subject = TrialSubject(
+        version="v", plan="dedupe-window", point=None, name=None, noun="payments", input_topic=INPUT, group="g",
+        judged=(BANK,),
+    )  # fmt: skip
+    write_subject(told, subject)  # type: ignore[arg-type]
+    inputs = [InputSeen(identity=f"e{n}", partition=0, offset=n) for n in range(4)]
+    write_inputs(told, inputs)  # type: ignore[arg-type]
+    starts = []
+    for life in (1, 2, 3):
+        if life == 3:
+            told.happened("rewound", group="g", to={"0": 2})
+        told.happened("started", life=life)
+        starts.append(told.t)
+        offsets = [{"topic": INPUT, "partition": 0, "offset": 2 if life > 1 else 0}]
+        told.sent("OffsetFetch", link="kafka#1", life=life, interval=1, answer={"offsets": offsets})
+    told.happened("complete")
+    write_ended(told, ProgressSeen(committed=4, total=4), [], reached=True)  # type: ignore[arg-type]
+    counts = {"e0": 1, "e1": 1, "e2": 2, "e3": 1}
+    write_found(told, [PlaceSeen(place=BANK, system="postgresql", counts=counts)])  # type: ignore[arg-type]
+    (finding,) = findings(take_testimony(told.events))
+    times = [float(said.split(" s ")[0]) for said in finding.chain if said[:1].isdigit()]
+    assert times == sorted(times), "what is told is told in its order"
+    assert next(said for said in finding.chain if "told to go on" in said).endswith(f"at {INPUT}-0 @ 2")
+    assert times[-1] > starts[2]

@@ -130,9 +130,8 @@ class _Story:
         place, kafka = self._finding.place, self._finding.system == "kafka"
         again = [
             event
-            for event in self._events(Wire)
-            if event.life > FIRST_LIFE
-            and ((_confirms_effect(event) and event.place == place) if not kafka else _writes(event, place))
+            for event in self._wire_of_next_life()
+            if ((_confirms_effect(event) and event.place == place) if not kafka else _writes(event, place))
         ]
         if again:
             what = "produced" if kafka else "did"
@@ -185,14 +184,18 @@ class _Story:
         return next(
             (
                 event
-                for event in self._events(Wire)
+                for event in self._wire_of_next_life()
                 if event.kind == "OffsetFetch"
                 and event.direction == Direction.REPLY
-                and event.life > FIRST_LIFE
                 and event.fields.get("offsets") is not None
             ),
             None,
         )
+
+    def _wire_of_next_life(self) -> Iterator[Wire]:
+        """What came after the first life; where positions were set back, after that: before, nothing comes again."""
+        since = max((event.t for event in self._events(Happened) if event.what == "rewound"), default=0.0)
+        return (event for event in self._events(Wire) if event.life > FIRST_LIFE and event.t >= since)
 
     def _offsets(self, event: Happened) -> str:
         told = {name: offset for name, offset in event.fields["offsets"].items() if offset != -1}
