@@ -41,6 +41,16 @@ def test_a_setting_that_breaks_the_guarantee_is_refused(setting: str, value: obj
         complete({**ADDRESS, setting: value}, group_id="g", transactional_id="t")
 
 
+def test_a_static_member_of_the_consumer_protocol_is_refused_since_it_could_not_come_back() -> None:
+    protocol = {**ADDRESS, "group.protocol": "consumer"}
+    with pytest.raises(ConfigurationError, match=r"UNRELEASED_INSTANCE_ID") as refused:
+        complete({**protocol, "group.instance.id": "pod-0"}, group_id="g", transactional_id="t")
+    assert "Leave it out" in (refused.value.hint or "")
+    for nothing in ({}, {"group.instance.id": None}):
+        consumer = complete({**protocol, **nothing}, group_id="g", transactional_id="t").consumer
+        assert "group.instance.id" not in consumer
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [

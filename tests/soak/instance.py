@@ -39,7 +39,7 @@ class Work(msgspec.Struct, frozen=True):
         input: the topic that it consumes.
         output: the topic that it produces to.
         group: the consumer group.
-        name: its transactional.id and group.instance.id, stable across restarts.
+        name: its transactional.id, stable across restarts, and where the group has static members, its name there.
         life: which life of which instance this is.
         bug: a planted mistake, or nothing; see `BUGS`.
         bank: the DSN of a database in which each event has an effect; empty for none.
@@ -69,8 +69,7 @@ class Handler:
 
 def run(work: Work) -> None:
     """The real thing."""
-    settings: dict[str, Any] = {"bootstrap.servers": "", **work.settings, "group.instance.id": work.name}
-    app = Processor(settings, group_id=work.group, transactional_id=work.name, on_event=tell)
+    app = Processor(work.settings, group_id=work.group, transactional_id=work.name, on_event=tell)
     handler = Handler(work)
 
     @app.consume(work.input, Event, effects=(effects := _effects(work, handler)))

@@ -236,11 +236,17 @@ def complete(
     protocol = str(consumer.get("group.protocol", "classic")).lower()
     if "group.instance.id" not in given and protocol == "classic" and comes_back:
         # Static membership (KIP-345): a restart with the same name takes the dead one's place at once, instead of after
-        # session.timeout.ms (45 s). With KIP-848's protocol librdkafka never recovers from that, so not there; and a
-        # name that nobody has again keeps a place for nobody.
+        # session.timeout.ms (45 s). A name that nobody has again keeps a place for nobody.
         consumer["group.instance.id"] = transactional_id
     elif not consumer.get("group.instance.id"):
         consumer.pop("group.instance.id", None)  # None or "": not wanted
+    elif protocol == "consumer":
+        raise ConfigurationError(
+            f"group.instance.id={_text(given['group.instance.id'])} cannot be with group.protocol=consumer: after a "
+            "crash the broker refuses the restarted instance (UNRELEASED_INSTANCE_ID) until the session of the dead "
+            "one is over, as if two had one name.",
+            hint="Leave it out; what is open in Kafka ends by the transactional.id all the same.",
+        )
     reset = _reset(str(consumer["auto.offset.reset"]))
     consumer["auto.offset.reset"] = "error"  # what the user wants is done by us; see `kafka/reader`
     strategy = str(consumer.get("partition.assignment.strategy", ""))
