@@ -20,6 +20,7 @@ from oncewhere.explain import errors, observations, policies, verdicts, words
 from oncewhere.explain.catalogue import CATALOGUE, _all, find, near
 from oncewhere.explain.entry import Topic
 from oncewhere.report import State
+from oncewhere.report.advice import explained_by
 from oncewhere.runtime.failures import CONSUMER_HEALS, FAILURES
 
 RUN_FOLDER = Path(__file__).parents[2] / "docs" / "reference" / "run-folder.md"
@@ -53,6 +54,23 @@ def test_no_code_is_given_twice() -> None:
 
 def test_texts_of_observations_that_do_not_exist_are_not_shown() -> None:
     assert {entry.code for entry in observations.entries()} == set(Kind)
+
+
+def test_each_code_answers_for_itself_as_it_is_printed() -> None:
+    assert [code for code in CATALOGUE if find(code) is not CATALOGUE[code]] == []
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_the_cure_that_a_drill_prints_explains_the_verdict(verdict: Verdict) -> None:
+    for command in explained_by([verdict]):
+        found = find(command.removeprefix("oncewhere explain "))
+        assert found is not None
+        assert (found.code, found.topic) == (verdict, Topic.VERDICT)
+
+
+def test_a_verdict_comes_before_an_error_of_kafka_of_the_same_name() -> None:
+    topics = {spelled: entry.topic for spelled in ("unknown", "Unknown", "UNKNOWN") if (entry := find(spelled))}
+    assert topics == {"unknown": Topic.VERDICT, "Unknown": Topic.VERDICT, "UNKNOWN": Topic.KAFKA}
 
 
 @pytest.mark.parametrize("spelled", ["hanging-transaction", "HANGING_TRANSACTION", " hanging transaction "])

@@ -29,15 +29,28 @@ def _by_code() -> dict[str, Entry]:
     return found
 
 
+def _without_case() -> dict[str, str]:
+    """Of two codes that differ in nothing but case, the earlier one: the verdict, and not an error of Kafka."""
+    found: dict[str, str] = {}
+    for code in CATALOGUE:
+        found.setdefault(code.lower(), code)
+    return found
+
+
 CATALOGUE: Final[Mapping[str, Entry]] = _by_code()
 """By code."""
 
 _INSIDE: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_SPELLED: Final = {code.lower(): code for code in CATALOGUE}
+_SPELLED: Final = _without_case()
 
 
 def find(code: str) -> Entry | None:
-    """The entry of a code, however it is spelled: in any case, with `_` or a blank for `-`, a policy by its class."""
+    """The entry of a code, however it is spelled: in any case, with `_` or a blank for `-`, a policy by its class.
+
+    As it is printed it counts first: `unknown` is the verdict, `UNKNOWN` is Kafka's error.
+    """
+    if (exact := CATALOGUE.get(code.strip())) is not None:
+        return exact
     plain = code.strip().lower()
     parted = _INSIDE.sub("-", code.strip()).lower()
     for spelling in (plain, plain.replace("_", "-"), plain.replace(" ", "-"), plain.replace("-", "_"), parted):
