@@ -327,6 +327,13 @@ def test_the_project_that_is_named_counts_more_than_what_the_run_names(run: Path
         declaration_of(tested, None)
     assert "Run it again: pytest tests/test_it.py::test_once --oncewhere-seed 3." in str(refused.value.hint)
     assert declaration_of(tested, project) == project
+    (project / "tests").mkdir()
+    (project / "tests" / "test_it.py").write_text("def test_once(): ...")
+    assert declaration_of(tested, project) == project, "and the test that is there is no declaration"
+    (project / "oncewhere.toml").unlink()
+    with pytest.raises(ConfigurationError, match="made by a test") as refused:
+        declaration_of(tested, project)
+    assert f"::test_once --oncewhere-seed 3, in {project}." in str(refused.value.hint)
 
 
 def test_no_file_of_a_run_is_named_by_a_path_of_the_machine(tmp_path: Path) -> None:

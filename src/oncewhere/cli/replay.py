@@ -166,17 +166,17 @@ def declaration_of(run: Run, project: Path | None) -> Path:
         ConfigurationError: it is not there.
     """
     if run.provenance.repeat and project is None:
-        raise ConfigurationError(
-            "The run was made by a test, and the test holds what is drilled.",
-            hint=f"Run it again: {run.provenance.repeat}. Where a file declares the same, name its folder: "
-            "--project DIR",
-        )
+        raise _made_by_a_test(run, None)
     base = project_folder().parent if project is None else project.expanduser()
     folder = Path(run.path)
     if folder.is_absolute():  # by a run of an older version, from pytest
         if project is None:
             return folder
         folder = Path()
+    if run.provenance.repeat and (base / folder).is_file():  # the test: no declaration stands in it
+        if not _declares(base):
+            raise _made_by_a_test(run, base)
+        return base
     for path in (base / folder, base) if project is not None else (base / folder,):
         if path.is_file() or (_declares(path) if ":" not in path.name else path.parent.is_dir()):
             return path
@@ -186,6 +186,21 @@ def declaration_of(run: Run, project: Path | None) -> Path:
     raise ConfigurationError(
         f"The run is of {what}, which is not in {base}: a run's folder holds no processor.",
         hint=f"Get the project{commit}; it was drilled in {named}. Go there, or add: --project DIR",
+    )
+
+
+def _made_by_a_test(run: Run, folder: Path | None) -> ConfigurationError:
+    """What is said of a run whose declaration is a test.
+
+    Args:
+        run: what was drilled.
+        folder: where the test is; None where nobody has named it.
+    """
+    where = f", in {folder}" if folder else ""
+    return ConfigurationError(
+        "The run was made by a test, and the test holds what is drilled.",
+        hint=f"Run it again: {run.provenance.repeat}{where}. Where a file declares the same, name its folder: "
+        "--project DIR",
     )
 
 
