@@ -103,5 +103,5 @@ def test_a_run_of_a_test_says_whose_servers_it_used_and_what_repeats_it(
     assert (run.path, told.project) == ("tests", tmp_path.name)
     assert told.servers == (("kafka",) if kafka else ())
     assert ("kafka" in run.made_with) is not bool(kafka), "the version of a Kafka of theirs is not known"
-    assert ("as the test asked: Kafka." in told.safety) is bool(kafka)
-    assert ("nothing of production was touched" in told.safety) is not bool(kafka)
+    assert ("as the test asked: Kafka." in told.safety()) is bool(kafka)
+    assert ("nothing of production was touched" in told.safety()) is not bool(kafka)

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from oncewhere.drill import UnreadableHistoryError, Verdict, worst
 from oncewhere.errors import ConfigurationError
-from oncewhere.report import Retrial, cell, ids_of, indented, retried
+from oncewhere.report import Retrial, cell, ids_of, indented, marked, retried
 
 from .completing import runs_begun
 from .histories import FILE_NAME, find_history, without_history
@@ -130,6 +130,8 @@ def _show_one(trial: Retrial, console: Console) -> None:
             console.print(indented(sentence, BELOW_FINDING), style="dim")
         if ids := ids_of(finding):
             console.print(indented(f"namely {ids}", BELOW_FINDING), style="dim")
+    for sentence in trial.unjudged:
+        console.print(marked(sentence))
 
 
 def _show_all(judged: Sequence[Retrial], folder: Path, gone: Sequence[str], console: Console) -> None:
@@ -154,6 +156,8 @@ def _show_all(judged: Sequence[Retrial], folder: Path, gone: Sequence[str], cons
         f"\n{len(counted)} trials judged again: {violated} violated, {still_open} open, {held} held.{beside}",
         soft_wrap=True,
     )
+    for sentence in dict.fromkeys(told for trial in judged for told in trial.unjudged):
+        console.print(marked(sentence))
     for sentence in gone:
         console.print(sentence, markup=False, style="yellow", soft_wrap=True)
     if any(trial.verdict.open and not trial.findings for trial in counted):

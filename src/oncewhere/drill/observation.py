@@ -35,6 +35,10 @@ class Kind(StrEnum):
     UNREAD = "unread"
 
 
+UNJUDGED = frozenset({Kind.UNDECLARED_TOPIC, Kind.ANOTHER_DATABASE, Kind.UNDECLARED_CONNECTION, Kind.UNREAD})
+"""Kinds that say that something was done where nobody looks: no verdict covers it, so that it is told beside each."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """Something that was seen and not declared.

@@ -13,10 +13,10 @@ from oncewhere.wire.message import Direction
 from oncewhere.wire.opacity import KIND as OPAQUE
 
 from .history import Event, Happened, Wire, ids_by_life
-from .observation import KAFKA, Declared, Kind, Observation, Requests, examples, listed, n_of, topics
+from .observation import KAFKA, UNJUDGED, Declared, Kind, Observation, Requests, examples, listed, n_of, topics
 from .observations_of_effects import KINDS as OF_EFFECTS
 
-__all__ = ["Declared", "Kind", "Observation", "observe", "together"]
+__all__ = ["UNJUDGED", "Declared", "Kind", "Observation", "connections", "observe", "together"]
 
 
 def observe(events: Iterable[Event], declared: Declared) -> tuple[Observation, ...]:
@@ -29,7 +29,7 @@ def observe(events: Iterable[Event], declared: Declared) -> tuple[Observation, .
     everything = list(events)
     requests = [event for event in everything if isinstance(event, Wire) and _is_sent(event)]
     found = [seen for kind in _KINDS for seen in kind(requests, declared)]
-    return (*found, *_unstable_identity(ids_by_life(everything, requests)), *_connections(everything))
+    return (*found, *_unstable_identity(ids_by_life(everything, requests)), *connections(everything))
 
 
 def together(trials: Iterable[Sequence[Observation]]) -> tuple[Observation, ...]:
@@ -143,7 +143,8 @@ def _reads_uncommitted(requests: Requests, declared: Declared) -> Iterator[Obser
         )
 
 
-def _connections(events: Iterable[Event]) -> Iterator[Observation]:
+def connections(events: Iterable[Event]) -> Iterator[Observation]:
+    """Says to whom the processor was connected past the proxies; for that no declaration is needed."""
     addresses = [str(e.fields["address"]) for e in events if isinstance(e, Happened) and e.what == "elsewhere"]
     if addresses:
         yield Observation(

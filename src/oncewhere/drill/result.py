@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from .checks import Finding
 from .declaration import Version
 from .itinerary import PointSet
-from .observations import Observation
+from .observations import UNJUDGED, Kind, Observation, together
 from .points import CrashPoint, NamedCrash
 from .scenario import Action, Plan
 from .verdict import Verdict, worst
@@ -154,6 +154,11 @@ class VersionResult:
         return bool(self.cut_off) or (self.coverage is not None and bool(self.coverage.skipped))
 
     @property
+    def unjudged(self) -> tuple[Observation, ...]:
+        """What it did where nobody looks, each once: no verdict covers that."""
+        return tuple(seen for seen in together(t.observations for t in self.trials) if seen.kind in UNJUDGED)
+
+    @property
     def tried(self) -> tuple[NamedCrash, ...]:
         """The named crashes at which it was killed."""
         names = {t.point.name for t in self.crashes if t.point is not None and t.reached}
@@ -195,6 +200,12 @@ class DrillResult:
     folder: str
     duration_s: float
     control: str | None = None
+
+    @property
+    def elsewhere(self) -> tuple[str, ...]:
+        """The addresses that processors were connected to past the proxies, each once."""
+        seen = [o for v in self.versions for o in v.unjudged if o.kind is Kind.UNDECLARED_CONNECTION]
+        return tuple(dict.fromkeys(address for observation in seen for address in observation.examples))
 
     @property
     def control_turned_red(self) -> int:

@@ -18,7 +18,7 @@ from .run_json import Run, read_run
 from .screen import show_result, show_run, show_trial
 from .sentence import sentence
 from .sweep_table import show_scenarios
-from .words import cell, indented
+from .words import cell, indented, marked
 
 __all__ = [
     "REPORT_NAME",
@@ -44,6 +44,7 @@ __all__ = [
     "indented",
     "is_run",
     "lost_histories",
+    "marked",
     "named",
     "parse_kinds",
     "read_run",

@@ -17,7 +17,7 @@ def heading(run: Run) -> list[str]:
     where += [f"{name} {run.made_with[name]}" for name in ("oncewhere", "kafka") if name in run.made_with]
     where += [f"on {told.machine}"] if told.machine else []
     lines.append(", ".join(where))
-    lines.append(told.safety)
+    lines.append(told.safety(run.result.elsewhere))
     if run.replayed is not None:
         lines.append(f"{run.replayed.words} {run.replayed.outcome}".rstrip())
     if run.ending.words:

@@ -41,6 +41,8 @@ def as_junit(run: Run) -> ET.Element:
             _failed(suite, "the run", version.cut_off)
         if version.version.name == result.control:
             _control(suite, result)
+        if version.unjudged:
+            ET.SubElement(suite, "system-out").text = "\n".join(f"! {seen.sentence}." for seen in version.unjudged)
         suite.set("tests", str(len(suite.findall("testcase"))))
         suite.set("failures", str(len(suite.findall("testcase/failure"))))
     if run.ending.words and not result.versions:

@@ -14,7 +14,7 @@ from .again import again
 from .fitting import fitted
 from .provenance import Provenance
 from .sentence import sentence
-from .words import STYLE, cell, conclusion, proof
+from .words import STYLE, beside, cell, conclusion, proof
 
 WORD_WIDTH = 16
 
@@ -38,6 +38,8 @@ def show_mission(result: DrillResult, console: Console, told: Provenance) -> Non
     for version in result.versions:
         mark, style = STYLE[version.verdict]
         console.print(Text.assemble((f"{mark} ", style), (f"{version.version.name}: ", "bold"), sentence(version)))
+        for told_beside in beside(version):
+            console.print(told_beside)
         for trial in version.crashes:
             if any(f.verdict is not Verdict.ONCE for f in trial.findings):
                 console.print(Padding(_proof(result, version, trial, told), (0, 0, 0, 4)), style="dim")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -154,14 +154,19 @@ class Provenance:
     options: tuple[ServerOption, ...] = ()
     repeat: str = ""
 
-    @property
-    def safety(self) -> str:
-        """Whose servers were touched, in a sentence."""
+    def safety(self, elsewhere: Sequence[str] = ()) -> str:
+        """Whose servers were touched, in a sentence or two.
+
+        Args:
+            elsewhere: addresses that the processor was connected to past the proxies: whose they are nobody knows.
+        """
+        past = f" The processor was also connected to {', '.join(elsewhere)}: whose that is, a drill cannot know."
         if not self.servers:
-            return "A drill: real servers that it started itself, made-up inputs; nothing of production was touched."
-        names = named(self.servers)
+            began = "A drill: real servers that it started itself, made-up inputs"
+            return f"{began}.{past}" if elsewhere else f"{began}; nothing of production was touched."
         asked = "the test" if self.repeat else "the command line"
-        return f"A drill: made-up inputs. Servers of yours were used, as {asked} asked: {names}."
+        told = f"A drill: made-up inputs. Servers of yours were used, as {asked} asked: {named(self.servers)}."
+        return told + past if elsewhere else told
 
     def missing(self, *, printed: bool) -> str:
         """The options that whoever repeats the run must add, in words; empty where there are none.

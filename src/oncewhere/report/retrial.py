@@ -10,6 +10,7 @@ import msgspec
 
 from oncewhere.drill import Finding, UnreadableHistoryError, Verdict, findings, read, take_testimony, worst
 from oncewhere.drill.history import Event, Happened
+from oncewhere.drill.observations import connections
 
 BEGUN = "trial"
 OTHER_TRY = (
@@ -27,6 +28,7 @@ class Retrial:
         plan: the plan's id.
         findings: about each place; of a history that breaks off, none.
         notes: what must be known beside them, in sentences.
+        unjudged: what the processor did where nobody looks, in sentences.
         judged_instead: the history of the next try, where this one did not come by its point: the run judges that.
     """
 
@@ -35,6 +37,7 @@ class Retrial:
     plan: str
     findings: tuple[Finding, ...]
     notes: tuple[str, ...] = ()
+    unjudged: tuple[str, ...] = ()
     judged_instead: Path | None = None
 
     @property
@@ -74,7 +77,15 @@ def retried(file: Path) -> Retrial:
     instead = None if testimony.reached else _next_try(file)
     if instead is not None:
         notes.append(OTHER_TRY)
-    return Retrial(file=file, version=version, plan=plan, findings=judged, notes=tuple(notes), judged_instead=instead)
+    return Retrial(
+        file=file,
+        version=version,
+        plan=plan,
+        findings=judged,
+        notes=tuple(notes),
+        unjudged=tuple(observation.sentence for observation in connections(events)),
+        judged_instead=instead,
+    )
 
 
 def _read(file: Path) -> tuple[list[Event], str]:

@@ -13,7 +13,7 @@ from .provenance import Provenance
 from .run_json import Run
 from .sentence import is_sweep
 from .sweep_table import show_sweep
-from .words import cell, conclusion, indented, proof
+from .words import beside, cell, conclusion, indented, proof
 
 BELOW_TRIAL = 2
 """Columns."""
@@ -58,13 +58,15 @@ def show_trial(result: DrillResult, console: Console) -> None:
     for trial in version.crashes:
         console.print(Text(f"{version.version.name} {trial.plan.id}", style="bold"))
         for finding in trial.findings:
-            line = Text().append_text(cell(finding.verdict))
-            line.append(f"  {finding.place}: {finding.sentence}")
-            console.print(indented(line, BELOW_TRIAL))
+            judged = Text().append_text(cell(finding.verdict))
+            judged.append(f"  {finding.place}: {finding.sentence}")
+            console.print(indented(judged, BELOW_TRIAL))
         chain = next((finding.chain for finding in trial.findings if finding.chain), ())
         for sentence in chain:
             console.print(indented(sentence, BELOW_TRIAL), style="dim")
         if not chain and trial.crash is not None:
             console.print(indented(proof(trial.crash), BELOW_TRIAL), style="dim")
+    for line in beside(version):
+        console.print(line)
     for told in conclusion(result):
         console.print(told, markup=False, soft_wrap=True)

@@ -19,7 +19,7 @@ from .again import again
 from .fitting import fitted
 from .provenance import Provenance
 from .sentence import swept
-from .words import STYLE, conclusion
+from .words import STYLE, beside, conclusion
 
 KINDS_SHOWN = 12
 SCENARIO_WIDTH = 40
@@ -37,6 +37,8 @@ def show_sweep(result: DrillResult, console: Console, told: Provenance) -> None:
     for version in result.versions:
         mark, style = STYLE[version.verdict]
         console.print(Text.assemble((f"{mark} ", style), (f"{version.version.name}: ", "bold"), swept(version)))
+        for told_beside in beside(version):
+            console.print(told_beside)
         console.print()
         if any(_is_crash(trial) for trial in version.crashes):
             console.print(fitted(_table(version), console, labels=2))

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.padding import Padding
 from rich.text import Text
 
-from oncewhere.drill import Crash, DrillResult, Verdict
+from oncewhere.drill import Crash, DrillResult, Verdict, VersionResult
 
 from .advice import what_to_do
 
@@ -15,6 +15,9 @@ STYLE = {
     verdict: ("✗", "bold red") if verdict.violated else ("?", "yellow") if verdict.open else ("✓", "green")
     for verdict in Verdict
 }
+
+BELOW_VERDICT = 2
+"""Columns."""
 
 
 def cell(verdict: Verdict) -> Text:
@@ -38,6 +41,16 @@ def proof(crash: Crash) -> str:
     states = ", ".join(f"transaction {name} {state}" for name, state in crash.transactions.items())
     offsets = "" if crash.offsets_stable else ", offsets pending in it"
     return f"{crash.message} {crash.outcome}; {confirmed}; {states or 'no transaction'}{offsets}"
+
+
+def beside(version: VersionResult) -> list[Padding]:
+    """What the processor did that no verdict covers, a sentence each."""
+    return [marked(observation.sentence) for observation in version.unjudged]
+
+
+def marked(sentence: str) -> Padding:
+    """A sentence that limits what the verdict above it says."""
+    return indented(Text.assemble(("! ", "yellow"), f"{sentence}."), BELOW_VERDICT)
 
 
 def conclusion(result: DrillResult) -> list[str]:
