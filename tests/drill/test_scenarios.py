@@ -6,6 +6,7 @@ Its sound twin goes through the same and is not accused.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from oncewhere.drill import SCENARIOS, Choice, Drill, Plan, Servers, TrialResult, Verdict, load, parse_id
+from oncewhere.drill import SCENARIOS, Choice, Drill, Keyword, Plan, Servers, TrialResult, Verdict, load, parse_id
+from oncewhere.drill.choice import ELSEWHERE
 from oncewhere.drill.history import Happened, Wire, read
 from oncewhere.drill.scenarios import Clean
 
@@ -272,7 +274,11 @@ def test_a_scenario_is_left_out_with_its_reason(tmp_path: Path) -> None:
     plans, left_out = choice.plans(version, clean)
     assert [plan.id for plan in plans] == ["upstream-abort", "topic-recreated"]
     reasons = {"two-instances", "slow-effect", "new-leader", "broker-killed", "upstream-duplicate", "dedupe-window"}
-    assert set(left_out) == reasons
+    assert {name for name, why in left_out.items() if why != ELSEWHERE} == reasons
+    without_points = {"crash", "clean-stop", "connection-cut", "zombie", "withheld-answer", "late-request"}
+    assert set(left_out) - reasons == without_points, "what was asked for is drilled, or said to be left out"
+    selected = dataclasses.replace(choice, keyword=Keyword("after-effect"))
+    assert selected.plans(version, clean)[1]["withheld-answer"] == "-k leaves none of the points that it goes to"
     assert "60 s" in left_out["slow-effect"]
     assert "{instance}" in left_out["two-instances"]
 

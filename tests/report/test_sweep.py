@@ -16,6 +16,7 @@ from oncewhere.drill import (
     DrillEnded,
     DrillResult,
     Finding,
+    NamedCrash,
     Plan,
     PointSet,
     Step,
@@ -85,9 +86,9 @@ def result(*versions: VersionResult) -> DrillResult:
     return DrillResult(versions=versions, demonstration=False, folder="runs/x", duration_s=2.0)
 
 
-def printed(*versions: VersionResult) -> str:
+def printed(*versions: VersionResult, width: int = 80) -> str:
     out = io.StringIO()
-    show_result(result(*versions), Console(file=out, width=80))
+    show_result(result(*versions), Console(file=out, width=width))
     return out.getvalue()
 
 
@@ -112,6 +113,26 @@ def test_the_table_counts_by_place_and_phase_and_fits_eighty_columns() -> None:
     cells = [line for line in lines if "│" in line]
     assert any("✗ 3 duplicate" in line for line in cells)
     assert any("✗ 1 duplicate" in line and "✓ 1 once" in line for line in cells)
+
+
+def test_a_sweep_of_a_choice_says_which_named_crashes_it_did_not_visit() -> None:
+    point = dataclasses.replace(trial(POINTS[0], ONCE).plan.steps[0].point, name=NamedCrash.AFTER_EFFECT)
+    named = dataclasses.replace(trial(POINTS[0], ONCE), plan=Plan(steps=(Step(point=point),)))
+    (told,) = [line for line in printed(sweep(trial(None, ONCE), named), width=300).splitlines() if "✓ naive" in line]
+    assert told.rstrip().endswith(
+        "in the one trial; the drill did not visit the crashes before-effect and after-commit"
+    )
+    every = [
+        dataclasses.replace(named, plan=Plan(steps=(Step(point=dataclasses.replace(point, name=name)),)))
+        for name in NamedCrash
+    ]
+    assert "did not visit" not in printed(sweep(trial(None, ONCE), *every))
+
+
+def test_a_scenario_that_was_left_out_is_not_said_to_be_asked_for_again() -> None:
+    text = printed(sweep(trial(POINTS[0], ONCE), scenarios={"slow-effect": "-k leaves none of them"}), width=300)
+    assert "slow-effect left out: -k leaves none of them" in text
+    assert "slow-effect" not in next(line for line in text.splitlines() if "not asked for" in line)
 
 
 def test_what_was_not_covered_is_told() -> None:

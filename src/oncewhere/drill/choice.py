@@ -14,11 +14,12 @@ from .itinerary import PointSet
 from .keyword import Keyword
 from .points import CrashPoint, NamedCrash
 from .scenario import Plan
-from .scenarios import CRASH, SCENARIOS, Clean
+from .scenarios import CRASH, SCENARIOS, SECOND_CRASH, Clean
 
 NEARLY = 0.8
 """How alike a word must be to a crash's name to be one that is misspelt."""
 ELSEWHERE = "none of the points that were chosen is one that it goes to"
+DESELECTED = "-k leaves none of the points that it goes to"
 Failed = frozenset[tuple[str, str]]
 """Version and plan id of what failed in an earlier run."""
 
@@ -85,11 +86,17 @@ class Choice:
             scenario = SCENARIOS[name]
             if reason := scenario.left_out(version, clean):
                 left_out[name] = reason
-            else:
-                plans += scenario.plans(clean)
+            elif found := scenario.plans(clean):
+                plans += found
+            elif name != SECOND_CRASH:  # whose points only a recovery shows
+                left_out[name] = self._without_points
         if self.seed is not None:
             random.Random(f"{self.seed} {version.name}").shuffle(plans)  # noqa: S311  # an order, no secret
         return tuple(sorted(plans, key=lambda plan: (version.name, plan.id) not in self.failed_before)), left_out
+
+    @property
+    def _without_points(self) -> str:
+        return DESELECTED if self.keyword else ELSEWHERE
 
     def why_no_trial(self, version: Version, left_out: Mapping[str, str]) -> str:
         """Why nothing was crashed of a version, in words: a drill without a trial proves nothing, and must say so.
@@ -98,7 +105,7 @@ class Choice:
             version: what was to be drilled.
             left_out: by name, why a scenario is left out; any other found no point to go to.
         """
-        reasons = {**dict.fromkeys(self.scenarios, ELSEWHERE), **left_out}
+        reasons = {**dict.fromkeys(self.scenarios, self._without_points), **left_out}
         told = "; ".join(f"{name} is left out: {why}" for name, why in reasons.items())
         return f"no trial was made of {version.name}, since {told}"
 

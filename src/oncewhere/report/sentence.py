@@ -47,9 +47,14 @@ def sentence(result: VersionResult) -> str:
             label = f"Kafka ({place})" if place in outputs else place
             word = "NOT" if _worst(result, place).violated else "NOT PROVED"
             parts.append(f"{word} in {label}: {', and '.join(told)}")
+    return _answered(result, parts)
+
+
+def _answered(result: VersionResult, parts: list[str]) -> str:
+    """The parts as one answer, the named crashes that were not visited behind them."""
     if parts and result.crashes and result.not_tried:
         several = "crashes" if len(result.not_tried) > 1 else "crash"
-        parts.append(f"the drill did not visit the {several} {_listed(result.not_tried)}")
+        parts = [*parts, f"the drill did not visit the {several} {_listed(result.not_tried)}"]
     return "; ".join(parts) or NOTHING
 
 
@@ -70,7 +75,7 @@ def swept(result: VersionResult) -> str:
     if whole:
         names = ["Kafka"] if outputs <= set(whole) else [p for p in whole if p in outputs]
         names += [_with_policy(result, place) for place in whole if place not in outputs]
-        parts.append(_held(result, _listed(names), f" in all {total} trials"))
+        parts.append(_held(result, _listed(names), " in the one trial" if total == 1 else f" in all {total} trials"))
     for place in result.version.places:
         worst = _worst(result, place)
         if worst is Verdict.ONCE:
@@ -85,7 +90,7 @@ def swept(result: VersionResult) -> str:
         if told:
             word = "NOT" if worst.violated else "NOT PROVED"
             parts.append(f"{word} in {label}: {', '.join(told)} of {total} trials")
-    return "; ".join(parts) or NOTHING
+    return _answered(result, parts)
 
 
 def _held(result: VersionResult, names: str, where: str) -> str:
