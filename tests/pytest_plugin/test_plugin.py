@@ -171,7 +171,7 @@ def test_a_test_drills_a_processor_under_xdist_and_prints_what_the_command_line_
     done.assert_outcomes(passed=3, failed=2)
     done.stdout.fnmatch_lines(
         [
-            "*AssertionError:*",
+            "*AssertionError: bank duplicate: *",
             "*Exactly once, where?*",
             "*bank*✓ once*✗ duplicate*",
             "*NOT in bank:*",

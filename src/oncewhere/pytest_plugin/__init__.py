@@ -5,7 +5,8 @@
 
 - `oncewhere_stack`: the servers of the session, started when a test first asks for them. (`servers`)
 - `kafka_topic`: a topic of the test's own. (`topic`)
-- `oncewhere_drill`: a processor in, a `Drilled` out, which says where its work happened once. (`drilling`, `wanted`)
+- `oncewhere_drill`: a processor in, a `Drilled` out, which says where its work happened once. (`drilling`, `wanted`,
+  `summary`)
 - where the run that it leaves comes from, and what repeats it. (`origin`)
 
 Importing the plugin imports none of this: a test run that uses no fixture of it pays nothing.

@@ -16,6 +16,7 @@ from oncewhere.drill import CRASH, Choice, Drill, DrillResult, Keyword, PointSet
 from oncewhere.errors import OncewhereError
 from oncewhere.report import RunFolder, show_result
 
+from .summary import summary
 from .telling import with_all_words
 from .wanted import Wanted, declaration, stands_in_a_file
 
@@ -66,7 +67,7 @@ class Drilled:
         """
         __tracebackhide__ = True
         if self.result.exit_code or not self.crashes:
-            raise AssertionError(f"\n{self.screen}")
+            raise AssertionError(f"{summary(self.result)}\n\n{self.screen}")
 
 
 class Driller:
