@@ -9,6 +9,7 @@ import pytest
 from oncewhere import Http, IdempotencyKey, OffsetLedger, Postgres, Processor, addresses
 from oncewhere.cli.drill import seen_from_here
 from oncewhere.drill import load
+from oncewhere.drill.application import read
 from oncewhere.errors import ConfigurationError
 from oncewhere.runtime import loading
 
@@ -117,6 +118,15 @@ def test_what_only_the_file_can_say_is_asked_for_by_the_line_to_write(
     (folder / "oncewhere.toml").write_text(change(FILE))
     with pytest.raises(ConfigurationError, match=says):
         load(folder / name)
+
+
+def test_a_place_in_sqlite_that_announces_its_steps_is_read(folder: Path) -> None:
+    own = APP.replace(
+        'Postgres("postgresql://prod/bank", name="bank",', 'Sqlite("b.db", name="bank", steps=os.environ["TO"],'
+    )
+    (folder / "settlement.py").write_text(own)
+    declared = read("settlement:app", folder, {"TO": "{bank.steps}"})
+    assert {effect.system for effect in declared.effects} == {"sqlite", "http"}
 
 
 def test_a_module_that_fails_is_told_in_its_own_words(folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from oncewhere.drill import Crash, Finding, NamedCrash, Verdict, testimony, untried
 from oncewhere.drill.checks import Evidence, PlaceSeen, ProgressSeen
-from oncewhere.drill.history import Event, Happened
+from oncewhere.drill.history import Event, Happened, Wire
 from oncewhere.drill.judging import not_proved
 
 RELEASED = {"link": "kafka#1", "reached": True}
@@ -20,13 +20,14 @@ def witness(
     *events: Event,
     name: NamedCrash | None = None,
     effects: bool = True,
+    system: str = "postgresql",
     crashes: tuple[Crash, ...] = (),
     reached: bool = True,
 ) -> testimony.Testimony:
     subject = testimony.TrialSubject(
         version="v", plan=plan, point=None, name=name, noun="inputs", input_topic="in", group="g", judged=(BANK, "out")
     )
-    systems = {BANK: "postgresql", "out": "kafka"} if effects else {"out": "kafka"}
+    systems = {BANK: system, "out": "kafka"} if effects else {"out": "kafka"}
     places = tuple(PlaceSeen(place=place, system=system, counts={}) for place, system in systems.items())
     evidence = Evidence(inputs=(), places=places, progress=ProgressSeen(committed=0, total=0))
     return testimony.Testimony(subject=subject, evidence=evidence, crashes=crashes, reached=reached, events=events)
@@ -56,6 +57,40 @@ def test_what_comes_after_the_effect_without_an_effect_does_not_cross_the_gap(
     crash = Crash(message="EndTxn", outcome="dropped", effects_before=effects_before)
     said = untried.untried(witness("after-effect", earlier, name=name, effects=effects, crashes=(crash,)), "out")
     assert said == (None if crossed else untried.NOT_CROSSED), "a history of an earlier release says it of its kills"
+
+
+COMMIT = Wire(
+    t=0.0,
+    life=2,
+    link="bank#1",
+    interval=1,
+    system="sqlite",
+    kind="commit",
+    direction="request",
+    sequence=1,
+    boundary=True,
+    outcome="forwarded",
+)
+WITHOUT_STEPS = (
+    "SQLite has no wire, and no commit in bank was announced (pass steps=, see docs/guides/effects-in-a-drill.md), so "
+    "the gap after it was not tried"
+)
+
+
+@pytest.mark.parametrize(
+    ("system", "announced", "why"),
+    [
+        ("sqlite", [], WITHOUT_STEPS),
+        ("sqlite", [COMMIT], untried.NOT_CROSSED),
+        ("postgresql", [], untried.NOT_CROSSED),
+    ],
+)
+def test_a_gap_that_cannot_be_seen_since_sqlite_announces_nothing_is_told_with_the_cure(
+    system: str, announced: list[Event], why: str
+) -> None:
+    sprung = told("sprung", point="kafka.EndTxn.1.1.before", action="kill", effects_before=0)
+    seen = witness("after-effect", sprung, *announced, name=NamedCrash.AFTER_EFFECT, system=system)
+    assert untried.untried(seen, BANK) == why
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,9 @@ _RAISED = re.compile(r"[A-Za-z_][\w.]*(: |$)")
 AT = "ONCEWHERE_AT_"
 INSTANCE = "ONCEWHERE_INSTANCE"
 OBSERVE = 'observe = "select event_id, count(*) from … group by event_id"'
-INERT = {KAFKA: "127.0.0.1:1"}
-"""What a placeholder of an address becomes while the declaration is read: nothing connects then."""
+INERT = "127.0.0.1:1"
+"""What a placeholder of a `host:port` becomes while the declaration is read: nothing connects then."""
+_LISTENERS = re.compile(rf"\{{(?:{KAFKA}|[^{{}}]+\.steps)\}}")
 
 
 def complete(
@@ -132,9 +133,8 @@ def _not_imported(name: str, traceback: Sequence[str]) -> ConfigurationError:
 
 
 def _inert(text: str) -> str:
-    for name, address in INERT.items():
-        text = text.replace(f"{{{name}}}", address)
-    return text if "{" not in text else "postgresql://127.0.0.1:1/none"
+    text = _LISTENERS.sub(INERT, text)
+    return text if "{" not in text else f"postgresql://{INERT}/none"
 
 
 def _places(declared: Declaration, name: str) -> dict[str, dict[str, Any]]:

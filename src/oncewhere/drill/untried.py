@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from .history import Happened
+from .history import Happened, Wire
 from .points import NamedCrash
 from .testimony import Testimony
 
 NOT_REACHED: Final = "the crash point of the clean run was not reached again, so nothing was crashed"
 NOT_CROSSED: Final = "no effect had been confirmed when the point was reached, so the gap after it was not tried"
+NOT_ANNOUNCED: Final = (
+    "SQLite has no wire, and no commit in {places} was announced (pass steps=, see docs/guides/effects-in-a-drill.md), "
+    "so the gap after it was not tried"
+)
 NEVER_RELEASED: Final = "the trial was over before what was held at the proxy was released, so the rest was not tried"
 NEVER_CAME: Final = "the server had ended the connection before the commit was released, so none came late"
 NOT_JOINED: Final = (
@@ -41,7 +45,8 @@ def untried(testimony: Testimony, place: str) -> str | None:
     if not testimony.reached:
         return NOT_REACHED
     if not crossed_the_gap(testimony):
-        return NOT_CROSSED
+        silent = _unannounced(testimony)
+        return NOT_ANNOUNCED.format(places=" and ".join(silent)) if silent else NOT_CROSSED
     condition = _CONDITIONS.get(testimony.subject.plan.partition("@")[0])
     return None if condition is None else condition(testimony, place)
 
@@ -57,6 +62,13 @@ def crossed_the_gap(testimony: Testimony) -> bool:
     if confirmed is None and testimony.crashes:  # what a history of an earlier release says of its kills
         confirmed = testimony.crashes[0].effects_before
     return confirmed != 0
+
+
+def _unannounced(testimony: Testimony) -> list[str]:
+    """The places in SQLite whose steps nobody announced, at any time of the trial."""
+    announced = {event.link.rpartition("#")[0] for event in testimony.events if isinstance(event, Wire)}
+    places = [place.place for place in testimony.evidence.places if place.system == "sqlite"]
+    return [place for place in places if place not in announced]
 
 
 def _joined(testimony: Testimony, _place: str) -> str | None:
