@@ -14,7 +14,7 @@ import click
 import msgspec
 import pytest
 from jsonschema import Draft202012Validator
-from made_run import BANK, OUTPUT, make_run, version
+from made_run import BANK, INPUT, OUTPUT, make_run, version
 from rich.console import Console
 
 from oncewhere.cli.entry import main
@@ -44,6 +44,9 @@ from oncewhere.report.junit import as_junit
 from oncewhere.report.run_schema import run_schema
 
 SCHEMA = Path(__file__).resolve().parents[2] / "docs" / "reference" / "run.schema.json"
+
+GROUPS = ((version().processor.group, "payments"), ("refunds", "refunds"))
+"""Of two processors: the group, and the declaration as it was named."""
 
 
 @pytest.fixture(scope="module")
@@ -178,18 +181,32 @@ def test_a_difference_says_what_it_rests_on(run: Path) -> None:
     cut = dataclasses.replace(
         whole,
         ending=dataclasses.replace(whole.ending, state=State.INTERRUPTED, reason="told to stop."),
-        result=dataclasses.replace(whole.result, folder="/runs/2026-11-25T18-25-25Z-refunds"),
+        result=dataclasses.replace(
+            whole.result, versions=tuple(map(of_another_group, whole.result.versions)), folder="/handed"
+        ),
+        path="refunds",
     )
-    assert doubts(whole, whole) == []
+    handed = dataclasses.replace(whole, result=dataclasses.replace(whole.result, folder="/handed"), path="elsewhere")
+    assert doubts(whole, whole) == doubts(whole, handed) == [], "no folder's name makes another processor"
     first, second = doubts(whole, cut)
     assert first == "The second: this run did not come to its end (interrupted): told to stop."
-    assert "the second of refunds: is that the same processor?" in second
+    of_first, of_second = (f"group {g} from {INPUT} to {OUTPUT} ({p})" for g, p in GROUPS)
+    assert second == f"The first is of {of_first}, the second of {of_second}: is that the same processor?"
+    assert len(doubts(whole, dataclasses.replace(cut, path=""))) == 2
+    assert "()" not in doubts(whole, dataclasses.replace(cut, path=""))[1]
     out = io.StringIO()
     part = Difference(changed=(), only_before=3, only_after=0, same=2)
     show_difference(part, Console(file=out, width=90), names=("a", "b"), doubts=[second])
     head, below, *_ = out.getvalue().splitlines()
     assert head == "Nothing changed where both came by: 2 verdicts are the same; 3 could not be compared."
     assert below.startswith("The first is of")
+
+
+def of_another_group(result: VersionResult) -> VersionResult:
+    """The same result, of a processor that consumes for another group."""
+    told = result.version
+    processor = msgspec.structs.replace(told.processor, group=GROUPS[1][0])
+    return dataclasses.replace(result, version=msgspec.structs.replace(told, processor=processor))
 
 
 def as_fields(struct: object) -> dict[str, object]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from oncewhere.drill import DrillResult, Verdict
+from oncewhere.drill import DrillResult, Verdict, Version
 
 from .run_json import Run
 
@@ -79,17 +78,26 @@ def doubts(before: Run, after: Run) -> list[str]:
         for which, run in (("The first", before), ("The second", after))
         if run.ending.words
     ]
-    named = [
-        Path(run.result.folder).resolve().name.partition("Z-")[2].removesuffix("-replay") for run in (before, after)
-    ]
-    if named[0] != named[1]:
-        told.append(f"The first is of {named[0]}, the second of {named[1]}: is that the same processor?")
+    first, second = ({v.version.name: _traffic(v.version) for v in run.result.versions} for run in (before, after))
+    if name := next((name for name in first if name in second and first[name] != second[name]), None):
+        of = [
+            f"{traffic} ({run.path})" if run.path else traffic
+            for traffic, run in ((first[name], before), (second[name], after))
+        ]
+        told.append(f"The first is of {of[0]}, the second of {of[1]}: is that the same processor?")
     inputs = [{v.version.name: v.coverage.inputs for v in run.result.versions if v.coverage} for run in (before, after)]
     if differ := [name for name in inputs[0] if name in inputs[1] and inputs[0][name] != inputs[1][name]]:
         told.append(
             f"Each sent its own number of inputs to {', '.join(differ)}: a point may lie elsewhere in the other."
         )
     return told
+
+
+def _traffic(version: Version) -> str:
+    """What a processor is known by, whatever the folders are called: its group, and what it reads and writes."""
+    processor = version.processor
+    written = f" to {', '.join(sorted(processor.output))}" if processor.output else ""
+    return f"group {processor.group} from {processor.input}{written}"
 
 
 def _verdicts(result: DrillResult) -> dict[tuple[str, str, str], Verdict]:
