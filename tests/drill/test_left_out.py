@@ -64,7 +64,8 @@ def drilled(
     [
         ("offset-ledger", "upstream-duplicate", "a position tells redeliveries, not second publications"),
         ("naive", "broker-killed", "it needs three brokers that are ours to kill: --brokers 3"),
-        ("naive", "dedupe-window", "no effect says what it forgets, and when: purge"),
+        ("naive", "dedupe-window", "no effect says what it forgets, and when: effects.NAME.purge in the declaration"),
+        ("offset-ledger", "dedupe-window", "an offset ledger has nothing to forget"),
         ("naive", "withheld-answer", "none of the points that were chosen is one that it goes to"),
     ],
 )

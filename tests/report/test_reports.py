@@ -150,6 +150,11 @@ def test_only_what_was_asked_for_is_written_beside_run_json(run: Path, tmp_path:
     folder = RunFolder(tmp_path, "payments", reports=frozenset({ReportKind.JUNIT}))
     folder(DrillEnded(result=read_run(run).result))
     assert sorted(path.name for path in folder.path.iterdir()) == ["README.txt", "junit.xml", "run.json"]
+    told = (folder.path / "README.txt").read_text()
+    assert "\njunit.xml  " in told
+    assert "report.html" not in told, "it is not there"
+    only_annotations = RunFolder(tmp_path, "payments", reports=frozenset({ReportKind.GITHUB}))
+    assert "junit.xml" not in (only_annotations.path / "README.txt").read_text()
 
 
 def test_two_runs_differ_where_a_verdict_changed(run: Path, tmp_path: Path) -> None:
@@ -226,6 +231,16 @@ def test_show_writes_the_page_and_compares(
     assert main(["show", str(run), str(run)]) == 2
     assert "show --diff RUN1 RUN2" in capsys.readouterr().err
     assert main(["show", "--diff"]) == 2
+
+
+def test_the_page_knows_how_many_more_an_example_stands_for(run: Path) -> None:
+    found = read_run(run)
+    version = found.result.versions[0]
+    trial = version.trials[1]
+    many = [dataclasses.replace(f, examples=("a", "b"), duplicates=20, missing=7) for f in trial.findings]
+    lost = dataclasses.replace(many[0], verdict=Verdict.LOST)
+    told = trial_facts(found, version, dataclasses.replace(trial, findings=(many[1], lost)))["findings"]
+    assert [finding["more"] for finding in told] == [18, 5]
 
 
 def test_a_point_that_was_not_reached_is_not_told_as_a_kill(run: Path) -> None:

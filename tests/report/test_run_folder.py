@@ -143,6 +143,13 @@ def test_a_run_is_found_by_anything_in_it(run: Path, monkeypatch: pytest.MonkeyP
     assert find_run(Path.cwd() / ".oncewhere") == run
 
 
+def test_where_there_is_nothing_but_a_replay_it_is_named(tmp_path: Path) -> None:
+    replay = RunFolder(tmp_path, "payments-replay", replay=True)
+    with pytest.raises(ConfigurationError, match=r"There is no run in .* that is called latest") as raised:
+        find_run(tmp_path)
+    assert raised.value.hint == f"The newest there is {replay.path.name}: name it."
+
+
 @pytest.mark.parametrize(
     ("what", "says"),
     [

@@ -198,3 +198,4 @@ def test_a_screen_of_many_findings_names_a_few_records_of_each() -> None:
     found = dataclasses.replace(finding("bank", DUPLICATE), duplicates=20, examples=tuple("abcdefghij"))
     assert ids_of(found, 3) == "a, b, c and 17 more"
     assert ids_of(found) == "a, b, c, d, e, f, g, h, i, j and 10 more"
+    assert ids_of(dataclasses.replace(found, duplicates=0), 3) == "a, b, c", "a verdict that counts none"

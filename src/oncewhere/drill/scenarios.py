@@ -29,6 +29,8 @@ SLOW_LIMIT_S: Final = 20.0
 CLAIMS_EVENTS: Final = frozenset({"dedupe-table", "unique-constraint", "idempotency-key"})
 """Policies that know an event by its identity, and so a second publication of it."""
 
+OFFSET_LEDGER: Final = "offset-ledger"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clean:
@@ -177,8 +179,12 @@ def _no_spare_broker(version: Version, clean: Clean) -> str | None:
 
 def _nothing_purged(version: Version, clean: Clean) -> str | None:
     del clean
-    purged = any(effect.purge for effect in version.effects.values())
-    return None if purged else "no effect says what it forgets, and when: purge"
+    effects = version.effects.values()
+    if any(effect.purge for effect in effects):
+        return None
+    if effects and all(effect.policy == OFFSET_LEDGER for effect in effects):
+        return "an offset ledger has nothing to forget: it keeps a position for each partition, however old"
+    return "no effect says what it forgets, and when: effects.NAME.purge in the declaration"
 
 
 def _purged(version: Version) -> Sequence[str]:

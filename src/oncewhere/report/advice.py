@@ -19,10 +19,14 @@ def ids_of(finding: Finding, at_most: int | None = None) -> str:
         finding: what is told.
         at_most: how many are named; None for all that the finding has.
     """
-    total = finding.missing if finding.verdict is Verdict.LOST else finding.duplicates
     named = finding.examples[:at_most]
-    more = total - len(named)
-    return f"{', '.join(named)}{f' and {more} more' if named and more > 0 else ''}"
+    more = more_than(finding, len(named))
+    return f"{', '.join(named)}{f' and {more} more' if named and more else ''}"
+
+
+def more_than(finding: Finding, named: int) -> int:
+    """How many identities a finding is about beside the named ones; 0 where its verdict counts none."""
+    return max(0, (finding.missing if finding.verdict is Verdict.LOST else finding.duplicates) - named)
 
 
 def explained_by(verdicts: Iterable[Verdict]) -> list[str]:

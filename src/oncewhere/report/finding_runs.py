@@ -48,6 +48,11 @@ def _found(runs: Path, name: str) -> Path:
     if len(matching) == 1:
         return matching[0].resolve()
     known = [path.name for path in _runs_in(runs)][-RUNS_SHOWN:]
+    if name == LATEST and known:
+        raise ConfigurationError(
+            f"There is no run in {runs} that is called latest: a drill is, and what repeats a point of one is not.",
+            hint=f"The newest there is {known[-1]}: name it.",
+        )
     if name == LATEST:
         raise ConfigurationError(
             f"There is no run in {runs} yet.",

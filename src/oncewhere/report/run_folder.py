@@ -32,7 +32,7 @@ from .junit import as_junit
 from .kinds import DEFAULT, ReportKind
 from .made_with import made_with
 from .provenance import Ending, Provenance, Replayed, State
-from .readme import README, README_NAME
+from .readme import README_NAME, readme
 from .run_json import FILE_NAME, Run, encode
 from .so_far import SoFar
 
@@ -92,7 +92,7 @@ class RunFolder:
             if not (root / IGNORED).exists():
                 (root / IGNORED).write_text("*\n", encoding="utf-8")
             self.path = self._fresh(f"{stamp}-{name}")
-            (self.path / README_NAME).write_text(README, encoding="utf-8")
+            (self.path / README_NAME).write_text(readme(reports), encoding="utf-8")
             self._write_json()
         except OSError as error:
             raise StackError(

@@ -33,7 +33,7 @@ function showFinding(finding) {
   return el("div", { class: `place ${kind}` },
     el("p", {}, verdictWord(finding.verdict), el("b", {}, ` ${finding.place}`), `: ${finding.sentence}`),
     finding.chain.length ? el("ol", {}, finding.chain.map((sentence) => el("li", {}, sentence))) : null,
-    finding.examples.length ? el("p", { class: "soft" }, "Such as ", el("span", { class: "mono" }, finding.examples.join(", "))) : null,
+    finding.examples.length ? el("p", { class: "soft" }, "Such as ", el("span", { class: "mono" }, finding.examples.join(", ")), finding.more ? ` and ${finding.more} more` : "") : null,
     kind === "held" ? null : el("p", { class: "soft" }, `${finding.verdict}: ${meaning}. The cure: `, el("code", {}, `oncewhere explain ${finding.verdict}`)));
 }
 
