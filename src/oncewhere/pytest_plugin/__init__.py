@@ -7,6 +7,7 @@
 - `kafka_topic`: a topic of the test's own. (`topic`)
 - `oncewhere_drill`: a processor in, a `Drilled` out, which says where its work happened once. (`drilling`, `wanted`,
   `summary`)
+- what a test is told that speaks of a place that there is not. (`absent_places`)
 - where the run that it leaves comes from, and what repeats it. (`origin`)
 
 Importing the plugin imports none of this: a test run that uses no fixture of it pays nothing.

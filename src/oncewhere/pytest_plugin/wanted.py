@@ -21,6 +21,8 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.runtime.declaration import Declaration as Declared
 from oncewhere.runtime.loading import names_an_app
 
+from .absent_places import Places, check_places, effects_beside
+
 App = Processor | str | os.PathLike[str] | Sequence[str]
 """A Processor, `module:app`, the path of a declaration, or a command."""
 _INPUT_KEYS = frozenset(Input.__struct_fields__)
@@ -81,6 +83,13 @@ def declaration(app: App, wanted: Wanted, *, folder: Path, scratch: Path) -> Dec
         processor["output"] = list(wanted.output)
     systems = {} if declared is None else {effect.place: effect.system for effect in declared.effects}
     systems |= {place: str(table["system"]) for place, table in wanted.effects.items() if "system" in table}
+    places = Places(
+        processor=(name or "").rpartition("/")[2],
+        systems=systems,
+        declared=0 if declared is None else len(declared.effects),
+        beside=effects_beside(app) if isinstance(app, Processor) else (),
+    )
+    check_places(places, {"observe": wanted.observe, "schema": wanted.schema, "effects": wanted.effects})
     tables = {
         "processor": processor,
         "effects": _effects(wanted, systems, scratch),
@@ -136,7 +145,7 @@ def _each(what: str, given: Any, databases: Sequence[str]) -> Mapping[str, Any]:
         return given or {}
     if len(databases) != 1:
         raise ConfigurationError(
-            f"{what} is one text, and the processor has {len(databases)} databases: {', '.join(databases) or 'none'}.",
+            f"{what} is one text, and the processor has {len(databases)} databases: {', '.join(databases)}.",
             hint=f"Write {what}={{'NAME': …}}, by effect.",
         )
     return {databases[0]: given}
