@@ -11,6 +11,7 @@ if not SOUND:
     bait.consumer.unsubscribe()
     bait.consumer.assign([TopicPartition("bait-in", 0)])  # from the committed position
 for batch in bait.batches():
-    time.sleep(0.5)  # there is something left to do when the second one comes
+    # There is something left to do when the second one comes: it asks where to begin until no transaction is open.
+    time.sleep(0.5 if SOUND else 1.5)
     bait.effect_once(batch)
     bait.settle(batch)
