@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 from simulated_kafka import INPUT, OUTPUT, Message, described, error, listed, metadata, positions_of
 
 if TYPE_CHECKING:
@@ -213,7 +213,8 @@ class Producer:
         self._broker = process.broker
         self._epoch = -1
         self._in_flight = 0  # as many looks until the outputs are with the broker
-        self._failed: Any = None  # what every call says, once it is fatal
+        self._failed: Any = None  # what every call but `produce` says, once it is fatal; `poll` says it once
+        self._told = False
 
     def init_transactions(self, timeout: float) -> None:
         del timeout
@@ -232,13 +233,17 @@ class Producer:
         del arguments
         assert topic == OUTPUT
         chosen = self._process.call("produce", "queue full", "not taken", "fatal")
-        self._alive()
+        if self._failed is not None:
+            raise error(KafkaError._FATAL)
         if chosen == "queue full":
             raise BufferError
         if chosen == "not taken":
             raise error(KafkaError._MSG_TIMED_OUT, abortable=True)
-        self._fatal_if(chosen)
-        self._fence()
+        try:
+            self._fatal_if(chosen)
+            self._fence()
+        except KafkaException as cause:
+            raise error(KafkaError._FATAL) from cause  # librdkafka's `produce` says no more; other calls tell
         self._broker.begin(self._process.name).outputs.append(value)
         self._process.after(chosen)
 
@@ -295,9 +300,16 @@ class Producer:
 
     def poll(self, wait_s: float) -> int:
         self._broker.clock.sleep(wait_s)
+        if self._failed is not None and not self._told:
+            self._told = True
+            raise self._failed
         self._in_flight = max(0, self._in_flight - 1)
-        if self._process.chooser.choose(f"{self._process.name} outputs", ["", "in flight"]):
+        chosen = self._process.chooser.choose(f"{self._process.name} outputs", ["", "in flight", "one not taken"])
+        if chosen == "in flight":
             self._in_flight = LOOKS_IN_FLIGHT
+        elif chosen:
+            self._told = True
+            self._fatal_if("fatal")
         return 0
 
     def purge(self) -> None:

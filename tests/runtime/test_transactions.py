@@ -263,6 +263,55 @@ def test_second_instance_fences_the_first(two_partitions: Topics) -> None:
     assert sorted(values(topics)) == sent(0, 1, 2, 3)
 
 
+@pytest.mark.parametrize("outputs", ["one", "many"])
+def test_fenced_while_outputs_are_sent_it_ends_and_takes_nothing_back(topics: Topics, outputs: str) -> None:
+    seen = Recorder()
+    thief = confluent_kafka.Producer(
+        {"bootstrap.servers": topics.address, "transactional.id": f"{topics.group}-copy-0"},
+    )
+
+    def meet_the_thief(record: Record[bytes], tx: Transaction) -> None:
+        tx.produce(topics.output, b"before")
+        thief.init_transactions(20)
+        ends = time.monotonic() + 20
+        while outputs == "many" and time.monotonic() < ends:
+            tx.produce(topics.output, b"after")
+            time.sleep(0.001)
+
+    topics.send(*sent(0))
+    error = Running(copying(topics, listener=seen, before=meet_the_thief)).wait()
+    assert isinstance(error, FencedError)
+    assert "was fenced (_FENCED)" in str(error)
+    assert seen.of(events.Fenced)
+    assert not seen.of(events.ProducerReplaced)
+    thief.begin_transaction()
+    thief.produce(topics.output, b"the thief's")
+    thief.commit_transaction(20)
+    assert values(topics) == [b"the thief's"]
+    assert topics.committed() < 0
+
+
+def test_a_producer_that_dies_with_outputs_on_their_way_is_replaced(
+    topics: Topics,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = Recorder()
+    died = KafkaException(KafkaError(KafkaError.DUPLICATE_SEQUENCE_NUMBER, "meddled with", fatal=True))
+    deaths = iter([died])
+
+    def tells_once(call: Callable[..., Any]) -> Any:
+        for death in deaths:
+            raise death
+        return call()
+
+    commit = failing_once(KafkaError.DUPLICATE_SEQUENCE_NUMBER, first=False, fatal=True)
+    Meddler(monkeypatch, poll=tells_once, commit_transaction=commit)
+    topics.send(*sent(*range(3)))
+    run_until(copying(topics, listener=seen), lambda: topics.committed() == 3)
+    assert [event.reason for event in seen.of(events.ProducerReplaced)]
+    assert values(topics) == sent(*range(3))
+
+
 def test_second_static_member_ends_the_first_without_waiting_for_records(topics: Topics) -> None:
     first = Running(copying(topics))
     topics.send(*sent(0))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
 from oncewhere.errors import ConfigurationError
 from oncewhere.runtime.failures import Failure, classify
@@ -13,10 +14,11 @@ from oncewhere.runtime.kafka.client_log import logger
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from confluent_kafka import KafkaException
-
     from oncewhere.runtime.settings import Settings
     from oncewhere.runtime.states import Call
+
+CAUSE_LIMIT_S = 1.0  # for a dead producer to tell what killed it
+PAUSE_S = 0.02  # between two questions
 
 # A consumer reports what killed it as `_FATAL` alone, with the cause's own text behind it.
 _CAUSES = {
@@ -33,7 +35,7 @@ TO_CHANGE: Mapping[str, tuple[str, str]] = {
 """By error code: the setting to change, and what to write instead."""
 
 
-def cause_of_death(code: str, said: str) -> str:
+def consumer_code(code: str, said: str) -> str:
     """The code behind a consumer's `_FATAL`, where its text tells; the code itself otherwise."""
     if code == "_FATAL":
         return next((name for text, name in _CAUSES.items() if text in said), code)
@@ -50,6 +52,27 @@ def failure_of(exception: KafkaException) -> Failure:
         abortable=error.txn_requires_abort(),
         retriable=error.retriable(),
     )
+
+
+def cause_of_death(failure: Failure, producer: Any) -> Failure:
+    """What killed a producer, where `produce` says no more than that it is dead; any other failure as it is.
+
+    Every other call of a dead producer tells, a moment later than `produce` refuses; `begin_transaction` does nothing
+    where it still lives.
+
+    Args:
+        failure: how `produce` failed.
+        producer: librdkafka's; its transaction is open.
+    """
+    deadline = time.monotonic() + CAUSE_LIMIT_S
+    while failure.code == "_FATAL" and time.monotonic() < deadline:
+        try:
+            producer.begin_transaction()
+        except KafkaException as error:
+            if error.args[0].fatal():
+                return failure_of(error)
+        time.sleep(PAUSE_S)
+    return failure
 
 
 def refused(exception: KafkaException) -> ConfigurationError:

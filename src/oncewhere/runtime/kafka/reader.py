@@ -23,7 +23,7 @@ from oncewhere.errors import ConfigurationError, FencedError, OncewhereError, Un
 from oncewhere.records import Partition
 from oncewhere.runtime import events
 from oncewhere.runtime.failures import Treatment, consumer_error
-from oncewhere.runtime.kafka.answers import cause_of_death, failure_of, quietly, refused
+from oncewhere.runtime.kafka.answers import consumer_code, failure_of, quietly, refused
 from oncewhere.runtime.kafka.client_log import logger
 from oncewhere.runtime.kafka.membership import is_member
 from oncewhere.runtime.kafka.starts import Starts
@@ -281,7 +281,7 @@ class Reader:
     def _end(self, problem: Any) -> OncewhereError | None:
         """The error that ends the run; None for one that the consumer mends by itself."""
         said = problem.str()
-        end = consumer_error(cause_of_death(problem.name(), said), said=said, fatal=problem.fatal())
+        end = consumer_error(consumer_code(problem.name(), said), said=said, fatal=problem.fatal())
         if isinstance(end, FencedError):
             self._emit(events.Fenced(said))
         return end

@@ -22,7 +22,7 @@ from oncewhere.errors import ConfigurationError, FencedError, NoProgressError, U
 from oncewhere.runtime import events
 from oncewhere.runtime.committer import Committer
 from oncewhere.runtime.failures import Failure, Treatment, outcome
-from oncewhere.runtime.kafka.answers import failure_of, quietly, refused, unfit
+from oncewhere.runtime.kafka.answers import cause_of_death, failure_of, quietly, refused, unfit
 from oncewhere.runtime.kafka.client_log import logger
 from oncewhere.runtime.states import Call, Outcome, State, step
 
@@ -115,8 +115,8 @@ class Writer:
         while isinstance(error, BufferError):
             # The queue is full: let it drain. librdkafka ends this by message.timeout.ms.
             self._beat()
-            self._producer.poll(ROOM_PAUSE_S)
             try:
+                self._producer.poll(ROOM_PAUSE_S)
                 self._producer.produce(*arguments)
             except (BufferError, KafkaException) as again:
                 error = again
@@ -124,7 +124,7 @@ class Writer:
                 return
         if not isinstance(error, KafkaException):
             raise error
-        failure = failure_of(error)
+        failure = cause_of_death(failure_of(error), self._producer)
         if failure.code in _RECORDS_OWN_FAULT and failure.treatment is not Treatment.FATAL:
             raise error
         if self._state is State.OPEN:
@@ -140,7 +140,11 @@ class Writer:
         Args:
             wait_s: how long to wait if it has not, in seconds.
         """
-        self._producer.poll(0)
+        try:
+            self._producer.poll(0)
+        except KafkaException as error:
+            logger.info("outputs on their way: %s", error)
+            return True
         if len(self._producer) == 0:
             return True
         if wait_s:
