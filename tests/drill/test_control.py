@@ -111,7 +111,7 @@ def test_a_drill_whose_control_stays_green_has_failed(
 ) -> None:
     result = drilled(tmp_path, right, naive)
     assert result.exit_code == code
-    assert says in " ".join(conclusion(result))
+    assert says in " ".join(conclusion(result, Provenance()))
     run = Run(path="", result=result, made_with={}, provenance=Provenance(), ending=Ending())
     failures = {suite.get("name"): suite.get("failures") for suite in as_junit(run)}
     assert failures["naive"] == ("0" if naive.violated else "1")
@@ -121,5 +121,5 @@ def test_a_control_without_a_name_of_its_own_is_named_once(tmp_path: Path) -> No
     result = drilled(tmp_path, Verdict.ONCE, Verdict.DUPLICATE)
     naive = next(v for v in result.versions if v.version.name == "naive")
     unnamed = dataclasses.replace(naive, version=msgspec.structs.replace(naive.version, name=NAME))
-    lines = conclusion(dataclasses.replace(result, versions=(unnamed,), control=NAME))
+    lines = conclusion(dataclasses.replace(result, versions=(unnamed,), control=NAME), Provenance())
     assert "The control turned red at 1 of 1 points, as it must." in lines

@@ -30,6 +30,7 @@ from oncewhere.drill.declaration import Processor, Settings
 from oncewhere.drill.effect import Effect
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import Failures, RunFolder, read_run, show_result
+from oncewhere.report.provenance import Provenance
 
 SYSTEMS = {"kafka": "kafka", "bank": "postgresql"}
 ONCE, DUPLICATE, UNKNOWN = Verdict.ONCE, Verdict.DUPLICATE, Verdict.UNKNOWN
@@ -86,9 +87,9 @@ def result(*versions: VersionResult) -> DrillResult:
     return DrillResult(versions=versions, demonstration=False, folder="runs/x", duration_s=2.0)
 
 
-def printed(*versions: VersionResult, width: int = 80) -> str:
+def printed(*versions: VersionResult, width: int = 80, told: Provenance | None = None) -> str:
     out = io.StringIO()
-    show_result(result(*versions), Console(file=out, width=width))
+    show_result(result(*versions), Console(file=out, width=width), told)
     return out.getvalue()
 
 
@@ -105,6 +106,17 @@ def test_a_violation_is_explained_once_with_its_chain_and_the_command_that_repla
     assert "again: oncewhere replay kafka.EndTxn.1.1.before x" in text, "the run is named, too"
     assert "What it means, and the cure: oncewhere explain duplicate" in text
     assert "kafka.EndTxn before; bank.commit replied" in " ".join(text.split())
+
+
+def test_whoever_ran_a_test_is_told_what_a_test_takes_and_once() -> None:
+    by_test = Provenance(repeat="pytest test_it.py::test_once")
+    typed, tested = printed(BROKEN, width=160), printed(BROKEN, width=160, told=by_test)
+    for word in ("(--points all visits them)", "(--scenario all)", "oncewhere replay", "Tell the owner"):
+        assert word in typed
+        assert word not in tested
+    assert "(--oncewhere-points all visits them)" in tested
+    assert '(scenarios=["all"])' in tested
+    assert tested.count("again: pytest test_it.py::test_once") == 1
 
 
 def test_the_table_counts_by_place_and_phase_and_fits_eighty_columns() -> None:

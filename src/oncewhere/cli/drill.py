@@ -9,7 +9,19 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from oncewhere.drill import CRASH, SCENARIOS, Choice, Declaration, Drill, DrillEvent, Keyword, PointSet, load
+from oncewhere.drill import (
+    CRASH,
+    EVERY,
+    SCENARIOS,
+    Choice,
+    Declaration,
+    Drill,
+    DrillEvent,
+    Keyword,
+    PointSet,
+    load,
+    scenarios_named,
+)
 from oncewhere.drill.beforehand import check_beforehand
 from oncewhere.drill.control import with_control
 from oncewhere.errors import ConfigurationError
@@ -58,7 +70,7 @@ from .servers import (
 @click.option(
     "--scenario",
     "scenarios",
-    type=NearChoice([*SCENARIOS, "all"]),
+    type=NearChoice([*SCENARIOS, EVERY]),
     metavar="NAME",
     multiple=True,
     default=(CRASH,),
@@ -161,7 +173,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
     demonstration = declaration.demonstrates and not versions and mission and not control
     choice = Choice(
         points=point_set,
-        scenarios=tuple(SCENARIOS) if "all" in scenarios else tuple(name for name in SCENARIOS if name in scenarios),
+        scenarios=scenarios_named(scenarios),
         keyword=Keyword(keyword),
         failed_before=frozenset() if demonstration else failures.read(),
         seed=seed,

@@ -30,7 +30,7 @@ from .observations import Observation
 from .points import CrashPoint, NamedCrash, Phase, parse_id
 from .result import Coverage, Crash, DrillResult, TrialResult, VersionResult
 from .scenario import CLEAN, Action, Plan, Step
-from .scenarios import CRASH, SCENARIOS, Scenario
+from .scenarios import CRASH, EVERY, SCENARIOS, Scenario, scenarios_named
 from .testimony import Testimony, UnreadableHistoryError, take_testimony
 from .verdict import Verdict, worst
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CLEAN",
     "CRASH",
+    "EVERY",
     "SCENARIOS",
     "Action",
     "Choice",
@@ -79,6 +80,7 @@ __all__ = [
     "load",
     "parse_id",
     "read",
+    "scenarios_named",
     "take_testimony",
     "worst",
 ]

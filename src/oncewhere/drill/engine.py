@@ -235,7 +235,7 @@ class Drill:
         return ConfigurationError(
             f"{version.name}: none of the {len(found.points)} points ({self._choice.points}) goes by "
             f"{self._choice.keyword.text!r}.",
-            hint=f"Of all {len(everything)} boundary points {wider} do: --points all."
+            hint=f"Of all {len(everything)} points {wider} do (--points all; in pytest --oncewhere-points all)."
             if wider
             else f"They are {shown}{' …' if len(found.points) > LABELS_SHOWN else ''}; --list prints them.",
         )

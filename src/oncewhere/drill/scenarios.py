@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
+
+from oncewhere.errors import ConfigurationError
 
 from .courses import Company, Course, Held, Outage, Patience, Recreation, Replay, Stopping, Zombie
 from .courses.holding import PATIENCE_MARGIN_S
@@ -303,3 +306,25 @@ _ROWS: Final = (
 
 SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType({row.name: row for row in _ROWS})
 """By name, in the order in which they are drilled."""
+
+EVERY: Final = "all"
+"""Stands for each of them where names are given."""
+
+
+def scenarios_named(names: Sequence[str]) -> tuple[str, ...]:
+    """Their names, once each and in the order in which they are drilled.
+
+    Args:
+        names: as a person gives them; `all` among them stands for every scenario.
+
+    Raises:
+        ConfigurationError: there is no scenario of a name.
+    """
+    for name in names:
+        if name not in SCENARIOS and name != EVERY:
+            near = get_close_matches(name, [*SCENARIOS, EVERY], n=1)
+            meant = f" Did you mean {near[0]}?" if near else ""
+            raise ConfigurationError(
+                f"There is no scenario {name!r}.{meant}", hint=f"There are {', '.join(SCENARIOS)}, and {EVERY}."
+            )
+    return tuple(name for name in SCENARIOS if EVERY in names or name in names)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from oncewhere.cli.servers import choose_versions
-from oncewhere.drill import CRASH, Choice, Drill, DrillResult, Keyword, PointSet, Verdict, worst
+from oncewhere.drill import CRASH, Choice, Drill, DrillResult, Keyword, PointSet, Verdict, scenarios_named, worst
 from oncewhere.errors import OncewhereError
 from oncewhere.report import RunFolder, show_result
 
@@ -121,7 +121,7 @@ class Driller:
             app: a `Processor` at the top of a module, `"module:app"`, the path of a declaration, or a command.
             versions: of a declaration, those that are drilled; all where none is named.
             keyword: only points whose name or id matches, as `-k` of the command line.
-            scenarios: what is done at the points.
+            scenarios: what is done at the points, by name; `["all"]` for every one.
             dsns: by effect, a server of yours instead of one that is started.
             wanted: see `Wanted`: inputs, observe, schema, identity, output, effects, processor, drill.
 
@@ -138,7 +138,7 @@ class Driller:
             path = self._origin.path_of(declared.folder if stands_in_a_file(app) else None)
             choice = Choice(
                 points=PointSet(self._points),
-                scenarios=tuple(scenarios),
+                scenarios=scenarios_named(scenarios),
                 keyword=Keyword(keyword),
                 seed=self._seed,
             )

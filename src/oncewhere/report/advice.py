@@ -8,6 +8,8 @@ from typing import Final
 from oncewhere.drill import DrillResult, Finding, Verdict
 from oncewhere.drill.verdict import SEVERITY
 
+from .provenance import Provenance
+
 A_FEW: Final = 3
 """Identities at which a person sees what kind of thing they are; on a screen that is about more than one finding."""
 
@@ -43,14 +45,23 @@ def whom(result: DrillResult) -> str:
     return f"Tell {', '.join(owners)}: the processor's owner, as declared."
 
 
-def what_to_do(result: DrillResult) -> list[str]:
-    """What to do about a result, a line each; nothing where everything held, or showed what it is there to show."""
+def what_to_do(result: DrillResult, told: Provenance) -> list[str]:
+    """What to do about a result, a line each; nothing where everything held, or showed what it is there to show.
+
+    Whoever runs a test has the processor in hand: there is nobody to tell, and the test is what shows it again.
+
+    Args:
+        result: what was found.
+        told: who asked for it.
+    """
     if result.exit_code == 0:
         return []
     verdicts = [
         f.verdict for v in result.versions if v.version.name != result.control for t in v.trials for f in t.findings
     ]
     lines = [f"What it means, and the cure: {command}" for command in explained_by(verdicts)]
-    if any(verdict.violated for verdict in verdicts):
+    if told.repeat:
+        lines.append(f"again: {told.repeat}")
+    elif any(verdict.violated for verdict in verdicts):
         lines.append(whom(result))
     return lines

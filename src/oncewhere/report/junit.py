@@ -102,7 +102,8 @@ def _lines(run: Run, version: VersionResult, trial: TrialResult, wrong: Sequence
         yield from repeated.lines
     for command in explained_by(finding.verdict for finding in wrong):
         yield f"what to do: {command}"
-    yield whom(run.result)
+    if not run.provenance.repeat:
+        yield whom(run.result)
     yield f"evidence: {Path(run.result.folder).resolve().name}/{trial.folder}/wire.jsonl"
 
 

@@ -44,7 +44,7 @@ def show_mission(result: DrillResult, console: Console, told: Provenance) -> Non
             if any(f.verdict is not Verdict.ONCE for f in trial.findings):
                 console.print(Padding(_proof(result, version, trial, told), (0, 0, 0, 4)), style="dim")
     console.print()
-    for line in conclusion(result):
+    for line in conclusion(result, told):
         console.print(line, markup=False, soft_wrap=True)
 
 
@@ -66,7 +66,7 @@ def _proof(result: DrillResult, version: VersionResult, trial: TrialResult, told
     for finding in trial.findings:
         if ids := ids_of(finding, A_FEW):
             text.append(f"\n{finding.place} {finding.verdict}: {ids}")
-    repeated = again(result, version, trial, told)
+    repeated = None if told.repeat else again(result, version, trial, told)
     return text.append("\n" + "\n".join(repeated.lines)) if repeated is not None else text
 
 

@@ -154,6 +154,16 @@ class Provenance:
     options: tuple[ServerOption, ...] = ()
     repeat: str = ""
 
+    @property
+    def all_points(self) -> str:
+        """How whoever made the run asks for every point."""
+        return "--oncewhere-points all" if self.repeat else "--points all"
+
+    @property
+    def all_scenarios(self) -> str:
+        """How whoever made the run asks for every scenario."""
+        return 'scenarios=["all"]' if self.repeat else "--scenario all"
+
     def safety(self, elsewhere: Sequence[str] = ()) -> str:
         """Whose servers were touched, in a sentence or two.
 

@@ -42,17 +42,18 @@ def show_run(run: Run, console: Console) -> None:
         console.print(line, markup=False, soft_wrap=True)
     if run.replayed is not None and run.result.versions and run.result.versions[0].crashes:
         console.print()
-        show_trial(run.result, console)
+        show_trial(run.result, console, run.provenance)
     else:
         show_result(run.result, console, run.provenance)
 
 
-def show_trial(result: DrillResult, console: Console) -> None:
+def show_trial(result: DrillResult, console: Console, told: Provenance | None = None) -> None:
     """Prints what one trial found at every place, and its proof.
 
     Args:
         result: of one version and one point.
         console: where it goes; standard output.
+        told: see `show_result`.
     """
     (version,) = result.versions
     for trial in version.crashes:
@@ -68,5 +69,5 @@ def show_trial(result: DrillResult, console: Console) -> None:
             console.print(indented(proof(trial.crash), BELOW_TRIAL), style="dim")
     for line in beside(version):
         console.print(line)
-    for told in conclusion(result):
-        console.print(told, markup=False, soft_wrap=True)
+    for last_word in conclusion(result, told or Provenance()):
+        console.print(last_word, markup=False, soft_wrap=True)

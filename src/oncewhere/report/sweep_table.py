@@ -51,16 +51,16 @@ def show_sweep(result: DrillResult, console: Console, told: Provenance) -> None:
                 console.print(Padding(Text(line), (0, 0, 0, 4)), style="dim")
         if version.coverage is not None:
             for line in [
-                *coverage_lines(version.coverage, crashes_only=all(map(_is_crash, version.crashes))),
-                *spared_lines(version),
+                *coverage_lines(version.coverage, told, crashes_only=all(map(_is_crash, version.crashes))),
+                *spared_lines(version, told),
             ]:
                 console.print(Padding(Text(line), (0, 0, 0, 2)))
         console.print()
-    for line in conclusion(result):
+    for line in conclusion(result, told):
         console.print(line, markup=False, soft_wrap=True)
 
 
-def coverage_lines(coverage: Coverage, *, crashes_only: bool) -> list[str]:
+def coverage_lines(coverage: Coverage, told: Provenance, *, crashes_only: bool) -> list[str]:
     """How much was visited, and what was not."""
     what = "boundary points crashed" if crashes_only else "trials reached their point"
     lines = [f"{coverage.reached} of {coverage.chosen} {what}"]
@@ -68,18 +68,18 @@ def coverage_lines(coverage: Coverage, *, crashes_only: bool) -> list[str]:
         lines[0] += f"; {coverage.not_reached} not reached again: inconclusive"
     left = {why: number for why, number in coverage.left_out.items() if number}
     if left:
-        told = ", ".join(f"{number} {why}" for why, number in left.items())
-        lines.append(f"left out of the {coverage.recorded} of the clean run: {told} (--points all visits them)")
+        reasons = ", ".join(f"{number} {why}" for why, number in left.items())
+        lines.append(f"left out of the {coverage.recorded} of the clean run: {reasons} ({told.all_points} visits them)")
     return lines
 
 
-def spared_lines(version: VersionResult) -> list[str]:
+def spared_lines(version: VersionResult, told: Provenance) -> list[str]:
     """Which scenarios were not drilled, and why."""
     spared = version.coverage.scenarios if version.coverage is not None else {}
     lines = [f"{name} left out: {why}" for name, why in spared.items()]
     drilled = {trial.plan.scenario for trial in version.crashes} | spared.keys()
     if others := [name for name in SCENARIOS if name not in drilled]:
-        lines.append(f"not asked for: {', '.join(others)} (--scenario all)")
+        lines.append(f"not asked for: {', '.join(others)} ({told.all_scenarios})")
     return lines
 
 
@@ -177,7 +177,7 @@ def _explained(
         yield f"  namely {ids}"
     if crashed and _is_crash(shown):
         yield f"  shown at: {_kinds(crashed)}"
-    if repeated := again(result, version, shown, told):
+    if not told.repeat and (repeated := again(result, version, shown, told)):
         yield from (f"  {line}" for line in repeated.lines)
     yield f"  evidence: {shown.folder}/wire.jsonl"
 

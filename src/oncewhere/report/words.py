@@ -10,6 +10,7 @@ from rich.text import Text
 from oncewhere.drill import Crash, DrillResult, Verdict, VersionResult
 
 from .advice import what_to_do
+from .provenance import Provenance
 
 STYLE = {
     verdict: ("✗", "bold red") if verdict.violated else ("?", "yellow") if verdict.open else ("✓", "green")
@@ -53,8 +54,13 @@ def marked(sentence: str) -> Padding:
     return indented(Text.assemble(("! ", "yellow"), f"{sentence}."), BELOW_VERDICT)
 
 
-def conclusion(result: DrillResult) -> list[str]:
-    """What the drill as a whole showed, and where its evidence is."""
+def conclusion(result: DrillResult, told: Provenance) -> list[str]:
+    """What the drill as a whole showed, and where its evidence is.
+
+    Args:
+        result: what was found.
+        told: who asked for it.
+    """
     lines: list[str] = []
     if result.demonstration:
         surprises = [(v, s) for v in result.versions for s in v.surprises]
@@ -85,7 +91,7 @@ def conclusion(result: DrillResult) -> list[str]:
         for why, number in (version.coverage.skipped if version.coverage else {}).items():
             lines.append(f"{version.version.name}: {number} points {why}: inconclusive.")
     lines += [f"{why[:1].upper()}{why[1:]}." for why in dict.fromkeys(v.cut_off for v in result.versions) if why]
-    lines += what_to_do(result)
+    lines += what_to_do(result, told)
     lines.append(f"Evidence: {_short(result.folder)}  (the drill took {result.duration_s:.0f} s)")
     return lines
 

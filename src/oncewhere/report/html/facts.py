@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from oncewhere.drill import CRASH, SCENARIOS, DrillResult, TrialResult, Verdict, VersionResult
+from oncewhere.drill import CRASH, SCENARIOS, TrialResult, Verdict, VersionResult
 from oncewhere.drill.phases import PHASES
 from oncewhere.masking import masked
 from oncewhere.report.advice import more_than
@@ -34,14 +34,14 @@ def run_facts(run: Run, name: str) -> dict[str, Any]:
         "duration_s": result.duration_s,
         "exit_code": result.exit_code,
         "made_with": run.made_with,
-        "conclusion": [line for line in conclusion(result)[:-1] if line not in head],
+        "conclusion": [line for line in conclusion(result, run.provenance)[:-1] if line not in head],
         "verdicts": {
             verdict: {"mark": STYLE[verdict][0], "kind": kind_of(verdict), "meaning": verdict.meaning}
             for verdict in Verdict
         },
         "phases": dict(PHASES),
         "scenarios": {name: scenario.words for name, scenario in SCENARIOS.items()},
-        "versions": [_version(result, version) for version in result.versions],
+        "versions": [_version(run, version) for version in result.versions],
         "points": [
             point_facts(number, trial) for number, version in enumerate(result.versions) for trial in version.trials
         ],
@@ -123,11 +123,14 @@ def _what(trial: TrialResult) -> str:
     return f"{words[:1].upper()}{words[1:]}{f' (at {at})' if at else ''}."
 
 
-def _version(result: DrillResult, version: VersionResult) -> dict[str, Any]:
-    lines: list[str] = []
+def _version(run: Run, version: VersionResult) -> dict[str, Any]:
+    result, lines = run.result, list[str]()
     if version.coverage is not None:
         crashes_only = all(trial.plan.scenario == CRASH for trial in version.crashes)
-        lines = [*coverage_lines(version.coverage, crashes_only=crashes_only), *spared_lines(version)]
+        lines = [
+            *coverage_lines(version.coverage, run.provenance, crashes_only=crashes_only),
+            *spared_lines(version, run.provenance),
+        ]
     return {
         "name": version.version.name,
         "about": version.version.about,
