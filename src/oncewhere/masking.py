@@ -33,24 +33,26 @@ _WORD: Final = (
 _QUOTED: Final = r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'"
 _NAME_BEGINS: Final = r"(?<![\w.\-])"
 _NAME: Final = r"[\w.\-]+"
+_SIGN: Final = r"(?:=|:(?!:))"
+"""Of an assignment; `TestToken::test_once` is none."""
 _ENDS: Final = rf"[&;,](?=[\s\"']|$|{_NAME}\s*[=:])"
 """In text, what may stand in a value and ends it only where the next name, a quote or nothing follows."""
 _USERINFO: Final = re.compile(r"(?P<before>://[^\s/@:\"']*:)(?P<secret>[^\s/]+)@")
 _BEARER: Final = re.compile(r"(?P<before>\b(?:bearer|basic)\s+)(?P<secret>[A-Za-z0-9._~+/=\-]{8,})", re.IGNORECASE)
 _HEADER: Final = re.compile(
-    rf"(?P<before>{_NAME_BEGINS}[\w\-]*(?:authorization|cookie)[\"']?\s*[=:]\s*)(?P<secret>{_QUOTED}|[^\r\n\"']+)",
+    rf"(?P<before>{_NAME_BEGINS}[\w\-]*(?:authorization|cookie)[\"']?\s*{_SIGN}\s*)(?P<secret>{_QUOTED}|[^\r\n\"']+)",
     re.IGNORECASE,
 )
 _VALUE: Final = rf"(?P<secret>{_QUOTED}|(?:\\\s|(?!{_ENDS})\S)*(?!{_ENDS})[^\s\"')}}\]])"
 _ASSIGNED: Final = re.compile(
-    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}[\w.\-]*[\"']?\s*[=:]\s*){_VALUE}", re.IGNORECASE
+    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}[\w.\-]*[\"']?\s*{_SIGN}\s*){_VALUE}", re.IGNORECASE
 )
 _BEFORE_IN_ARGUMENT: Final = (
-    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}(?:[\w.\-]*(?:[\"']?\s*=\s*|[\"']\s*:\s*|\s*:\s+)|\s*:))"
+    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}(?:[\w.\-]*(?:[\"']?\s*=\s*|[\"']\s*:\s*|\s*:\s+)|\s*:(?!:)))"
 )
 """`token-service:latest` is no assignment: where no blank follows the colon, the name must end in the word."""
 _PLAINLY_ASSIGNED_IN_ARGUMENT: Final = re.compile(rf"{_BEFORE_IN_ARGUMENT}{_VALUE}", re.IGNORECASE)
-_OPTION: Final = re.compile(rf"(?P<name>{_NAME})(?P<sign>\s*=\s*|:(?!//|\d+(?:,|$))\s*)")
+_OPTION: Final = re.compile(rf"(?P<name>{_NAME})(?P<sign>\s*=\s*|:(?!:|//|\d+(?:,|$))\s*)")
 _USERINFO_OF_ARGUMENT: Final = re.compile(r"(?P<before>://[^\s/@:\"']*:)(?P<secret>[^/]+)@")
 _USERINFO_WITH_SLASH: Final = re.compile(
     rf"(?P<before>://[^\s/@:\"']*:)(?P<secret>(?!{re.escape(MASK)}@|\d+(?:[/?#,]|$)).+)@", re.DOTALL

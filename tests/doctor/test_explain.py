@@ -185,3 +185,13 @@ def test_a_trial_of_a_scenario_is_explained_by_its_parts() -> None:
     assert "of naive that played the scenario second-crash after the effect, before the Kafka commit" in entry.what
     assert "and then at kafka's Produce, number 2 of its kind in commit interval 1" in entry.what
     assert find("no-such@after-effect") is None
+
+
+def test_a_scenario_that_kills_nobody_drops_no_message_and_only_words_that_are_known_are_named() -> None:
+    stopped, crashed = find("clean-stop@bank.commit.3.1.before"), find("bank.SET.3.1.replied")
+    assert stopped is not None
+    assert crashed is not None
+    assert stopped.what.endswith("scenario clean-stop at bank's commit, number 1 of its kind in commit interval 3.")
+    assert "explain clean-stop, oncewhere explain commit" in stopped.remedy
+    assert "the message was answered, the answer never seen" in crashed.what
+    assert "explain" not in crashed.remedy

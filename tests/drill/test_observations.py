@@ -8,7 +8,7 @@ import pytest
 
 from oncewhere.drill.effect import Effect
 from oncewhere.drill.history import Happened, Wire
-from oncewhere.drill.observations import Declared, Kind, Observation, observe, together
+from oncewhere.drill.observations import Declared, Kind, Observation, connections, observe, together
 
 EFFECTS = {
     "bank": Effect(system="postgresql", observe="select 1, 1"),
@@ -192,3 +192,13 @@ def test_of_several_trials_the_one_counts_that_saw_most() -> None:
 
     found = together([[seen(1)], [seen(3), seen(1, Kind.UNREAD)], [seen(2)]])
     assert found == (seen(3), seen(1, Kind.UNREAD))
+
+
+def test_of_addresses_past_the_proxies_none_is_left_out_whichever_trial_saw_it() -> None:
+    def connected(*addresses: str) -> tuple[Observation, ...]:
+        return tuple(connections([Happened(t=1, what="elsewhere", fields={"address": one}) for one in addresses]))
+
+    many = [f"10.0.0.{number}:5432" for number in range(1, 8)]
+    (seen,) = together([connected(*many), (), connected("10.0.0.1:5432", "10.9.9.9:443")])
+    assert seen.examples == (*many, "10.9.9.9:443")
+    assert "10.0.0.5:5432 and 3 more, which is no declared effect" in seen.sentence

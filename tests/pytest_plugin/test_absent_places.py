@@ -11,6 +11,7 @@ import pytest
 
 from oncewhere import OffsetLedger, Postgres, Processor, effect
 from oncewhere.errors import ConfigurationError
+from oncewhere.pytest_plugin.absent_places import effects_beside
 from oncewhere.pytest_plugin.wanted import App, Wanted, declaration
 
 OBSERVE = "select event_id, count(*) from settlement group by event_id"
@@ -94,3 +95,9 @@ def test_a_command_says_nothing_of_its_places(tmp_path: Path) -> None:
     told = refused(["settle"], tmp_path, observe=OBSERVE, processor=COMMAND)
     assert "a command does not say where it works, and the test names no system of a database" in told
     assert BY_OTHER_MEANS in told
+
+
+def test_a_package_that_a_test_hides_is_no_obstacle(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "a_hidden_package", None)
+    monkeypatch.setitem(sys.modules, module.__name__, sys.modules.pop(module.__name__))  # behind it
+    assert effects_beside(module.app) == (settle,)

@@ -10,6 +10,7 @@ import pytest
 
 from oncewhere.drill import Choice, PointSet
 from oncewhere.errors import InconclusiveError
+from oncewhere.masking import masked
 from oncewhere.pytest_plugin import drilling
 from oncewhere.pytest_plugin.drilling import Driller
 from oncewhere.pytest_plugin.origin import Origin
@@ -105,3 +106,17 @@ def test_a_run_of_a_test_says_whose_servers_it_used_and_what_repeats_it(
     assert ("kafka" in run.made_with) is not bool(kafka), "the version of a Kafka of theirs is not known"
     assert ("as the test asked: Kafka." in told.safety()) is bool(kafka)
     assert ("nothing of production was touched" in told.safety()) is not bool(kafka)
+
+
+@pytest.mark.parametrize(
+    ("nodeid", "command"),
+    [
+        ("tests/test_tokens.py::TestToken::test_once", "pytest tests/test_tokens.py::TestToken::test_once"),
+        ("tests/test_it.py::test_once[password=hush]", "pytest 'tests/test_it.py::test_once[password=***'"),
+    ],
+)
+def test_the_command_that_runs_a_test_again_hides_secrets_and_no_names(
+    tmp_path: Path, nodeid: str, command: str
+) -> None:
+    assert Origin(nodeid=nodeid, rootdir=tmp_path).command == command
+    assert masked(command) == command

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from made_run import make_run
 
-from oncewhere.cli.replay import version_drilled
+from oncewhere.cli.replay import declaration_of, version_drilled
 from oncewhere.drill import Declaration, load
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import Run, read_run
@@ -67,3 +67,19 @@ def test_a_named_version_that_consumes_in_another_group_is_another_processor(tmp
     payments = load(Path(__file__).parents[2] / "examples" / "payments")
     with pytest.raises(ConfigurationError, match="holds another processor"):
         version_drilled(payments, run, msgspec.structs.replace(drilled.version, processor=processor))
+
+
+def test_the_version_of_a_test_has_no_name_of_its_own_unless_a_file_declares_it(
+    tmp_path: Path, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(here.parent)
+
+    def by_a_test(name: str, path: str) -> Run:
+        run = a_run(tmp_path / path, name, project="shop")
+        told = dataclasses.replace(run.provenance, repeat="pytest tests/test_pay.py::test_once")
+        return dataclasses.replace(run, path=path, provenance=told)
+
+    assert taken(load(here), by_a_test("settlement", "tests/test_pay.py")) == "settle"
+    assert declaration_of(by_a_test("settle", "settle"), None) == here, "the test drilled the file"
+    with pytest.raises(ConfigurationError, match="no version 'settlement'"):
+        taken(load(here), by_a_test("settlement", "settle"))

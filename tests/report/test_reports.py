@@ -313,7 +313,11 @@ def test_no_secret_of_an_option_is_written_anywhere_and_every_screen_says_what_t
 def test_a_secret_among_the_words_of_the_processor_s_command_stays_at_home(tmp_path: Path) -> None:
     words = ["java", "-jar", "s.jar", "--db-password", SECRET, f"-Dsasl.password={SECRET}"]
     told = version()
-    told = msgspec.structs.replace(told, processor=msgspec.structs.replace(told.processor, command=words))
+    told = msgspec.structs.replace(
+        told,
+        processor=msgspec.structs.replace(told.processor, command=words),
+        settings=msgspec.structs.replace(told.settings, control=[*words, "--no-dedupe"]),
+    )
     folder = RunFolder(tmp_path, "payments", versions=[told])
     folder(
         DrillEnded(
@@ -327,6 +331,7 @@ def test_a_secret_among_the_words_of_the_processor_s_command_stays_at_home(tmp_p
     )
     (written,) = read_run(folder.path).result.versions
     assert written.version.processor.command == ["java", "-jar", "s.jar", "--db-password", "***", "-Dsasl.password=***"]
+    assert written.version.settings.control == [*written.version.processor.command, "--no-dedupe"]
     for file in folder.path.rglob("*"):
         assert not file.is_file() or not re.search(PARTS.encode(), file.read_bytes()), file
 
@@ -350,4 +355,6 @@ def test_a_replay_on_other_servers_says_so(on_our_servers: Path) -> None:
     assert told.startswith("That run used servers of yours (Kafka); this replay starts its own.")
     assert "the same options: -b, -X ssl.key.password=…" in told
     assert other_servers(run.provenance, run.provenance, version) == ""
+    tested = dataclasses.replace(run.provenance, repeat="pytest test_it.py::test_once")
+    assert other_servers(tested, Provenance(), version).endswith("the same options: -b HOST:PORT, --dsn bank=….")
     assert other_servers(Provenance(servers=("cache",)), Provenance(), version) == "", "no effect of this version"

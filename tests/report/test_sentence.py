@@ -26,6 +26,7 @@ from oncewhere.drill import (
 from oncewhere.drill.checks import Finding
 from oncewhere.drill.declaration import Effect, Processor, Settings
 from oncewhere.report import RunFolder, ids_of, sentence, show_result
+from oncewhere.report.sentence import answer
 from oncewhere.report.words import proof
 
 ONCE, DUPLICATE, LOST, UNKNOWN = Verdict.ONCE, Verdict.DUPLICATE, Verdict.LOST, Verdict.UNKNOWN
@@ -199,3 +200,12 @@ def test_a_screen_of_many_findings_names_a_few_records_of_each() -> None:
     assert ids_of(found, 3) == "a, b, c and 17 more"
     assert ids_of(found) == "a, b, c, d, e, f, g, h, i, j and 10 more"
     assert ids_of(dataclasses.replace(found, duplicates=0), 3) == "a, b, c", "a verdict that counts none"
+
+
+def test_what_a_scenario_does_is_no_crash_that_was_visited() -> None:
+    held = result(*HELD)
+    scenario = dataclasses.replace(
+        held.trials[2], plan=Plan(steps=held.trials[2].plan.steps, scenario="zombie"), crashes=()
+    )
+    told = answer(drill(only := dataclasses.replace(held, trials=(held.trials[0], scenario))), only)
+    assert told.endswith("the drill did not visit the crashes before-effect, after-effect and after-commit")

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from oncewhere.cli.entry import main
 from oncewhere.drill import DrillEnded, DrillResult, PointSet
-from oncewhere.drill.history import Happened
+from oncewhere.drill.history import Happened, Wire
 from oncewhere.drill.observations import Kind, Observation, connections
 from oncewhere.report import RunFolder, read_run, show_result, show_run
 from oncewhere.report.heading import heading
@@ -24,6 +24,19 @@ from oncewhere.report.screen import show_trial
 
 ELSEWHERE = "127.0.0.1:15432"
 CONNECTED = Happened(t=9.0, what="elsewhere", fields={"address": ELSEWHERE})
+CLOSED_TO_US = Wire(
+    t=9.0,
+    life=1,
+    link="bank#7",
+    interval=1,
+    system="postgresql",
+    kind="opaque",
+    direction="request",
+    sequence=1,
+    boundary=False,
+    outcome="forwarded",
+    fields={"reason": "compressed"},
+)
 (CONNECTION,) = connections([CONNECTED])
 TOLD = f"! the processor was connected to {ELSEWHERE}, which is no declared effect: what it does there is neither seen"
 HARMLESS = Observation(kind=Kind.NEVER_USED, place="bank", sentence="nothing was written to bank", count=0)
@@ -122,7 +135,9 @@ def test_check_says_it_from_the_history_alone(run: Path, capsys: pytest.CaptureF
     begun, rest = history.read_bytes().split(b"\n", 1)
     assert main(["check", str(run)]) == 0
     assert "!" not in capsys.readouterr().out
-    history.write_bytes(begun + b"\n" + msgspec.json.encode(CONNECTED) + b"\n" + rest)
+    history.write_bytes(b"\n".join((begun, msgspec.json.encode(CONNECTED), msgspec.json.encode(CLOSED_TO_US), rest)))
     for named in (run, trial):
         assert main(["check", str(named)]) == 0
-        assert f"! the processor was connected to {ELSEWHERE}," in capsys.readouterr().out
+        told = " ".join(capsys.readouterr().out.split())
+        assert f"! the processor was connected to {ELSEWHERE}," in told
+        assert "! 1 connection to bank could not be read to the end: no crash is placed behind that" in told

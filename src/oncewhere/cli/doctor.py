@@ -172,7 +172,7 @@ def _with_clients(patient: Patient, clients: Sequence[str], settings: Path | Non
     named = list(patient.clients)
     for text in clients:
         library, _, number = text.partition("=")
-        if library not in LIBRARIES or not number:
+        if library not in LIBRARIES or not any(sign.isdigit() for sign in number):
             raise ConfigurationError(
                 f"--client {text} names no library and version.",
                 hint=f"Write LIBRARY=VERSION, with one of {', '.join(LIBRARIES)}.",

@@ -39,6 +39,7 @@ from oncewhere.report import (
 
 from . import interrupting
 from .completing import runs_begun
+from .drill import seen_from_here
 from .places import project_folder, saying_what_remains
 from .provenance import provenance
 from .servers import Wishes, choose_versions, named_dsns, running_servers, server_options, with_deadline
@@ -97,13 +98,13 @@ def replay(
     folder = RunFolder(
         project_folder(),
         f"{declaration.folder.name}-replay",
-        declaration=before.path,
+        declaration=seen_from_here(declaration),
         versions=[chosen],
         provenance=told,
         replay=True,
         replayed=Replayed(run=found.name, version=chosen.name, point=trial.plan.id),
     )
-    failures = Failures(project_folder(), before.path)
+    failures = Failures(project_folder(), seen_from_here(declaration))
     progress = DrillProgress(Console(stderr=True, highlight=False))
 
     def tell(event: DrillEvent) -> None:
@@ -149,9 +150,12 @@ def other_servers(before: Provenance, now: Provenance, version: Version) -> str:
     lacking = [name for name in needed if name not in now.servers]
     if not lacking:
         return ""
+    options = before.missing(printed=False).removeprefix("with the same ")
+    if before.repeat:  # its options were pytest's
+        options = ", ".join("-b HOST:PORT" if name == "kafka" else f"--dsn {name}=…" for name in lacking)
     return (
         f"That run used servers of yours ({named(lacking)}); this replay starts its own. For the same servers, give it "
-        f"the same options: {before.missing(printed=False).removeprefix('with the same ')}."
+        f"the same options: {options}."
     )
 
 
@@ -165,18 +169,16 @@ def declaration_of(run: Run, project: Path | None) -> Path:
     Raises:
         ConfigurationError: it is not there.
     """
-    if run.provenance.repeat and project is None:
-        raise _made_by_a_test(run, None)
     base = project_folder().parent if project is None else project.expanduser()
+    if _stands_in_a_test(run):
+        if project is None or not _declares(base):
+            raise _made_by_a_test(run, project and base)
+        return base
     folder = Path(run.path)
     if folder.is_absolute():  # by a run of an older version, from pytest
         if project is None:
             return folder
         folder = Path()
-    if run.provenance.repeat and (base / folder).is_file():  # the test: no declaration stands in it
-        if not _declares(base):
-            raise _made_by_a_test(run, base)
-        return base
     for path in (base / folder, base) if project is not None else (base / folder,):
         if path.is_file() or (_declares(path) if ":" not in path.name else path.parent.is_dir()):
             return path
@@ -187,6 +189,11 @@ def declaration_of(run: Run, project: Path | None) -> Path:
         f"The run is of {what}, which is not in {base}: a run's folder holds no processor.",
         hint=f"Get the project{commit}; it was drilled in {named}. Go there, or add: --project DIR",
     )
+
+
+def _stands_in_a_test(run: Run) -> bool:
+    """True where a test holds the declaration; a test may drill one that stands in a file, too."""
+    return f"{run.path}::" in run.provenance.repeat
 
 
 def _made_by_a_test(run: Run, folder: Path | None) -> ConfigurationError:
@@ -230,7 +237,9 @@ def version_drilled(declaration: Declaration, run: Run, drilled: Version) -> Ver
 def _was_named(run: Run, drilled: Version) -> bool:
     """True for one of [versions]: any other is called as the folder of its declaration, or as its module."""
     project = run.provenance.project
-    return bool(project) and ":" not in run.path and drilled.name not in {project, Path(run.path).name}
+    if not project or _stands_in_a_test(run) or ":" in run.path:
+        return False
+    return drilled.name not in {project, Path(run.path).name}
 
 
 def _declares(folder: Path) -> bool:

@@ -129,6 +129,11 @@ JAVA: Final = "kafka-clients"
 LIBRARIES: Final = (*dict.fromkeys(fault.library for fault in KNOWN_FAULTS), JAVA)
 
 
+def is_watched(library: str) -> bool:
+    """Whether faults of a library are collected here, so that "none is known" says something."""
+    return any(fault.library == library for fault in KNOWN_FAULTS)
+
+
 def concerns(fault: KnownFault, library: str, version: str) -> bool:
     """Whether a version of a library has a fault."""
     if fault.library != library:

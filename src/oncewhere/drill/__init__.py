@@ -29,8 +29,8 @@ from .keyword import Keyword
 from .observations import Observation
 from .points import CrashPoint, NamedCrash, Phase, parse_id
 from .result import Coverage, Crash, DrillResult, TrialResult, VersionResult
-from .scenario import CLEAN, Action, Plan, Step
-from .scenarios import CRASH, EVERY, SCENARIOS, Scenario, scenarios_named
+from .scenario import CLEAN, CRASH, Action, Plan, Step
+from .scenarios import EVERY, SCENARIOS, Scenario, scenarios_named
 from .testimony import Testimony, UnreadableHistoryError, take_testimony
 from .verdict import Verdict, worst
 

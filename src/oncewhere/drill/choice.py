@@ -13,8 +13,8 @@ from .declaration import Version
 from .itinerary import PointSet
 from .keyword import Keyword
 from .points import CrashPoint, NamedCrash
-from .scenario import Plan
-from .scenarios import CRASH, SCENARIOS, SECOND_CRASH, Clean
+from .scenario import CRASH, Plan
+from .scenarios import SCENARIOS, SECOND_CRASH, Clean
 
 NEARLY = 0.8
 """How alike a word must be to a crash's name to be one that is misspelt."""

@@ -16,7 +16,7 @@ from .history import Event, Happened, Wire, ids_by_life
 from .observation import KAFKA, UNJUDGED, Declared, Kind, Observation, Requests, examples, listed, n_of, topics
 from .observations_of_effects import KINDS as OF_EFFECTS
 
-__all__ = ["UNJUDGED", "Declared", "Kind", "Observation", "connections", "observe", "together"]
+__all__ = ["UNJUDGED", "Declared", "Kind", "Observation", "connections", "observe", "together", "unread"]
 
 
 def observe(events: Iterable[Event], declared: Declared) -> tuple[Observation, ...]:
@@ -29,16 +29,21 @@ def observe(events: Iterable[Event], declared: Declared) -> tuple[Observation, .
     everything = list(events)
     requests = [event for event in everything if isinstance(event, Wire) and _is_sent(event)]
     found = [seen for kind in _KINDS for seen in kind(requests, declared)]
-    return (*found, *_unstable_identity(ids_by_life(everything, requests)), *connections(everything))
+    return (*found, *unread(requests), *_unstable_identity(ids_by_life(everything, requests)), *connections(everything))
 
 
 def together(trials: Iterable[Sequence[Observation]]) -> tuple[Observation, ...]:
-    """What several trials showed, each kind at each place once: as the trial says it that saw it most often."""
+    """What several trials showed, each kind at each place once: as the trial says it that saw it most often.
+
+    Of addresses past the proxies none is left out, whichever trial saw it.
+    """
     found: dict[tuple[Kind, str], Observation] = {}
     for observations in trials:
         for seen in observations:
             known = found.get((seen.kind, seen.place))
-            if known is None or seen.count > known.count:
+            if known is not None and seen.kind is Kind.UNDECLARED_CONNECTION:
+                found[seen.kind, seen.place] = _connected((*known.examples, *seen.examples))
+            elif known is None or seen.count > known.count:
                 found[seen.kind, seen.place] = seen
     return tuple(found.values())
 
@@ -147,23 +152,16 @@ def connections(events: Iterable[Event]) -> Iterator[Observation]:
     """Says to whom the processor was connected past the proxies; for that no declaration is needed."""
     addresses = [str(e.fields["address"]) for e in events if isinstance(e, Happened) and e.what == "elsewhere"]
     if addresses:
-        yield Observation(
-            kind=Kind.UNDECLARED_CONNECTION,
-            place="elsewhere",
-            sentence=f"the processor was connected to {listed(addresses)}, which is no declared effect: what it "
-            f"does there "
-            "is neither seen nor judged",
-            count=len(addresses),
-            examples=examples(addresses),
-        )
+        yield _connected(addresses)
 
 
-def _unread(requests: Requests, _: Declared) -> Iterator[Observation]:
+def unread(events: Iterable[Event]) -> Iterator[Observation]:
+    """Says which connections could not be read to their end; for that no declaration is needed either."""
     reasons: dict[str, dict[str, int]] = {}
-    for request in requests:
-        if request.kind == OPAQUE:
-            place = request.link.rpartition("#")[0]
-            why = str(request.fields.get("reason"))
+    for event in events:
+        if isinstance(event, Wire) and event.kind == OPAQUE:
+            place = event.link.rpartition("#")[0]
+            why = str(event.fields.get("reason"))
             reasons.setdefault(place, {})[why] = reasons.get(place, {}).get(why, 0) + 1
     for place, found in reasons.items():
         yield Observation(
@@ -176,6 +174,18 @@ def _unread(requests: Requests, _: Declared) -> Iterator[Observation]:
         )
 
 
+def _connected(addresses: Iterable[str]) -> Observation:
+    each = tuple(dict.fromkeys(addresses))
+    return Observation(
+        kind=Kind.UNDECLARED_CONNECTION,
+        place="elsewhere",
+        sentence=f"the processor was connected to {listed(each)}, which is no declared effect: what it does there is "
+        "neither seen nor judged",
+        count=len(each),
+        examples=each,
+    )
+
+
 _KINDS: tuple[Callable[[Requests, Declared], Iterator[Observation]], ...] = (
     _undeclared_topics,
     _outside_the_transaction,
@@ -183,7 +193,6 @@ _KINDS: tuple[Callable[[Requests, Declared], Iterator[Observation]], ...] = (
     _another_group,
     _reads_uncommitted,
     *OF_EFFECTS,
-    _unread,
 )
 
 

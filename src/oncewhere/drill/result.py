@@ -10,7 +10,7 @@ from .declaration import Version
 from .itinerary import PointSet
 from .observations import UNJUDGED, Kind, Observation, together
 from .points import CrashPoint, NamedCrash
-from .scenario import Action, Plan
+from .scenario import CRASH, Action, Plan
 from .verdict import Verdict, worst
 
 
@@ -160,15 +160,19 @@ class VersionResult:
 
     @property
     def tried(self) -> tuple[NamedCrash, ...]:
-        """The named crashes at which it was killed."""
-        names = {t.point.name for t in self.crashes if t.point is not None and t.reached}
+        """The named crashes at which it was killed; what a scenario does at their points is another matter."""
+        names = {t.point.name for t in self._plain if t.point is not None and t.reached}
         return tuple(name for name in NamedCrash if name in names)
 
     @property
     def not_tried(self) -> tuple[NamedCrash, ...]:
         """The named crashes that nobody asked for, where a choice was drilled."""
-        asked = {t.point.name for t in self.crashes if t.point is not None}
+        asked = {t.point.name for t in self._plain if t.point is not None}
         return tuple(name for name in NamedCrash.wanted(effects=bool(self.version.effects)) if name not in asked)
+
+    @property
+    def _plain(self) -> tuple[TrialResult, ...]:
+        return tuple(t for t in self.crashes if t.plan.scenario == CRASH)
 
     @property
     def surprises(self) -> tuple[tuple[NamedCrash | None, Finding, Verdict], ...]:
@@ -204,8 +208,8 @@ class DrillResult:
     @property
     def elsewhere(self) -> tuple[str, ...]:
         """The addresses that processors were connected to past the proxies, each once."""
-        seen = [o for v in self.versions for o in v.unjudged if o.kind is Kind.UNDECLARED_CONNECTION]
-        return tuple(dict.fromkeys(address for observation in seen for address in observation.examples))
+        seen = together(trial.observations for version in self.versions for trial in version.trials)
+        return next((o.examples for o in seen if o.kind is Kind.UNDECLARED_CONNECTION), ())
 
     @property
     def control_turned_red(self) -> int:

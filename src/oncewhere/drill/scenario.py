@@ -17,6 +17,9 @@ from oncewhere.proxy import Decision
 
 from .points import CrashPoint, Phase
 
+CRASH: Final = "crash"
+"""The scenario that kills at a message and starts again; a clean run is one without a step."""
+
 
 class Action(StrEnum):
     """What is done at a point."""
@@ -121,12 +124,12 @@ class Plan:
     """
 
     steps: tuple[Step, ...] = ()
-    scenario: str = "crash"
+    scenario: str = CRASH
 
     @property
     def is_clean(self) -> bool:
         """True for the clean run, in which nothing is done to the processor or to its world."""
-        return not self.steps and self.scenario == "crash"
+        return not self.steps and self.scenario == CRASH
 
     @property
     def point(self) -> CrashPoint | None:
@@ -144,7 +147,7 @@ class Plan:
         return self._named("+".join(step.point.id for step in self.steps))
 
     def _named(self, points: str) -> str:
-        if self.scenario == "crash":
+        if self.scenario == CRASH:
             return points or "clean"
         return f"{self.scenario}@{points}" if points else self.scenario
 

@@ -18,7 +18,7 @@ from .courses.holding import PATIENCE_MARGIN_S
 from .declaration import Version
 from .inputs import Input
 from .points import CrashPoint, NamedCrash, Phase
-from .scenario import Action, Plan, Step
+from .scenario import CRASH, Action, Plan, Step
 
 EVERY_NTH_AGAIN: Final = 5
 """Which inputs are published twice upstream."""
@@ -194,7 +194,6 @@ def _purged(version: Version) -> Sequence[str]:
     return [name for name, effect in version.effects.items() if effect.purge]
 
 
-CRASH: Final = "crash"
 SECOND_CRASH: Final = "second-crash"
 """Its second points are those of a recovery, which only a trial can show; see `Drill`."""
 

@@ -58,7 +58,9 @@ def find(code: str) -> Entry | None:
             return CATALOGUE[_SPELLED[spelling]]
     version, _, rest = code.strip().rpartition("/")
     named = find(rest) if version else None
-    return explain_point(code) or (named if named is not None and named.topic in OF_A_VERSION else None)
+    if (point := explain_point(code, CATALOGUE.__contains__)) is not None:
+        return point
+    return named if named is not None and named.topic in OF_A_VERSION else None
 
 
 def near(code: str) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from oncewhere.drill.points import NamedCrash, Phase
+from oncewhere.drill.scenario import CRASH, Action
 from oncewhere.drill.scenarios import SCENARIOS
 
 from .entry import Entry, Topic
@@ -16,19 +18,27 @@ _POINT: Final = re.compile(
 )
 
 
-def explain_point(text: str) -> Entry | None:
-    """The entry of a trial such as `kafka.EndTxn.9.1.before` or `zombie@after-effect`; None for what is none."""
+def explain_point(text: str, is_known: Callable[[str], bool]) -> Entry | None:
+    """The entry of a trial such as `kafka.EndTxn.9.1.before` or `zombie@after-effect`; None for what is none.
+
+    Args:
+        text: what a person typed.
+        is_known: tells a word that has an entry of its own.
+    """
     found = _TRIAL.fullmatch(text.strip())
     if found is None:
         return None
     part = found.groupdict()
-    moments = [_moment(point) for point in part["points"].split("+")]
-    if not all(moments) or (part["scenario"] or "crash") not in SCENARIOS:
+    scenario = SCENARIOS.get(part["scenario"] or CRASH)
+    if scenario is None:
+        return None
+    moments = [_moment(point, killed=scenario.action is Action.KILL) for point in part["points"].split("+")]
+    if not all(moments):
         return None
     done = f"played the scenario {part['scenario']}" if part["scenario"] else "killed the processor"
     of = f" of {part['version']}" if part["version"] else ""
     kinds = [kind["kind"] for point in part["points"].split("+") if (kind := _POINT.fullmatch(point))]
-    words = [*([part["scenario"]] if part["scenario"] else []), *kinds]
+    words = dict.fromkeys(word for word in (part["scenario"], *kinds) if word and is_known(word))
     more = f" More: {', '.join(f'oncewhere explain {word}' for word in words)}." if words else ""
     return Entry(
         code=text.strip(),
@@ -39,14 +49,17 @@ def explain_point(text: str) -> Entry | None:
     )
 
 
-def _moment(point: str) -> str | None:
-    """When that is, in words; None where it is no point."""
+def _moment(point: str, *, killed: bool) -> str | None:
+    """When that is, in words, and where it died there, what became of the message; None where it is no point."""
     if point in set(NamedCrash):
         return NamedCrash(point).words
     found = _POINT.fullmatch(point)
     if found is None:
         return None
+    phase = Phase(found["phase"])
+    message = f"; the message was {phase.words}" if killed else ""
+    whose = "the answer to " if phase is Phase.REPLIED and not killed else ""
     return (
-        f"at {found['place']}'s {found['kind']}, number {found['nth']} of its kind in commit interval "
-        f"{found['interval']}; the message was {Phase(found['phase']).words}"
+        f"at {whose}{found['place']}'s {found['kind']}, number {found['nth']} of its kind in commit interval "
+        f"{found['interval']}{message}"
     )

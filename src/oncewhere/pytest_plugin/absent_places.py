@@ -33,7 +33,7 @@ class Places:
 
 def effects_beside(app: object) -> tuple[Effect[Any, Any], ...]:
     """The effects in the modules in which a processor stands, each once."""
-    modules = [vars(module).copy() for module in sys.modules.copy().values()]
+    modules = [dict(getattr(module, "__dict__", {})) for module in sys.modules.copy().values()]
     found = [value for module in modules if any(v is app for v in module.values()) for value in module.values()]
     return tuple(dict.fromkeys(value for value in found if isinstance(value, Effect)))
 

@@ -33,8 +33,9 @@ class Origin:
     @property
     def command(self) -> str:
         """What runs the test again, in the rootdir."""
-        given = [word for option in self.options for word in option]
-        return shlex.join(masked_arguments(["pytest", self.nodeid, *given]))
+        test, bracket, parameters = self.nodeid.partition("[")
+        named = test + bracket + "".join(masked_arguments([parameters]))
+        return shlex.join(["pytest", named, *masked_arguments(word for option in self.options for word in option)])
 
     def path_of(self, folder: Path | None) -> str:
         """The declaration, seen from the rootdir: its folder, or the file of the test that holds it.

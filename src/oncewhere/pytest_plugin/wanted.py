@@ -113,7 +113,7 @@ def _name(app: App) -> str | None:
     if not isinstance(app, Processor):
         return None
     for module_name, module in sys.modules.copy().items():
-        for attribute, value in list(vars(module).items()):
+        for attribute, value in list(getattr(module, "__dict__", {}).items()):
             if value is app:
                 file = getattr(module, "__file__", None)
                 where = module_name if module_name != "__main__" and _importable(module_name) else file

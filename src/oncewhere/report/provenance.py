@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from oncewhere.drill.observation import listed
 from oncewhere.masking import MASK
 
 NEWLINE = "\n"
@@ -170,7 +171,7 @@ class Provenance:
         Args:
             elsewhere: addresses that the processor was connected to past the proxies: whose they are nobody knows.
         """
-        past = f" The processor was also connected to {', '.join(elsewhere)}: whose that is, a drill cannot know."
+        past = f" The processor was also connected to {listed(elsewhere)}: whose that is, a drill cannot know."
         if not self.servers:
             began = "A drill: real servers that it started itself, made-up inputs"
             return f"{began}.{past}" if elsewhere else f"{began}; nothing of production was touched."

@@ -10,7 +10,7 @@ import msgspec
 
 from oncewhere.drill import Finding, UnreadableHistoryError, Verdict, findings, read, take_testimony, worst
 from oncewhere.drill.history import Event, Happened
-from oncewhere.drill.observations import connections
+from oncewhere.drill.observations import connections, unread
 
 BEGUN = "trial"
 OTHER_TRY = (
@@ -83,7 +83,7 @@ def retried(file: Path) -> Retrial:
         plan=plan,
         findings=judged,
         notes=tuple(notes),
-        unjudged=tuple(observation.sentence for observation in connections(events)),
+        unjudged=tuple(observation.sentence for observation in (*connections(events), *unread(events))),
         judged_instead=instead,
     )
 

@@ -168,8 +168,8 @@ def _version(drill: DrillResult, result: VersionResult) -> dict[str, Any]:
 
 
 def _without_secrets(version: Version) -> Version:
-    """A folder that travels carries no variables, no password in a command, and no path of this machine's."""
-    processor, inputs = version.processor, version.settings.inputs
+    """A folder that travels carries no variables, no password in a command, and no path of a schema or of inputs."""
+    processor, inputs, control = version.processor, version.settings.inputs, version.settings.control
     command = masked_arguments(processor.command)
     told = _carried(masked_argument(inputs)) if isinstance(inputs, str) else masked_arguments(inputs)
     effects = {name: msgspec.structs.replace(e, schema=_files(e.schema)) for name, e in version.effects.items()}
@@ -177,7 +177,9 @@ def _without_secrets(version: Version) -> Version:
         version,
         processor=msgspec.structs.replace(processor, environment={}, command=command),
         effects=effects,
-        settings=msgspec.structs.replace(version.settings, inputs=told),
+        settings=msgspec.structs.replace(
+            version.settings, inputs=told, control=masked_arguments(control) if isinstance(control, list) else control
+        ),
         claims=version.claims.without_secrets(),
     )
 

@@ -144,8 +144,8 @@ def _table(facts: Chart, place: PlaceFacts, table: TableFacts) -> Iterator[Findi
         return
     yield key
     if expected.purpose is Purpose.DEDUPE:
-        yield from _declared_horizon(facts, about, expected)
-        yield from _horizon(facts, about, table)
+        # What cannot be read of a topic stands in the way of both.
+        yield from dict.fromkeys((*_declared_horizon(facts, about, expected), *_horizon(facts, about, table)))
         yield _growth(facts, about, table)
 
 

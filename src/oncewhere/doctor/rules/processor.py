@@ -8,7 +8,7 @@ from typing import Final
 
 from oncewhere.doctor.facts import Chart, ClientFacts
 from oncewhere.doctor.finding import Finding
-from oncewhere.doctor.known_faults import KNOWN_FAULTS, concerns
+from oncewhere.doctor.known_faults import KNOWN_FAULTS, concerns, is_watched
 from oncewhere.doctor.rule import Area, Rule
 from oncewhere.runtime.settings import ALIASES, FIXED_FOR_CONSUMER, FIXED_FOR_PRODUCER, Fixed
 
@@ -86,6 +86,8 @@ def _setting(name: str, fixed: Fixed, value: str | None) -> str | None:
 
 
 def _versions(client: ClientFacts) -> Iterator[Finding]:
+    if not is_watched(client.library):
+        return  # nobody has collected its faults here: there is nothing to be said of a version
     about = f"{client.library} {client.version}"
     concerned = [fault for fault in KNOWN_FAULTS if concerns(fault, client.library, client.version)]
     for fault in concerned:
