@@ -62,7 +62,23 @@ def test_the_last_repeat_of_a_message_is_waited_for_sooner_and_sooner(
     point = next(point for point in itinerary.points if (point.kind, point.nth) == ("commit", 40))
     tried.drill._roles[tried.version.name, point.id] = itinerary.roles[point.id]
     plans = tried.plans_of(Plan(steps=(Step(point=point),)))
-    assert [plan.steps[0].point.nth for plan in plans] == [40, 24, 12, 6]
+    assert [plan.steps[0].point.nth for plan in plans] == [40, 24, 12, 2]
+
+
+def test_at_last_it_is_waited_for_in_an_interval_that_each_run_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean, shown = Wire(), Wire()
+    for effects in (3, 3, 9, 14, 11):
+        clean.commit_interval(effects=effects)
+    for effects in (1, 6, 2, 12, 11, 8):
+        shown.commit_interval(effects=effects)
+    tried = Tried(tmp_path, monkeypatch, shown=shown.sightings)
+    itinerary = plan_itinerary(clean.sightings, PointSet.BOUNDARIES, has_effects=True)
+    point = next(p for p in itinerary.points if (p.kind, p.interval, p.nth) == ("commit", 3, 9))
+    tried.drill._roles[tried.version.name, point.id] = itinerary.roles[point.id]
+    last = tried.plans_of(Plan(steps=(Step(point=point),)))[-1].steps[0].point
+    assert (last.interval, last.nth, last.phase) == (2, 2, point.phase)
 
 
 class Tried:

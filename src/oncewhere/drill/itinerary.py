@@ -8,9 +8,12 @@ interval, of a message that repeats (one write for each record, say) the first, 
 
 from __future__ import annotations
 
+import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from oncewhere.errors import InconclusiveError
 from oncewhere.wire.message import Direction, Message
@@ -18,6 +21,9 @@ from oncewhere.wire.message import Direction, Message
 from .intervals import Address, Addresses, is_effect_commit, is_refusable
 from .points import CrashPoint, NamedCrash, Phase
 from .role import Cast, Role
+
+PLENTY: Final = 4
+"""So many messages of a kind in a commit interval that another run will have two of them there."""
 
 
 class PointSet(StrEnum):
@@ -163,6 +169,21 @@ def point_again(role: Role, point: CrashPoint, sightings: Iterable[Sighting]) ->
     crossed = boundaries(sightings)
     address = cast_of(crossed).find(role) if crossed else None
     return None if address is None else CrashPoint.at(address, point.system, point.phase)
+
+
+def early_repeat(point: CrashPoint, sightings: Iterable[Sighting]) -> CrashPoint | None:
+    """The second message of a point's kind in the first commit interval of a run that has plenty of them.
+
+    Nearly every run comes by it, however it batches. None where no interval has plenty.
+
+    Args:
+        point: whose kind and phase are wanted.
+        sightings: every message of the run, in the order of the wire.
+    """
+    addresses = [boundary.address for boundary in boundaries(sightings)]
+    counted = Counter(a.interval for a in addresses if (a.place, a.kind) == (point.place, point.kind))
+    interval = next((number for number in sorted(counted) if counted[number] >= PLENTY), None)
+    return None if interval is None else dataclasses.replace(point, interval=interval, nth=2)
 
 
 def _roles(crossed: Sequence[Boundary]) -> dict[str, Role]:

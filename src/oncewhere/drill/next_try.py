@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Final
 
-from .itinerary import Sighting, point_again
+from .itinerary import Sighting, early_repeat, point_again
 from .role import Role
 from .scenario import Plan
 
@@ -17,8 +17,9 @@ TRIES: Final = 4
 """How often a point is tried that is not reached.
 
 A run that did not come by a point shows where the request is that plays the same part in it, and there the next try
-waits; after a second miss at half as many repeats. A named crash is tried again half as far, down to the first commit
-interval: a processor that commits by time has fewer intervals in one run than in the other, and each shows the same.
+waits; after a second miss at half as many repeats, and at last at the second one in an early interval that had plenty.
+A named crash is tried again half as far, down to the first commit interval. A processor that commits by time has fewer
+intervals in one run than in the other, and each shows the same.
 """
 
 
@@ -39,6 +40,8 @@ def next_plan(first: Plan, missed: Plan, role: Role | None, shown: Sequence[Sigh
     point = None if role is None else point_again(role, step.point, shown)
     if point is None:
         return half_as_far
+    if misses == TRIES - 1 and point.nth > 1:
+        point = early_repeat(point, shown) or point
     point = dataclasses.replace(point, nth=_sooner(point.nth, misses))
     return dataclasses.replace(half_as_far, steps=(dataclasses.replace(step, point=point),))
 
