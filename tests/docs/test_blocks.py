@@ -19,7 +19,7 @@ import yaml
 from oncewhere import Processor
 from oncewhere.cli.entry import cli
 from oncewhere.cluster import Access
-from oncewhere.drill.declaration import declare
+from oncewhere.drill.declaration_file import declare
 
 TRIED = {"python", "toml", "console", "yaml", "sql", "json", "ini"}
 SHOWN = {"text", "mermaid", ""}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from oncewhere.drill import NamedCrash, Verdict, load
-from oncewhere.drill.declaration import fill
+from oncewhere.drill.placeholders import fill
 from oncewhere.errors import ConfigurationError
 
 GOOD = """

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from oncewhere.drill.declaration import declare
+from oncewhere.drill.declaration_file import declare
 from oncewhere.drill.victim import Victim
 
 PROGRAM = (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oncewhere.drill.declaration import loads
+from oncewhere.drill.declaration_file import loads
 from oncewhere.errors import ConfigurationError
 from oncewhere.project.answers import Answers, EffectAnswer
 from oncewhere.project.writing import as_toml

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from oncewhere import ConfigurationError
-from oncewhere.cli.replay import declaration_of
+from oncewhere.cli.drilled_before import declaration_of
 from oncewhere.report import read_run
 
 HERE = Path(__file__).parent

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from made_run import make_run
 
-from oncewhere.cli.replay import declaration_of, version_drilled
+from oncewhere.cli.drilled_before import declaration_of, version_drilled
 from oncewhere.drill import Declaration, load
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import Run, read_run

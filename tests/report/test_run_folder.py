@@ -15,9 +15,9 @@ import msgspec
 import pytest
 from made_run import make_run, version
 
+from oncewhere.cli.drilled_before import declaration_of
 from oncewhere.cli.entry import main
 from oncewhere.cli.provenance import commit_of, provenance
-from oncewhere.cli.replay import declaration_of
 from oncewhere.cli.servers import Wishes
 from oncewhere.drill import (
     DrillBegan,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from oncewhere.cli.replay import compared, find_trial
+from oncewhere.cli.replay import find_trial
 from oncewhere.drill import (
     Coverage,
     Crash,
@@ -30,6 +30,7 @@ from oncewhere.drill.declaration import Processor, Settings
 from oncewhere.drill.effect import Effect
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import Failures, RunFolder, read_run, show_result
+from oncewhere.report.compared import compared
 from oncewhere.report.provenance import Provenance
 
 SYSTEMS = {"kafka": "kafka", "bank": "postgresql"}

@@ -6,7 +6,6 @@ import signal
 import sys
 import traceback
 import types
-from difflib import get_close_matches
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +16,7 @@ from rich.text import Text
 
 from oncewhere.errors import ConfigurationError, OncewhereError
 from oncewhere.masking import masked
+from oncewhere.spelling import nearest
 
 from .kio_alone import keep_kio_alone
 from .places import install
@@ -87,10 +87,10 @@ class _Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            near = get_close_matches(args[0], COMMANDS, n=1)
+            near = nearest(args[0], COMMANDS)
             if not near:
                 raise
-            raise click.UsageError(f"{error.message.rstrip('.')}. Did you mean {near[0]!r}?", ctx) from None
+            raise click.UsageError(f"{error.message.rstrip('.')}. Did you mean {near!r}?", ctx) from None
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """A command; one whose packages are not installed says so when it is called."""

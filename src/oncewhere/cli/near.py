@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Any
 
 import click
+
+from oncewhere.spelling import nearest
 
 
 class NearChoice(click.Choice[str]):
@@ -18,6 +19,6 @@ class NearChoice(click.Choice[str]):
             click.BadParameter: there is no such name.
         """
         names = [str(choice) for choice in self.choices]
-        if value in names or not (near := get_close_matches(str(value), names, n=1)):
+        if value in names or not (near := nearest(str(value), names)):
             return super().convert(value, param, ctx)
-        return self.fail(f"{value!r} is none of {', '.join(names)}. Did you mean {near[0]!r}?", param, ctx)
+        return self.fail(f"{value!r} is none of {', '.join(names)}. Did you mean {near!r}?", param, ctx)

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from oncewhere.drill import inputs
-from oncewhere.drill.declaration import FILE_NAME, Declaration, Version, loads
+from oncewhere.drill.declaration import FILE_NAME, Declaration, Version
+from oncewhere.drill.declaration_file import loads
 from oncewhere.drill.effect import SQL_SYSTEMS
 from oncewhere.errors import ConfigurationError
 from oncewhere.project.answers import Answers

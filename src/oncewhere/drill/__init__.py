@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 
 from .checks import Finding
 from .choice import Choice
-from .declaration import Declaration, Version, load
+from .declaration import Declaration, Version
+from .declaration_file import load
 from .events import DrillBegan, DrillEnded, DrillEvent, Listener, PlansMade, TrialBegan, TrialJudged, VersionJudged
 from .history import read
 from .itinerary import Itinerary, PointSet

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from oncewhere.errors import ConfigurationError
+from oncewhere.spelling import nearest
 
 from .declaration import Version
 from .itinerary import PointSet
@@ -63,10 +63,10 @@ class Choice:
         crashes = [str(name) for name in NamedCrash]
         names = [name.lower() for version in versions for name in (version.name, *version.places)]
         for word in self.keyword.words:
-            near = get_close_matches(word.lower(), crashes, n=1, cutoff=NEARLY)
+            near = nearest(word.lower(), crashes, like=NEARLY)
             if near and not any(word.lower() in name for name in (*crashes, *names)):
                 raise ConfigurationError(
-                    f"-k {self.keyword.text!r}: no crash is called {word!r}. Did you mean {near[0]}?",
+                    f"-k {self.keyword.text!r}: no crash is called {word!r}. Did you mean {near}?",
                     hint=f"The named crashes: {', '.join(crashes)}.",
                 )
 

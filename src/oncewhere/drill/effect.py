@@ -6,13 +6,13 @@ What may be said of an effect depends on its system, so each key is checked agai
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import Final, Literal
 
 import msgspec
 
 from oncewhere.effects.honours import HONOURED
 from oncewhere.errors import ConfigurationError
+from oncewhere.spelling import nearest
 
 System = Literal["postgresql", "mysql", "redis", "http", "smtp", "sqlite"]
 StandIn = Literal["honours-keys", "ignores-keys", "forgets-keys", "cancels-keys", "accepts"]
@@ -27,7 +27,8 @@ STAND_INS: dict[str, tuple[StandIn, ...]] = {
 DELAY_LIMIT_MS = 600_000
 POLICIES: Final = (*(policy.name for policy in HONOURED), "undeclared", "none", "read-only")
 """What a policy is called that is known by its name; any other is in the declaration's own words."""
-NEAR_CUTOFF: Final = 0.85
+NEARLY: Final = 0.85
+"""How alike a policy must be to one that is known by its name to be that one, misspelt."""
 CUTOFF: Final = "{cutoff}"
 """What stands in `purge` for the moment between what may be forgotten and what may not."""
 RESERVED_NAMES: Final = frozenset({"kafka", "python", "instance"})
@@ -121,9 +122,9 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     def _check_policy(self) -> None:
         """Refuses what is nearly a policy's name: it would stand in every sentence, and promise nothing."""
-        near = get_close_matches(_INSIDE.sub("-", self.policy).lower(), POLICIES, n=1, cutoff=NEAR_CUTOFF)
+        near = nearest(_INSIDE.sub("-", self.policy).lower(), POLICIES, like=NEARLY)
         if near and self.policy not in POLICIES:
-            raise ValueError(f"policy {self.policy!r} is unknown; did you mean {near[0]!r}?")
+            raise ValueError(f"policy {self.policy!r} is unknown; did you mean {near!r}?")
 
     def _check_stand_in(self) -> None:
         kinds = STAND_INS.get(self.system, ())

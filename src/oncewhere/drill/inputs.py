@@ -14,8 +14,9 @@ import msgspec
 from oncewhere.errors import ConfigurationError
 from oncewhere.masking import masked_arguments
 
-from .declaration import Version, fill, standing_values
+from .declaration import Version
 from .identity import Identity
+from .placeholders import fill, standing_values
 
 RECORDS_LIMIT = 100_000
 COMMAND_LIMIT_S = 60.0

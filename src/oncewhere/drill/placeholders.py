@@ -1,16 +1,24 @@
-"""A version comes in; nothing goes out where the drill can fill in all that it uses, and the wrong name otherwise.
+"""A text with `{names}` comes in, and goes out with what stands for them; a name that nobody fills in is refused.
 
-Asked before any server starts. What stands for a name is known only once its server runs; which names there are is not.
+A version is asked before any server starts. What stands for a name is known only once its server runs; which names
+there are is not.
 """
 
 from __future__ import annotations
 
-from oncewhere.addresses import KAFKA
+import re
+import sys
+from collections.abc import Mapping
 
-from .declaration import INSTANCE, Version, fill, standing_values
+from oncewhere.addresses import KAFKA
+from oncewhere.errors import ConfigurationError
+from oncewhere.spelling import nearest
+
+from .declaration import INSTANCE, Version
 
 _URL_PARTS = ("host", "port", "user", "password", "database")
 _FILE_PARTS = ("url", "steps")
+_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
 
 
 def names_of(place: str, system: str) -> tuple[str, ...]:
@@ -38,3 +46,28 @@ def check_placeholders(version: Version) -> None:
         fill(word, values, "processor.command")
     for name, text in version.processor.environment.items():
         fill(text, values, f"processor.environment.{name}")
+
+
+def fill(text: str, values: Mapping[str, str], where: str) -> str:
+    """Replaces every `{name}` in `text`.
+
+    Raises:
+        ConfigurationError: a name that is not among `values`.
+    """
+
+    def one(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in values:
+            near = nearest(name, values)
+            raise ConfigurationError(
+                f"{where} uses {{{name}}}, which the drill does not fill in.",
+                hint=f"Did you mean {{{near}}}?" if near else f"Known: {', '.join(sorted(values))}.",
+            )
+        return values[name]
+
+    return _PLACEHOLDER.sub(one, text)
+
+
+def standing_values() -> dict[str, str]:
+    """The placeholders that do not depend on a run."""
+    return {"python": sys.executable}

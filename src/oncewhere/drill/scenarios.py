@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
 
 from oncewhere.errors import ConfigurationError
+from oncewhere.spelling import nearest
 
 from .courses import Company, Course, Held, Outage, Patience, Recreation, Replay, Stopping, Zombie
 from .courses.holding import PATIENCE_MARGIN_S
@@ -321,8 +321,8 @@ def scenarios_named(names: Sequence[str]) -> tuple[str, ...]:
     """
     for name in names:
         if name not in SCENARIOS and name != EVERY:
-            near = get_close_matches(name, [*SCENARIOS, EVERY], n=1)
-            meant = f" Did you mean {near[0]}?" if near else ""
+            near = nearest(name, [*SCENARIOS, EVERY])
+            meant = f" Did you mean {near}?" if near else ""
             raise ConfigurationError(
                 f"There is no scenario {name!r}.{meant}", hint=f"There are {', '.join(SCENARIOS)}, and {EVERY}."
             )

@@ -11,8 +11,9 @@ from pathlib import Path
 from oncewhere.masking import Secrets
 from oncewhere.processes import Child, spawn
 
-from .declaration import INSTANCE, Version, fill, standing_values
+from .declaration import INSTANCE, Version
 from .log_tail import tail
+from .placeholders import fill, standing_values
 from .stragglers import MARK, kill_marked
 
 _OF_PASSWORDS = ".password"

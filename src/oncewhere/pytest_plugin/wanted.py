@@ -14,7 +14,7 @@ import msgspec
 from oncewhere import Processor
 from oncewhere.drill import Declaration, load
 from oncewhere.drill.application import complete, read
-from oncewhere.drill.declaration import declare
+from oncewhere.drill.declaration_file import declare
 from oncewhere.drill.effect import SQL_SYSTEMS
 from oncewhere.drill.inputs import Input
 from oncewhere.errors import ConfigurationError

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oncewhere.errors import ConfigurationError
 from oncewhere.runtime.importing import importing
+from oncewhere.spelling import nearest
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -60,8 +60,8 @@ def _module(name: str, folder: Path) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != name.partition(".")[0] and error.name != name:
             raise
-        near = get_close_matches(name, (path.stem for path in folder.glob(f"*{SUFFIX}")), n=1)
-        hint = f"Did you mean {near[0]}?" if near else "Run this in the module's folder."
+        near = nearest(name, (path.stem for path in folder.glob(f"*{SUFFIX}")))
+        hint = f"Did you mean {near}?" if near else "Run this in the module's folder."
         raise ConfigurationError(f"There is no module {name} here.", hint=hint) from None
 
 

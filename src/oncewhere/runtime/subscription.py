@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from oncewhere.runtime.discovery import effects_of
 from oncewhere.runtime.rejection import OnError, Stop
 from oncewhere.runtime.transaction import Transaction
 from oncewhere.runtime.values import Decode, decoder
+from oncewhere.spelling import nearest
 
 if TYPE_CHECKING:
     from oncewhere.effects.effect import Effect
@@ -120,9 +120,9 @@ def _identity(topic: str, value_type: Any, identity: Identity) -> Callable[[Any]
     if isinstance(identity, str):
         fields = _fields(value_type)
         if fields is not None and identity not in fields:
-            near = difflib.get_close_matches(identity, fields, n=1)
+            near = nearest(identity, fields)
             msg = f"{value_type!r} (topic {topic!r}) has no field {identity!r} to take the identity from."
-            raise ConfigurationError(msg, hint=f"Did you mean {near[0]!r}?" if near else f"It has {', '.join(fields)}.")
+            raise ConfigurationError(msg, hint=f"Did you mean {near!r}?" if near else f"It has {', '.join(fields)}.")
     return identity_reader(identity)
 
 

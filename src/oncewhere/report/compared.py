@@ -1,0 +1,76 @@
+"""A trial and its replay come in; whether the replay shows what the trial showed goes out, with the exit code."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from oncewhere.drill import DrillResult, TrialResult, Verdict
+
+NOT_REPRODUCED = 3
+"""The exit code."""
+
+
+class Compared(NamedTuple):
+    """Whether a replay shows what the run before it showed."""
+
+    reproduced: bool
+    sentence: str
+    exit_code: int
+
+
+def compared(before: TrialResult, result: DrillResult, *, elsewhere: str = "") -> Compared:
+    """Holds a replay against the trial that it repeats.
+
+    Args:
+        before: the trial.
+        result: of the replay.
+        elsewhere: which of the run's servers were not used, in a sentence; it belongs to what was not reproduced.
+    """
+    found = _compared(before, result)
+    if not elsewhere or found.reproduced:
+        return found
+    return found._replace(sentence=f"{found.sentence} {elsewhere}")
+
+
+def _compared(before: TrialResult, result: DrillResult) -> Compared:
+    """The same, whatever the servers."""
+    (after,) = result.versions[0].trials
+    same = {f.place: f.verdict for f in before.findings} == {f.place: f.verdict for f in after.findings}
+    if not after.reached:
+        told = f"NOT REPRODUCED: {before.plan.label} was not reached again in {after.tries} tries."
+        return Compared(reproduced=False, sentence=told, exit_code=NOT_REPRODUCED)
+    if same and before.verdict.violated:
+        return Compared(reproduced=True, sentence=f"REPRODUCED: {_told(after)}, as before.", exit_code=1)
+    if same:
+        return Compared(reproduced=True, sentence=f"The same as before: {_told(after)}.", exit_code=result.exit_code)
+    if _violated(before) & _violated(after):
+        return Compared(reproduced=True, sentence=f"REPRODUCED: {_again(before, after)}", exit_code=1)
+    worse = after.verdict.violated and not before.verdict.violated
+    told = f"NOT REPRODUCED: {_told(before)} before; {_told(after)} now."
+    return Compared(reproduced=False, sentence=told, exit_code=1 if worse else NOT_REPRODUCED)
+
+
+def _again(before: TrialResult, after: TrialResult) -> str:
+    """What is as it was, and beside it what is not."""
+    was, now = _wrong(before), _wrong(after)
+    told = [f"{_listed(was & now)}, as before."]
+    told += [f"New: {_listed(now - was)}."] if now - was else []
+    told += [f"No longer: {_listed(was - now)}."] if was - now else []
+    return " ".join(told)
+
+
+def _wrong(trial: TrialResult) -> set[tuple[str, Verdict]]:
+    return {(f.place, f.verdict) for f in trial.findings if f.verdict is not Verdict.ONCE}
+
+
+def _violated(trial: TrialResult) -> set[tuple[str, Verdict]]:
+    return {(place, verdict) for place, verdict in _wrong(trial) if verdict.violated}
+
+
+def _listed(found: set[tuple[str, Verdict]]) -> str:
+    return ", ".join(f"{place} {verdict}" for place, verdict in sorted(found))
+
+
+def _told(trial: TrialResult) -> str:
+    differs = [f for f in trial.findings if f.verdict is not Verdict.ONCE]
+    return ", ".join(f"{f.place} {f.verdict}" for f in differs) or "once at every place"
