@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from oncewhere.cli.places import cache_folder
@@ -50,6 +51,12 @@ LONGEST_FIRST = (
 
 WORKER_SILENCE_S = 0.5
 """Seconds after its last test in which pytest has given a worker its real stderr back."""
+
+# A busy machine is no failure of a property.
+hypothesis.settings.register_profile(
+    "unhurried", hypothesis.settings.get_profile("ci" if os.environ.get("CI") else "default"), deadline=None
+)
+hypothesis.settings.load_profile("unhurried")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts its background jobs so, and children inherit it: every test of Ctrl-C would test nothing.

@@ -71,6 +71,14 @@ COMMIT = Wire(
     boundary=True,
     outcome="forwarded",
 )
+STOPPED = Happened(t=0, what="stopped", fields={"life": 1})
+EXITED = Happened(t=0, what="exited", fields={"life": 2, "exit": 1})
+
+
+def woken(*, finished: bool, reached: bool = True) -> Happened:
+    return told("woken", link="bank#1", reached=reached, successor_had_finished=finished)
+
+
 WITHOUT_STEPS = (
     "SQLite has no wire, and no commit in bank was announced (pass steps=, see docs/guides/effects-in-a-drill.md), so "
     "the gap after it was not tried"
@@ -106,13 +114,29 @@ def test_a_gap_that_cannot_be_seen_since_sqlite_announces_nothing_is_told_with_t
         ("late-request@x", [told("released", **RELEASED, given_up=False)], untried.NOT_GIVEN_UP),
         ("late-request@x", [told("released", link="kafka#1", reached=False, given_up=True)], untried.NEVER_CAME),
         ("slow-effect@x", [told("released", **RELEASED, given_up=False)], None),
+        ("slow-effect@x", [told("released", **RELEASED, given_up=True, outlasted=True)], None),
+        ("slow-effect@x", [told("released", **RELEASED, given_up=True, outlasted=False)], untried.TOO_EARLY),
+        (
+            "two-instances@x",
+            [told("released", **RELEASED, joined=False, exit=1)],
+            untried.SECOND_ENDED.format(exit=1),
+        ),
         ("slow-effect@x", [], untried.NEVER_RELEASED),
-        ("zombie@x", [told("woken", **RELEASED, successor_had_finished=False)], None),
+        ("zombie@x", [STOPPED, woken(finished=True)], None),
+        ("zombie@x", [STOPPED, woken(finished=True, reached=False)], None),
+        ("zombie@x", [STOPPED, EXITED, woken(finished=True)], None),
+        ("zombie@x", [STOPPED, EXITED, woken(finished=True, reached=False)], untried.SUCCESSOR_ENDED),
+        ("zombie@x", [STOPPED, COMMIT, EXITED, woken(finished=False)], untried.SUCCESSOR_ENDED),
+        ("zombie@x", [STOPPED, COMMIT, woken(finished=False)], None),
+        ("zombie@x", [COMMIT, STOPPED, woken(finished=False), COMMIT], untried.NO_SUCCESSOR),
         ("zombie@x", [], untried.NEVER_RELEASED),
         ("dedupe-window", [told("purged", place=BANK, rows=3), told("rewound", group="g")], None),
         ("dedupe-window", [told("purged", place=BANK, rows=0), told("rewound", group="g")], untried.NOTHING_FORGOTTEN),
         ("dedupe-window", [told("purged", place="other", rows=0), told("rewound", group="g")], None),
+        ("dedupe-window", [told("purged", place=BANK, rows=None), told("rewound", group="g")], untried.NOT_TOLD),
         ("dedupe-window", [], untried.NOT_REPLAYED),
+        ("topic-recreated", [told("recreated", topic="in", inputs=5)], None),
+        ("topic-recreated", [], untried.NOT_RECREATED),
         ("clean-stop@x", [], None),
     ],
 )

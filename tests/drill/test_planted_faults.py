@@ -104,6 +104,18 @@ def verdicts(world: World) -> dict[str, Verdict]:
     return {finding.place: finding.verdict for finding in findings(told(world))}
 
 
+@given(worlds())
+@settings(max_examples=5)
+def test_what_purge_deleted_where_observe_counts_is_not_told_as_lost(world: World) -> None:
+    gone = effect_gone(world, world.inputs[0])
+    assert verdicts(gone)["bank"] is Verdict.LOST
+    events = told(gone).events
+    for blinded, verdict in ((False, Verdict.LOST), (True, Verdict.UNKNOWN)):
+        purged = Happened(t=0, what="purged", fields={"place": "bank", "rows": 1, "blinded": blinded})
+        judged = findings(take_testimony([*events, purged]))
+        assert {finding.place: finding.verdict for finding in judged}["bank"] is verdict
+
+
 def only(records: tuple[OutputSeen, ...]) -> dict:
     return {"records": records, "counts": dict(Counter(record.identity for record in records))}
 

@@ -98,6 +98,16 @@ def test_an_abort_is_not_the_commit_that_was_asked_for(stage: Stage) -> None:
     assert scene.see(COMMITTED) == [Decision.FREEZE_BEFORE], "nor does it count as the first"
 
 
+def test_only_a_producer_of_the_same_identity_begins_anew(stage: Stage) -> None:
+    scene = stage(point("kafka", "EndTxn", Phase.BEFORE), action=Action.HOLD)
+    scene.see(message("kafka", "InitProducerId", transactional_id="t"), OFFSETS, COMMIT)
+    begun = scene.trap.producers_begun
+    scene.see(message("kafka", "InitProducerId", transactional_id="dead-letters"), on="kafka#2")
+    assert scene.trap.producers_begun == begun
+    scene.see(message("kafka", "InitProducerId", transactional_id="t"), on="kafka#3")
+    assert scene.trap.producers_begun == begun + 1
+
+
 def test_a_reply_on_another_connection_is_another_reply(stage: Stage) -> None:
     scene = stage(point("kafka", "EndTxn", Phase.REPLIED))
     scene.see(OFFSETS, COMMIT, on="kafka#1")

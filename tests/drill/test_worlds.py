@@ -21,6 +21,7 @@ from oncewhere.document.unique_keys import unique_keys
 from oncewhere.drill.courses.replaying import AGEING_S
 from oncewhere.drill.effect import Effect
 from oncewhere.drill.worlds import Forgetful, Keyed, Wanted, World, open_world
+from oncewhere.drill.worlds.counting import rows_forgotten
 from oncewhere.drill.worlds.naming import database_name
 from oncewhere.drill.worlds.redis_observation import RedisObservation
 from oncewhere.drill.worlds.sent_identity import CommandIdentity, RequestIdentity
@@ -137,6 +138,36 @@ def test_a_purge_forgets_what_is_older_than_the_cutoff_by_the_database_s_own_clo
     do(world, system, "insert into done (event_id) values ('new')")
     assert world.purge(cutoff) == 2
     assert world.seen([]).counts == {"new": 1}
+    world.remove()
+
+
+@pytest.mark.parametrize(
+    ("results", "rows"),
+    [
+        ([("DELETE", 3)], 3),
+        ([("DELETE", 0), ("UPDATE", 2)], 2),
+        ([("DELETE", 0)], 0),
+        ([("BEGIN", -1), ("DELETE", 0), ("COMMIT", -1)], 0),
+        ([("CALL", -1)], None),
+        ([("SELECT", 1)], None),
+        ([("DO", -1), ("DELETE", 0)], None),
+        ([("call", 0), ("delete", 4)], 4),
+    ],
+)
+def test_a_routine_does_not_tell_how_many_rows_it_forgot(results: list[tuple[str, int]], rows: int | None) -> None:
+    assert rows_forgotten(results) == rows
+
+
+def test_a_purge_by_a_routine_of_postgresql_tells_nothing(tmp_path: Path, postgres: PostgresServer) -> None:
+    (tmp_path / "schema.sql").write_text("create table done (event_id text); insert into done values ('old');")
+    purge = "do $$ begin delete from done; end $$"
+    effect = {"system": "postgresql", "schema": "schema.sql", "observe": OBSERVE, "purge": purge}
+    world = make(effect, tmp_path, postgres.dsn())
+    assert isinstance(world, Forgetful)
+    world.reset()
+    assert world.forgets
+    assert world.purge(world.now()) is None
+    assert world.seen([]).counts == {}
     world.remove()
 
 

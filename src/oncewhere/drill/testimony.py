@@ -7,9 +7,9 @@ machine, without any server, comes to the same verdicts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -20,6 +20,11 @@ from .result import Crash
 
 FORMAT = 1
 """Version of the history's own records; raised when one changes its meaning."""
+
+BLINDED: Final = (
+    "observe counts what purge deletes, so what is missing was perhaps forgotten; let it count the effect's own rows, "
+    "in a table that is not purged"
+)
 
 BESIDE = frozenset({"format", "began"})
 """What stands in the first record beside the subject."""
@@ -111,6 +116,7 @@ def take_testimony(events: Iterable[Event]) -> Testimony:
     told: dict[str, Mapping[str, Any]] = {}
     written: list[Sequence[Any]] = []
     places: list[PlaceSeen] = []
+    blinded: set[str] = set()
     for event in everything:
         if isinstance(event, Happened) and event.what in {"trial", "inputs", "ended"}:
             told[event.what] = event.fields
@@ -118,6 +124,8 @@ def take_testimony(events: Iterable[Event]) -> Testimony:
                 written.append(event.fields["records"])
         elif isinstance(event, Happened) and event.what == "found":
             places.append(_place(event.fields))
+        elif isinstance(event, Happened) and event.what == "purged" and event.fields.get("blinded"):
+            blinded.add(event.fields["place"])
     for what in ("trial", "inputs", "ended"):
         if what not in told:
             raise UnreadableHistoryError(f"the history has no record {what!r}: the trial did not come to its end")
@@ -144,7 +152,9 @@ def take_testimony(events: Iterable[Event]) -> Testimony:
         )
     evidence = Evidence(
         inputs=inputs,
-        places=tuple(places),
+        places=tuple(
+            replace(seen, hidden=seen.hidden or BLINDED) if seen.place in blinded else seen for seen in places
+        ),
         progress=progress,
         aborted=frozenset(subject.aborted),
         zombies=late_writes(everything),

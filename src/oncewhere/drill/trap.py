@@ -62,6 +62,7 @@ class Trap:
         """Every message of the life after the first step, where no second step is armed in it."""
         self.transactional_ids: dict[str, None] = {}
         self.producers_begun = 0
+        """How often a producer began anew; since the last point was reached, only one of the same identity."""
         self.asked_again = False
         """True once what was asked at the last point was asked for again, on another connection."""
         self.transaction_timeout_s: float | None = None
@@ -142,7 +143,8 @@ class Trap:
         where = (link, message.sequence)
         if message.kind == "InitProducerId" and (name := message.fields.get("transactional_id")):
             self.transactional_ids[str(name)] = None
-            self.producers_begun += 1
+            asked = None if self._awaited is None else self._awaited[1].fields.get("transactional_id")
+            self.producers_begun += asked in {None, name}  # another producer's beginning says nothing of this one
             timeout_ms = message.fields.get("timeout_ms")
             if isinstance(timeout_ms, int):
                 self.transaction_timeout_s = max(self.transaction_timeout_s or 0.0, timeout_ms / 1000)

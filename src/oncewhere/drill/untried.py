@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from .history import Happened, Wire
+from .history import Event, Happened, Wire
 from .points import NamedCrash
 from .testimony import Testimony
 
@@ -24,6 +24,25 @@ NEVER_CAME: Final = "the server had ended the connection before the commit was r
 NOT_JOINED: Final = (
     "the second instance had not joined the group when the first went on, so no partition moved in the middle of the "
     "transaction; it assigns partitions by itself, or needs more time (--deadline)"
+)
+SECOND_ENDED: Final = (
+    "the second instance ended by itself (exit code {exit}) before it had joined: its log is life-2.log; does it need "
+    "a port or a file of its own ({{instance}})?"
+)
+SUCCESSOR_ENDED: Final = (
+    "the successor ended by itself while the first process was stopped, and what was held for that one was dropped: "
+    "its log is life-2.log; does it need a port or a file that the first one has?"
+)
+NO_SUCCESSOR: Final = (
+    "no successor had come to work when the stopped process was woken; it needs more time (--deadline)"
+)
+TOO_EARLY: Final = "the processor ended before the time of its transaction was over, so the effect was not slow"
+NOT_RECREATED: Final = (
+    "the trial was over before the topic was made anew: the first half of the inputs was not finished"
+)
+NOT_TOLD: Final = (
+    "how many rows were forgotten cannot be told, so perhaps no window was tried; write the DELETE itself for purge, "
+    "and no routine that does it"
 )
 NOT_GIVEN_UP: Final = (
     "the processor still waited when the hold was over, so the answer was merely slow; a shorter timeout of its own, "
@@ -75,7 +94,9 @@ def _joined(testimony: Testimony, _place: str) -> str | None:
     released = _last(testimony, "released")
     if released is None:
         return NEVER_RELEASED
-    return NOT_JOINED if released.get("joined") is False else None
+    if released.get("joined") is not False:
+        return None
+    return NOT_JOINED if (code := released.get("exit")) is None else SECOND_ENDED.format(exit=code)
 
 
 def _given_up(testimony: Testimony, _place: str) -> str | None:
@@ -92,28 +113,48 @@ def _came_late(testimony: Testimony, place: str) -> str | None:
     return _given_up(testimony, place)
 
 
-def _released(testimony: Testimony, _place: str) -> str | None:
-    return NEVER_RELEASED if _last(testimony, "released") is None else None
+def _outlasted(testimony: Testimony, _place: str) -> str | None:
+    released = _last(testimony, "released")
+    if released is None:
+        return NEVER_RELEASED
+    return TOO_EARLY if released.get("outlasted") is False else None
 
 
-def _woken(testimony: Testimony, _place: str) -> str | None:
-    return NEVER_RELEASED if _last(testimony, "woken") is None else None
+def _succeeded(testimony: Testimony, _place: str) -> str | None:
+    """Somebody must have come to work, and have stayed, while the zombie slept."""
+    woken = _last(testimony, "woken")
+    if woken is None:
+        return NEVER_RELEASED
+    asleep = _between(testimony, "stopped", "woken")
+    ended = any(isinstance(event, Happened) and event.what == "exited" for event in asleep)
+    finished = woken.get("successor_had_finished") is not False
+    if ended and not (finished and woken.get("reached")):
+        return SUCCESSOR_ENDED
+    worked = any(isinstance(event, Wire) and event.boundary for event in asleep)
+    return None if finished or worked else NO_SUCCESSOR
+
+
+def _recreated(testimony: Testimony, _place: str) -> str | None:
+    return NOT_RECREATED if _last(testimony, "recreated") is None else None
 
 
 def _forgotten(testimony: Testimony, place: str) -> str | None:
     if _last(testimony, "rewound") is None:
         return NOT_REPLAYED
     purged = _last(testimony, "purged", place=place)
-    return NOTHING_FORGOTTEN if purged is not None and purged.get("rows") == 0 else None
+    if purged is None or purged.get("rows"):
+        return None
+    return NOT_TOLD if purged.get("rows") is None else NOTHING_FORGOTTEN
 
 
 _CONDITIONS: Final[Mapping[str, Callable[[Testimony, str], str | None]]] = {
-    "zombie": _woken,
+    "zombie": _succeeded,
     "two-instances": _joined,
     "withheld-answer": _given_up,
     "late-request": _came_late,
-    "slow-effect": _released,
+    "slow-effect": _outlasted,
     "dedupe-window": _forgotten,
+    "topic-recreated": _recreated,
 }
 """By scenario, what must have happened for its question to be asked."""
 
@@ -125,3 +166,11 @@ def _last(testimony: Testimony, what: str, *, first: bool = False, **fields: Any
     if not told:
         return None
     return told[0] if first else told[-1]
+
+
+def _between(testimony: Testimony, begin: str, end: str) -> list[Event]:
+    """What happened between the first such event and the last such one."""
+    told = [event.what if isinstance(event, Happened) else "" for event in testimony.events]
+    if begin not in told or end not in told:
+        return []
+    return list(testimony.events[told.index(begin) + 1 : len(told) - 1 - told[::-1].index(end)])

@@ -100,6 +100,10 @@ class Victim:
         """The exit code of the present life, where it and every other that is not stopped have ended by themselves."""
         if not self._stopped and any(other.poll() is None for other in self._others):
             return None
+        return self.newest_exited()
+
+    def newest_exited(self) -> int | None:
+        """The exit code of the life that began last, where it has ended by itself."""
         return None if self._child is None else self._child.poll()
 
     def _spawn(self, instance: int) -> Child:

@@ -27,10 +27,12 @@ class Company(Course):
         self._link: LinkName | None = None
         self._until_s = 0.0
         self._asked_at_s = 0.0
+        self._before: frozenset[str] = frozenset()
 
     async def follow(self, sprung: Sprung) -> None:
         """Starts the second instance."""
         self._link = sprung.link
+        self._before = await self._members()
         self.lives.start_beside(instance=1)
         limit_s = self.lives.settings.deadline_s * JOIN_LIMIT_SHARE
         self._until_s = time.monotonic() + limit_s
@@ -42,14 +44,20 @@ class Company(Course):
         if self._link is None:
             return False
         now = time.monotonic()
-        if now < self._until_s:
+        code = self.lives.victim.newest_exited()
+        joined = False
+        if code is None and now < self._until_s:
             if now - self._asked_at_s < ASK_EVERY_S:
                 return True
             self._asked_at_s = now
-            if len(await self.lives.members()) < 2:
+            joined = not await self._members() <= self._before  # the first may have several of its own
+            if not joined:
                 return True
         reached = self.lives.crossing.release(self._link)
-        self.lives.history.happened("released", link=str(self._link), reached=reached, joined=now < self._until_s)
+        self.lives.history.happened("released", link=str(self._link), reached=reached, joined=joined, exit=code)
         self.lives.watch.again()
         self._link = None
         return True
+
+    async def _members(self) -> frozenset[str]:
+        return frozenset(member.member_id for member in await self.lives.members())

@@ -70,9 +70,12 @@ class Held(Course):
                 self._left_at_s = time.monotonic()
             if not self.given_up and time.monotonic() < self._until_s:
                 return True
-            given_up = self.given_up or self._left_at_s is not None
+            told = {
+                "given_up": self.given_up or self._left_at_s is not None,
+                "outlasted": time.monotonic() >= self._until_s,
+            }
             reached = self.lives.crossing.release(self._link)
-            self.lives.history.happened("released", link=str(self._link), reached=reached, given_up=given_up)
+            self.lives.history.happened("released", link=str(self._link), reached=reached, **told)
             self.lives.watch.again()
             self._link, self._done_at_s = None, time.monotonic()
         return bool(self._done_at_s) and time.monotonic() - self._done_at_s < AFTERWARDS_S

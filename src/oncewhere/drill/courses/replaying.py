@@ -28,7 +28,7 @@ class Replay(Course):
     def __init__(self, lives: Lives) -> None:
         super().__init__(lives)
         self._window: dict[int, int] | None = None
-        self._forgetful = tuple(world for world in lives.lane.worlds if isinstance(world, Forgetful))
+        self._forgetful = tuple(w for w in lives.lane.worlds if isinstance(w, Forgetful) and w.forgets)
         self._cutoffs: list[str] = []
         self._over = False
 
@@ -58,9 +58,10 @@ class Replay(Course):
     async def _replay(self, window: dict[int, int]) -> None:
         await self.lives.pause()
         for world, cutoff in zip(self._forgetful, self._cutoffs, strict=True):
-            forgotten = await asyncio.to_thread(world.purge, cutoff)
-            if forgotten is not None:
-                self.lives.history.happened("purged", place=world.name, rows=forgotten, cutoff=cutoff)
+            before = await asyncio.to_thread(world.seen, ())
+            rows = await asyncio.to_thread(world.purge, cutoff)
+            blinded = await asyncio.to_thread(world.seen, ()) != before
+            self.lives.history.happened("purged", place=world.name, rows=rows, cutoff=cutoff, blinded=blinded)
         kafka = self.lives.lane.kafka
         await asyncio.to_thread(kafka.rewind_group, window)
         self.lives.history.happened("rewound", group=kafka.group, to={str(p): at for p, at in window.items()})

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Final
 
 from oncewhere.drill.checks import PlaceSeen
 from oncewhere.errors import ConfigurationError
 
-EXAMPLE = "For example: select event_id, count(*) from processed_event group by event_id"
+EXAMPLE = "For example: select event_id, count(*) from settlement group by event_id"
+_COUNTED: Final = frozenset({"delete", "update"})
+"""Commands that answer how many rows they changed."""
+_HARMLESS: Final = frozenset({"begin", "start", "set", "commit"})
+"""Commands that forget nothing by themselves."""
 
 
 def seen_in_rows(name: str, system: str, rows: Iterable[Sequence[object]], *, compare: bool = False) -> PlaceSeen:
@@ -36,6 +41,26 @@ def seen_in_rows(name: str, system: str, rows: Iterable[Sequence[object]], *, co
         else:
             counts[str(row[0])] += count
     return PlaceSeen(place=name, system=system, counts=dict(counts), unidentified=unidentified, values=values)
+
+
+def rows_forgotten(results: Iterable[tuple[str, int]]) -> int | None:
+    """How many rows a purge forgot, by what the database answered; None where that cannot be told.
+
+    A routine (`call`, `do`, a function that is selected) answers nothing of what it deletes.
+
+    Args:
+        results: of each command, its first word and the number of rows that were answered.
+    """
+    told = [(word.lower(), max(0, rows)) for word, rows in results]
+    forgotten = sum(rows for word, rows in told if word in _COUNTED)
+    if forgotten:
+        return forgotten
+    return 0 if all(word in _COUNTED | _HARMLESS for word, _ in told) else None
+
+
+def first_words(statements: str) -> list[str]:
+    """The first word of each statement; text has no `;` in it, as in a purge."""
+    return [found[0] for statement in statements.split(";") if (found := statement.split(maxsplit=1))]
 
 
 def _whole(value: object) -> int | None:

@@ -20,7 +20,7 @@ from oncewhere.proxy.mysql_tls import connect_mysql
 from oncewhere.proxy.tls import Tls
 from oncewhere.wire.mysql import MysqlLink
 
-from .counting import gathered_keys, seen_in_rows
+from .counting import first_words, gathered_keys, rows_forgotten, seen_in_rows
 from .naming import database_name
 from .schema_file import read_schema
 from .server_url import parse
@@ -106,6 +106,11 @@ class MysqlWorld:
             rows = list(cursor.fetchall())
         return seen_in_rows(self.name, self._effect.system, rows, compare=self._effect.compare is not None)
 
+    @property
+    def forgets(self) -> bool:
+        """See `Forgetful`."""
+        return self._effect.purge is not None
+
     def now(self) -> str:
         """The server's time; see `Forgetful`."""
         with self._connected(self._database) as connection, connection.cursor() as cursor:
@@ -114,10 +119,12 @@ class MysqlWorld:
 
     def purge(self, cutoff: str) -> int | None:
         """Runs the effect's `purge`; see `Forgetful`."""
-        if self._effect.purge is None:
-            return None
+        statement = self._effect.purge_before(cutoff)
         with self._connected(self._database) as connection, self._refusing("purge"), connection.cursor() as cursor:
-            return int(cursor.execute(self._effect.purge_before(cutoff)))
+            counted = [int(cursor.execute(statement))]
+            while cursor.nextset():
+                counted.append(int(cursor.rowcount))
+        return rows_forgotten(zip(first_words(statement), counted, strict=False))
 
     def unique_keys(self) -> Mapping[str, list[list[str]]]:
         """What the catalogue says; see `Keyed`."""

@@ -20,7 +20,7 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.proxy.tls import POSTGRES, Tls
 from oncewhere.wire.postgres import PostgresLink
 
-from .counting import gathered_keys, seen_in_rows
+from .counting import gathered_keys, rows_forgotten, seen_in_rows
 from .naming import database_name
 from .schema_file import read_schema
 from .world import Address, Server
@@ -121,6 +121,11 @@ class PostgresqlWorld:
                 raise ConfigurationError(f"effects.{self.name}.observe was refused: {_one_line(error)}.") from None
         return seen_in_rows(self.name, self._effect.system, rows, compare=self._effect.compare is not None)
 
+    @property
+    def forgets(self) -> bool:
+        """See `Forgetful`."""
+        return self._effect.purge is not None
+
     def now(self) -> str:
         """The server's time and zone; a column without one takes it for a time of the server's; see `Forgetful`."""
         with self._connect(self._database) as connection:
@@ -128,13 +133,15 @@ class PostgresqlWorld:
 
     def purge(self, cutoff: str) -> int | None:
         """Runs the effect's `purge`; see `Forgetful`."""
-        if self._effect.purge is None:
-            return None
         with self._connect(self._database) as connection:
             try:
-                return connection.execute(self._effect.purge_before(cutoff)).rowcount
+                cursor = connection.execute(self._effect.purge_before(cutoff))
+                results = [(cursor.statusmessage or "", cursor.rowcount)]
+                while cursor.nextset():
+                    results.append((cursor.statusmessage or "", cursor.rowcount))
             except psycopg.Error as error:
                 raise ConfigurationError(f"effects.{self.name}.purge was refused: {_one_line(error)}.") from None
+        return rows_forgotten((status.partition(" ")[0], rows) for status, rows in results)
 
     def unique_keys(self) -> Mapping[str, list[list[str]]]:
         """What the catalogue says; see `Keyed`."""

@@ -21,7 +21,7 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.standins import Host, StepsStandIn
 from oncewhere.wire.steps import StepsLink
 
-from .counting import seen_in_rows
+from .counting import first_words, rows_forgotten, seen_in_rows
 from .schema_file import read_schema
 from .world import Server
 
@@ -91,6 +91,11 @@ class SqliteWorld:
                 raise ConfigurationError(f"effects.{self.name}.observe was refused: {error}.") from None
         return seen_in_rows(self.name, self._effect.system, rows, compare=self._effect.compare is not None)
 
+    @property
+    def forgets(self) -> bool:
+        """See `Forgetful`."""
+        return self._effect.purge is not None
+
     def now(self) -> str:
         """The time as `datetime('now')` writes it, with milliseconds; see `Forgetful`."""
         with closing(self._open()) as connection:
@@ -98,15 +103,14 @@ class SqliteWorld:
 
     def purge(self, cutoff: str) -> int | None:
         """Runs the effect's `purge`; see `Forgetful`."""
-        if self._effect.purge is None:
-            return None
+        statement = self._effect.purge_before(cutoff)
         with closing(self._open()) as connection:
             try:
-                rows = connection.execute(self._effect.purge_before(cutoff)).rowcount
+                rows = connection.execute(statement).rowcount
                 connection.commit()
             except sqlite3.Error as error:
                 raise ConfigurationError(f"effects.{self.name}.purge was refused: {error}.") from None
-        return rows
+        return rows_forgotten(zip(first_words(statement), [rows], strict=False))
 
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(self._file, timeout=BUSY_LIMIT_S)

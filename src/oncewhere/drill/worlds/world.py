@@ -122,6 +122,13 @@ class Forgetful(Protocol):
 
     name: str
 
+    @property
+    def forgets(self) -> bool:
+        """Whether the effect declares a purge."""
+
+    def seen(self, events: Iterable[Event]) -> PlaceSeen:
+        """What `observe` answers; see `World`."""
+
     def now(self) -> str:
         """The time by the place's own clock, as its SQL writes it, without quotes; blocking."""
 
@@ -132,7 +139,7 @@ class Forgetful(Protocol):
             cutoff: what stands for `{cutoff}` in the statement, in quotes: a time that `now` has said.
 
         Returns:
-            How many rows were forgotten; None where the effect declares no purge.
+            How many rows were forgotten; None where the database does not tell.
 
         Raises:
             ConfigurationError: the statement is refused.
