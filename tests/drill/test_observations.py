@@ -202,3 +202,24 @@ def test_of_addresses_past_the_proxies_none_is_left_out_whichever_trial_saw_it()
     (seen,) = together([connected(*many), (), connected("10.0.0.1:5432", "10.9.9.9:443")])
     assert seen.examples == (*many, "10.9.9.9:443")
     assert "10.0.0.5:5432 and 3 more, which is no declared effect" in seen.sentence
+
+
+KEYS = Happened(t=9, what="unique-keys", fields={"place": "bank", "tables": {"processed": [["event_id"]], "done": []}})
+DEDUPE = "select event_id, count(*) from public.processed group by event_id"
+
+
+@pytest.mark.parametrize(
+    ("observe_by", "policy", "blind"),
+    [
+        (DEDUPE, "dedupe-table", True),
+        ('SELECT "event_id", COUNT(*) FROM Processed GROUP BY "event_id";', "undeclared", True),
+        (DEDUPE, "unique-constraint", False),
+        (DEDUPE.replace("processed", "done"), "dedupe-table", False),
+        (DEDUPE.replace("event_id", "account"), "dedupe-table", False),
+        ("select e.event_id, count(*) from done d join processed e using (id) group by 1", "dedupe-table", False),
+    ],
+)
+def test_a_count_that_cannot_be_above_one_is_told(observe_by: str, policy: str, blind: bool) -> None:
+    effects = EFFECTS | {"bank": Effect(system="postgresql", policy=policy, observe=observe_by)}
+    found = observe([*SOUND, KEYS], declared(effects=effects))
+    assert [seen.kind for seen in found] == ([Kind.BLIND_COUNT] if blind else [])

@@ -124,3 +124,14 @@ def test_remarks_and_strings_are_no_columns(tmp_path: Path, text: str) -> None:
 def test_a_table_that_is_not_closed_is_none(tmp_path: Path) -> None:
     (tmp_path / "schema.sql").write_text("create table paid (a int, b int")
     assert schemas_of(tmp_path) == []
+
+
+@pytest.mark.parametrize("key", ["event_id text primary key", "event_id text,\n  unique (event_id)"])
+def test_a_column_of_which_the_database_keeps_one_row_each_is_proposed_last(tmp_path: Path, key: str) -> None:
+    dedupe = f"create table processed_event (\n  {key}\n);"
+    (tmp_path / "schema.sql").write_text(f"{dedupe}\ncreate table settlement (\n  event_id text,\n  amount int\n);")
+    (schema,) = schemas_of(tmp_path)
+    assert schema.observe("event_id") == "select event_id, count(*) from settlement group by event_id"
+    (tmp_path / "schema.sql").write_text(dedupe)
+    (schema,) = schemas_of(tmp_path)
+    assert schema.observe("event_id") == "select event_id, count(*) from processed_event group by event_id"

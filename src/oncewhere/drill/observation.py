@@ -33,9 +33,18 @@ class Kind(StrEnum):
     DEDUPE_ROW_APART = "dedupe-row-apart"
     UNDECLARED_CONNECTION = "undeclared-connection"
     UNREAD = "unread"
+    BLIND_COUNT = "blind-count"
 
 
-UNJUDGED = frozenset({Kind.UNDECLARED_TOPIC, Kind.ANOTHER_DATABASE, Kind.UNDECLARED_CONNECTION, Kind.UNREAD})
+UNJUDGED = frozenset(
+    {
+        Kind.UNDECLARED_TOPIC,
+        Kind.ANOTHER_DATABASE,
+        Kind.UNDECLARED_CONNECTION,
+        Kind.UNREAD,
+        Kind.BLIND_COUNT,
+    }
+)
 """Kinds that say that something was done where nobody looks: no verdict covers it, so that it is told beside each."""
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from oncewhere.wire.message import Direction
 from oncewhere.wire.opacity import KIND as OPAQUE
 
+from .blind_counts import blind_counts
 from .history import Event, Happened, Wire, ids_by_life
 from .observation import KAFKA, UNJUDGED, Declared, Kind, Observation, Requests, examples, listed, n_of, topics
 from .observations_of_effects import KINDS as OF_EFFECTS
@@ -29,7 +30,13 @@ def observe(events: Iterable[Event], declared: Declared) -> tuple[Observation, .
     everything = list(events)
     requests = [event for event in everything if isinstance(event, Wire) and _is_sent(event)]
     found = [seen for kind in _KINDS for seen in kind(requests, declared)]
-    return (*found, *unread(requests), *_unstable_identity(ids_by_life(everything, requests)), *connections(everything))
+    return (
+        *found,
+        *unread(requests),
+        *blind_counts(everything, declared),
+        *_unstable_identity(ids_by_life(everything, requests)),
+        *connections(everything),
+    )
 
 
 def together(trials: Iterable[Sequence[Observation]]) -> tuple[Observation, ...]:

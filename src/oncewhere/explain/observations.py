@@ -88,6 +88,13 @@ TEXTS: Final[Mapping[str, Advice]] = {
         why="What it does there is neither seen nor judged: it may be an effect that happens twice after a crash.",
         remedy="Declare it as an effect, with its policy; or see that it only reads, and say so in document.outside.",
     ),
+    "blind-count": Advice(
+        what="The declared query counts rows of which the database keeps one for each event.",
+        why="Whatever happens twice, the count stays one: `once` there says that each event arrived, and no more. A "
+        "dedupe row stands beside the effect; it is the effect that must not happen twice.",
+        remedy="Let observe count the rows that the effect itself writes, in a table that takes a second one. Where "
+        'the row is the effect, and the database refuses the second: policy = "unique-constraint".',
+    ),
     "unread": Advice(
         what="A connection could not be read to its end.",
         why="No crash is placed behind that, and what happened there is not seen.",

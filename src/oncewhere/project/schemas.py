@@ -14,6 +14,11 @@ _NUMBERED = re.compile(r"\b(small|big)?serial\b|\bgenerated\b.*\bas\s+identity\b
 """What the database counts up for each row: such a column is never doubled, whatever happened twice."""
 _UNLIKELY = re.compile(r"\breferences\b|\bdefault\b.*(nextval|uuid)", re.IGNORECASE)
 """What names a row elsewhere, or what the database makes up where nobody writes it."""
+_UNIQUE = re.compile(r"\bprimary\s+key\b|\bunique\b", re.IGNORECASE)
+_ITS_COLUMN = re.compile(
+    r"(?:constraint\s+\S+\s+)?(?:primary\s+key|unique)\b[^(]*\(\s*[\"`]?([\w$]+)[\"`]?\s*\)", re.IGNORECASE
+)
+"""A key of one column, in a line of its own."""
 _MIGRATION = re.compile(r"V(\d+(?:[._]\d+)*)__.*\.sql$")
 """How Flyway calls a file that is run once, in the order of the versions."""
 _NO_COLUMN = frozenset(
@@ -32,19 +37,28 @@ class Schema:
         files: seen from the project's folder, in the order in which they are run.
         tables: by name, those of its columns that are written to.
         unlikely: the columns among them that seldom name the event, as `table.column`.
+        unique: those of which the database keeps one row each: a count by them shows no second time.
     """
 
     files: tuple[str, ...]
     tables: dict[str, tuple[str, ...]]
     unlikely: frozenset[str] = frozenset()
+    unique: frozenset[str] = frozenset()
 
     def observe(self, identity: str) -> str | None:
         """A query that counts what happened for each event; None where no table has a column of that name.
 
-        A field `orderId` is the column `order_id` or `orderid`; an unlikely column is taken last.
+        A field `orderId` is the column `order_id` or `orderid`. An unlikely column is taken last, and before it one of
+        which the database keeps one row each, such as a dedupe table's.
         """
         found = [(table, name) for table, columns in self.tables.items() for name in columns if _same(name, identity)]
-        found.sort(key=lambda place: (".".join(place) in self.unlikely, place[1] != identity))
+        found.sort(
+            key=lambda place: (
+                ".".join(place) in self.unlikely,
+                ".".join(place) in self.unique,
+                place[1] != identity,
+            )
+        )
         return _query(*found[0]) if found else None
 
     @property
@@ -97,7 +111,14 @@ def _schema(files: tuple[str, ...], text: str) -> Schema | None:
     unlikely = frozenset(
         f"{table}.{name}" for table, columns in bodies.items() for name, line in columns if _UNLIKELY.search(line)
     )
-    return Schema(files, tables, unlikely) if tables else None
+    unique = frozenset(f"{table}.{name}" for table, lines in tables_of(text) for name in _unique(lines))
+    return Schema(files, tables, unlikely, unique) if tables else None
+
+
+def _unique(lines: list[str]) -> list[str]:
+    """The columns that are a key by themselves."""
+    columns = [name for name, line in _columns(lines) if _UNIQUE.search(line)]
+    return columns + [found[1] for line in lines if (found := _ITS_COLUMN.match(line)) is not None]
 
 
 def _columns(lines: list[str]) -> list[tuple[str, str]]:
