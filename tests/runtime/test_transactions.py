@@ -263,7 +263,7 @@ def test_second_instance_fences_the_first(two_partitions: Topics) -> None:
     assert sorted(values(topics)) == sent(0, 1, 2, 3)
 
 
-@pytest.mark.parametrize("outputs", ["one", "many"])
+@pytest.mark.parametrize("outputs", ["one", "many", "many, and the handler makes another error of it"])
 def test_fenced_while_outputs_are_sent_it_ends_and_takes_nothing_back(topics: Topics, outputs: str) -> None:
     seen = Recorder()
     thief = confluent_kafka.Producer(
@@ -274,9 +274,14 @@ def test_fenced_while_outputs_are_sent_it_ends_and_takes_nothing_back(topics: To
         tx.produce(topics.output, b"before")
         thief.init_transactions(20)
         ends = time.monotonic() + 20
-        while outputs == "many" and time.monotonic() < ends:
-            tx.produce(topics.output, b"after")
-            time.sleep(0.001)
+        try:
+            while outputs != "one" and time.monotonic() < ends:
+                tx.produce(topics.output, b"after")
+                time.sleep(0.001)
+        except FencedError:
+            if outputs == "many":
+                raise
+            raise ZeroDivisionError from None
 
     topics.send(*sent(0))
     error = Running(copying(topics, listener=seen, before=meet_the_thief)).wait()

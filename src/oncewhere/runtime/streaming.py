@@ -72,8 +72,13 @@ class Streaming:
 
         Returns:
             How many were handled.
+
+        Raises:
+            UndecidedError: the batch begins again; also where a handler has caught it.
+            OncewhereError: the run cannot go on; likewise.
         """
         tx = self._tx
+        tx.failure = None
         before = tx.sent
         done, total = 0, len(messages)
         started = time.monotonic()
@@ -87,6 +92,8 @@ class Streaming:
                     self._together(subscription, some, batch)
                 else:
                     self._each(subscription, some, batch)
+            if tx.failure is not None:
+                raise tx.failure  # a handler caught it; but this batch cannot be committed any more
             done += len(chunk)
             now = time.monotonic()
             spent, started = now - started, now
@@ -106,8 +113,6 @@ class Streaming:
     def prepare(self, batch: Batch) -> None:
         """Nothing is left to do before the batch is sent."""
         batch.prepared = True
-        if self._tx.failure is not None:
-            raise self._tx.failure
 
     def decide(self, batch: Batch) -> None:
         """Nothing outside Kafka decides."""
@@ -148,13 +153,19 @@ class Streaming:
             if decode is not None:
                 values = [None if value is None else decode(value) for value in values]
             subscription.handler(Records(values, messages), tx)
-        except BaseException as error:
-            self._poison.judge(subscription, *_blamed(subscription, messages, error))
+        except BaseException as raised:
+            message, error = _blamed(subscription, messages, raised)
+            self._judge(subscription, message, error)
             if tx.sent != sent:
                 self._poison.be_careful()
-                raise begin_again(messages[0], error) from error
+                raise begin_again(messages[0], raised) from raised
             # One of them is poison: find it, one by one.
             self._carefully(subscription, messages, batch)
+
+    def _judge(self, subscription: Subscription, message: Message, error: BaseException) -> None:
+        """Raises what no record can be blamed for, also where its handler has made another error of it."""
+        self._poison.judge(subscription, message, self._tx.failure or error)
+        self._tx.failure = None
 
     def _failed(
         self,
@@ -166,7 +177,7 @@ class Streaming:
         batch: Batch,
     ) -> None:
         error = _cause(subscription, message, error)
-        self._poison.judge(subscription, message, error)
+        self._judge(subscription, message, error)
         attempt = self._poison.failed(message, error)
         if left_something:
             self._poison.be_careful()
@@ -201,9 +212,8 @@ class Streaming:
                 except BaseException as raised:  # noqa: BLE001 - judged
                     tx.to(real)
                     tx.sent = sent
-                    tx.failure = None
                     error = _cause(subscription, message, raised)
-                    self._poison.judge(subscription, message, error)
+                    self._judge(subscription, message, error)
                     if self._poison.failed(message, error) >= subscription.on_error.max_attempts:
                         self._reject(subscription, message, error, batch)
                         break

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from oncewhere.effects.outbox import Posting
-from oncewhere.effects.place import Call, Work
-from oncewhere.errors import ConfigurationError, DuplicateEvent, EffectInDoubt
+from oncewhere.effects.place import Call, UndecidedError, Work
+from oncewhere.errors import ConfigurationError, DuplicateEvent, EffectInDoubt, OncewhereError
 from oncewhere.records import Ran
 from oncewhere.runtime.values import encode_json
 
@@ -233,7 +233,7 @@ class Transaction:
             try:
                 self._send(topic, value, key)
             except Exception as error:  # noqa: BLE001 - it is raised again, or was mended
-                self._trouble(error, (topic, value, key))
+                self._mend(error, (topic, value, key))
         else:
             number = -1 if partition is None else partition
             carried = list(headers) if headers else None
@@ -271,7 +271,7 @@ class Transaction:
                 for raw, key in pairs:
                     send(topic, raw, key)
             except Exception as error:  # noqa: BLE001 - it is raised again, or was mended
-                self._trouble(error, (topic, raw, key))
+                self._mend(error, (topic, raw, key))
             else:
                 return
 
@@ -279,7 +279,14 @@ class Transaction:
         try:
             self._send(*arguments)
         except Exception as error:  # noqa: BLE001 - it is raised again, or was mended
+            self._mend(error, arguments)
+
+    def _mend(self, error: Exception, arguments: tuple[Any, ...]) -> None:
+        try:
             self._trouble(error, arguments)
+        except (UndecidedError, OncewhereError) as raised:
+            self.failure = raised  # it is no fault of the record's, whatever the handler makes of it
+            raise
 
     def _meet(self, topic: str) -> Encode:
         try:

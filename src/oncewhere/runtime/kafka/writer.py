@@ -72,6 +72,7 @@ class Writer:
         self._known_outputs: set[str] = set()
         self._replacements = 0
         self._failure: Failure | None = None
+        self._fenced: FencedError | None = None
         self._answer_limit_s = answer_limit_s(settings)
 
     @property
@@ -110,6 +111,7 @@ class Writer:
 
         Raises:
             UndecidedError: the transaction cannot go on.
+            FencedError: a newer producer has the identity; said again for as long as it is asked.
             Exception: the error itself, where it is the output's own fault.
         """
         while isinstance(error, BufferError):
@@ -130,6 +132,7 @@ class Writer:
         if self._state is State.OPEN:
             self._failure = failure
             self._settle(Call.PRODUCE, failure)
+        self._check_fenced()
         raise UndecidedError(str(self._failure or failure))
 
     def drained(self, wait_s: float = 0.0) -> bool:
@@ -211,6 +214,7 @@ class Writer:
             FencedError: a newer producer has the identity.
             NoProgressError: producer after producer was of no use.
         """
+        self._check_fenced()
         while self._state is State.SPENT:
             if self._stopping():
                 return False
@@ -304,7 +308,13 @@ class Writer:
         self._move(call, outcome(call, failure))
         if self._state is State.FENCED:
             self._emit(events.Fenced(str(failure)))
-            raise self._fenced(failure)
+            self._fenced = self._told_of(failure)
+            raise self._fenced
+
+    def _check_fenced(self) -> None:
+        """Whoever let it pass when it was raised hears it again: there is no way back from here."""
+        if self._fenced is not None:
+            raise self._fenced
 
     def _move(self, call: Call, outcome: Outcome) -> None:
         self._state = step(self._state, call, outcome)
@@ -334,7 +344,7 @@ class Writer:
         self._new_producer(Call.REPLACE)
         self._emit(events.ProducerReplaced(reason))
 
-    def _fenced(self, failure: Failure) -> FencedError:
+    def _told_of(self, failure: Failure) -> FencedError:
         name = self._settings.producer["transactional.id"]
         timeout_ms = round(self._settings.transaction_timeout_s * 1000)
         return FencedError(

@@ -1,0 +1,152 @@
+"""What `tx.produce` raises through no fault of the record ends the batch, whatever the handler makes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from oncewhere import DeadLetter, FencedError, Record, Skip, Transaction
+from oncewhere.effects.place import UndecidedError
+from oncewhere.runtime import events
+from oncewhere.runtime.batch import Batch
+from oncewhere.runtime.kafka import writer
+from oncewhere.runtime.kafka.writer import Writer
+from oncewhere.runtime.poison import Poison
+from oncewhere.runtime.rejection import OnError, Stop
+from oncewhere.runtime.settings import complete
+from oncewhere.runtime.states import State
+from oncewhere.runtime.streaming import Streaming
+from oncewhere.runtime.subscription import subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from oncewhere.runtime.events import Event
+
+SETTINGS = complete({"bootstrap.servers": "k:1"}, group_id="g", transactional_id="t")
+MAX_BYTES = 1_000_000
+
+
+class HandlersOwnError(Exception):
+    pass
+
+
+class Client:
+    """A producer whose next answers are scripted; all that it takes is kept."""
+
+    def __init__(self) -> None:
+        self.answers: list[Exception | None] = []
+        self.outputs: list[tuple[Any, ...]] = []
+
+    def init_transactions(self, timeout: float) -> None:
+        del timeout
+
+    def begin_transaction(self) -> None: ...
+
+    def purge(self) -> None: ...
+
+    def produce(self, *arguments: Any) -> None:
+        if (answer := self.answers.pop(0) if self.answers else None) is not None:
+            raise answer
+        self.outputs.append(arguments)
+
+    def list_topics(self, topic: str, timeout: float) -> Any:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+
+class Scene:
+    """The loop's hands on a real `Writer`, whose transaction is open."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, handler: Any, on_error: OnError, *, batch: bool) -> None:
+        self.client = Client()
+        self.events: list[Event] = []
+        monkeypatch.setattr(writer, "Producer", lambda *_, **__: self.client)
+        self.writer = Writer(SETTINGS, emit=self.events.append, stopping=lambda: False)
+        self.writer.open()
+        self.tx = Transaction(expect=self.writer.expect, trouble=self.writer.mend)
+        self.poison = Poison(self.events.append)
+        declared = subscription("in", bytes, handler, on_error=on_error, batch=batch)
+        self.hands = Streaming(
+            {"in": declared}, self.tx, self.poison, max_output_bytes=MAX_BYTES, max_batch_bytes=MAX_BYTES
+        )
+
+    def fill(self, *answers: Exception | None) -> Batch:
+        assert self.writer.begin() is None
+        self.client.answers = list(answers)
+        batch = Batch(opened_at=0.0)
+        self.tx.to(self.writer.send)
+        messages = [Record.of(b"v", topic="in", partition=0, offset=offset).message for offset in range(3)]
+        self.hands.fill(batch, messages, float("inf"))
+        return batch
+
+
+def wraps(given: Any, tx: Transaction) -> None:
+    try:
+        tx.produce("out", b"one")
+        tx.produce("out", b"two")
+    except Exception as error:
+        raise HandlersOwnError from error
+
+
+def swallows(given: Any, tx: Transaction) -> None:
+    try:
+        tx.produce_batch("out", [b"one", b"two"], [None, None])
+    except Exception:  # noqa: BLE001 - as handlers do
+        return
+
+
+either_way = pytest.mark.parametrize("handler", [wraps, swallows])
+alone_or_not = pytest.mark.parametrize("batch", [False, True], ids=["each", "together"])
+
+
+def fenced() -> Exception:
+    return KafkaException(KafkaError(KafkaError._FENCED, "scripted", fatal=True))
+
+
+def passing() -> Exception:
+    return KafkaException(KafkaError(KafkaError._STATE, "scripted"))
+
+
+@either_way
+@alone_or_not
+@pytest.mark.parametrize("on_error", [Stop(), Skip()], ids=["stop", "skip"])
+def test_a_fenced_producer_is_told_as_fenced(
+    monkeypatch: pytest.MonkeyPatch, handler: Callable[..., None], on_error: OnError, *, batch: bool
+) -> None:
+    """Its exit code is the only one at which a supervisor does not start it again, to fence the other in turn."""
+    scene = Scene(monkeypatch, handler, on_error, batch=batch)
+    with pytest.raises(FencedError):
+        scene.fill(fenced())
+    assert [type(event) for event in scene.events] == [events.Fenced]
+
+
+def test_a_writer_that_was_fenced_says_so_at_whatever_comes_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(monkeypatch, swallows, Stop(), batch=False)
+    with pytest.raises(FencedError):
+        scene.fill(fenced())
+    assert scene.writer.state is State.FENCED
+    with pytest.raises(FencedError):
+        scene.writer.mend(passing(), ("out", b"v", None))
+    with pytest.raises(FencedError):
+        scene.writer.restore("somebody let it pass")
+    assert len(scene.events) == 1
+
+
+@either_way
+@alone_or_not
+@pytest.mark.parametrize("careful", [False, True], ids=["usually", "carefully"])
+def test_a_passing_error_of_kafka_is_not_the_records(
+    monkeypatch: pytest.MonkeyPatch, handler: Callable[..., None], *, batch: bool, careful: bool
+) -> None:
+    scene = Scene(monkeypatch, handler, DeadLetter("rejected"), batch=batch)
+    if careful:
+        scene.poison.be_careful()
+    with pytest.raises(UndecidedError) as raised:
+        scene.fill(None, passing(), passing())
+    assert type(raised.value) is UndecidedError, "the batch begins again, and no record is counted as poison"
+    assert scene.writer.restore("it failed")
+    scene.writer.rewound()
+    assert scene.fill().rejected == [], "each of them is sound"
+    assert len(scene.client.outputs) > 1
