@@ -1,16 +1,29 @@
-"""What `tx.produce` raises through no fault of the record ends the batch, whatever the handler makes of it."""
+"""What a transaction raises through no fault of the record ends the batch, whatever the handler makes of it."""
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from oncewhere import DeadLetter, FencedError, Record, Skip, Transaction
-from oncewhere.effects.place import UndecidedError
+from oncewhere import (
+    ConfigurationError,
+    DeadLetter,
+    FencedError,
+    Function,
+    IdempotencyKey,
+    Record,
+    Skip,
+    Transaction,
+    effect,
+)
+from oncewhere.effects.place import Span, UndecidedError
+from oncewhere.records import Partition
 from oncewhere.runtime import events
 from oncewhere.runtime.batch import Batch
+from oncewhere.runtime.gathering import Gathering
 from oncewhere.runtime.kafka import writer
 from oncewhere.runtime.kafka.writer import Writer
 from oncewhere.runtime.poison import Poison
@@ -150,3 +163,68 @@ def test_a_passing_error_of_kafka_is_not_the_records(
     scene.writer.rewound()
     assert scene.fill().rejected == [], "each of them is sound"
     assert len(scene.client.outputs) > 1
+
+
+machine = Function("machine", policy=IdempotencyKey())
+
+
+@effect(machine)
+def punch(key: str) -> None: ...
+
+
+def unseen(given: Any, tx: Transaction) -> None:
+    try:
+        tx.run(punch)
+    except Exception:  # noqa: BLE001 - as handlers do
+        tx.produce("out", b"never punched")
+
+
+def unseen_batch(given: Any, tx: Transaction) -> None:
+    try:
+        tx.run_each(punch, given)
+    except Exception:  # noqa: BLE001 - as handlers do
+        tx.produce("out", b"never punched")
+
+
+def one_of_many(given: Any, tx: Transaction) -> None:
+    try:
+        tx.run(punch)
+    except Exception:  # noqa: BLE001 - as handlers do
+        tx.produce("out", b"never punched")
+
+
+@pytest.mark.parametrize("handler", [unseen, unseen_batch, one_of_many])
+@pytest.mark.parametrize("gathers", [False, True], ids=["kafka only", "with other effects"])
+def test_a_record_whose_effect_is_not_known_does_not_commit_without_it(
+    handler: Callable[..., None], *, gathers: bool
+) -> None:
+    declared = subscription("in", bytes, handler, on_error=Skip(), batch=handler is not unseen)
+    tx, poison, batch = Transaction(), Poison(lambda event: None), Batch(opened_at=0.0)
+    tx.to(lambda *arguments: batch.staged.append(arguments))
+    partition = Partition("in", 0, "id")
+    place: Any = SimpleNamespace(begin=lambda batch: None)
+    hands = (
+        Gathering(
+            {"in": declared},
+            tx,
+            poison,
+            uses={"in": frozenset({"machine"} if handler is one_of_many else ())},
+            places={"machine": place},
+            partition=lambda topic, number: partition,
+            spans=lambda batch: [Span(partition, 0, 1)],
+            emit=lambda event: None,
+        )
+        if gathers
+        else Streaming({"in": declared}, tx, poison, max_output_bytes=MAX_BYTES, max_batch_bytes=MAX_BYTES)
+    )
+
+    def handled() -> None:
+        messages = [Record.of(b"v", topic="in", partition=0, offset=0).message]
+        if gathers:
+            batch.messages = messages
+        else:
+            hands.fill(batch, messages, float("inf"))
+        hands.prepare(batch)
+
+    with pytest.raises(ConfigurationError, match=r"is not among the effects|is run otherwise"):
+        handled()

@@ -214,6 +214,7 @@ class Gathering:
     def _try(self, item: Item, batch: Batch) -> BaseException | None:
         """Calls it once; gives why it failed, if it did. None of its outputs are left then."""
         tx, before = self._tx, len(batch.staged)
+        tx.failure = None  # an attempt before this one may have had one
         error: BaseException | None = None
         try:
             item.subscription.handler(item.given, tx)

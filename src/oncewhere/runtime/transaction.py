@@ -123,18 +123,8 @@ class Transaction:
             ConfigurationError: the handler is not known to use this effect.
             Exception: whatever the effect raises; the batch is lost then, even if the handler catches it.
         """
-        work = self._works.get(effect.place.name)
-        if work is None:
-            raise unknown_effect(effect)
-        if effect.many or self._partition is None:
-            raise ConfigurationError(
-                f"tx.run belongs to a handler of one record and an effect of one value; {effect!r} is run otherwise.",
-                hint="Write tx.run_each(effect, records), in a batch handler.",
-            )
-        nth = self._calls.get(effect.name, 0)
-        self._calls[effect.name] = nth + 1
-        call = Call(effect, self._partition, self._offset, nth, self._identity)
         try:
+            work, call = self._call(effect)
             result: R = work.run(call, args, kwargs)
         except (DuplicateEvent, EffectInDoubt):
             raise
@@ -164,21 +154,9 @@ class Transaction:
             ConfigurationError: see `run`.
             Exception: see `run`.
         """
-        work = self._works.get(effect.place.name)
-        if work is None:
-            raise unknown_effect(effect)
-        given = list(records.values if values is None else values)
-        if len(given) != len(records):
-            raise ValueError(f"there are {len(given)} values and {len(records)} records")
-        calls = []
-        for message in records.messages:
-            position = (message.topic(), message.partition(), message.offset())
-            partition, identity = self._positions[position]
-            counted = (*position, effect.name)
-            nth = self._each_calls.get(counted, 0)
-            self._each_calls[counted] = nth + 1
-            calls.append(Call(effect, partition, message.offset(), nth, identity))
         try:
+            given = list(records.values if values is None else values)
+            work, calls = self._call_each(effect, records, len(given))
             found = work.run_each(calls, given, records.keys)
         except BaseException as error:
             self.failure = error
@@ -194,6 +172,37 @@ class Transaction:
                 if isinstance(one, DuplicateEvent | EffectInDoubt)
             ]
         return Ran(records.pick(kept), [found[nth] for nth in kept])
+
+    def _work_of(self, effect: Effect[..., Any]) -> Work:
+        work = self._works.get(effect.place.name)
+        if work is None:
+            raise unknown_effect(effect)
+        return work
+
+    def _call(self, effect: Effect[..., Any]) -> tuple[Work, Call]:
+        work = self._work_of(effect)
+        if effect.many or self._partition is None:
+            raise ConfigurationError(
+                f"tx.run belongs to a handler of one record and an effect of one value; {effect!r} is run otherwise.",
+                hint="Write tx.run_each(effect, records), in a batch handler.",
+            )
+        nth = self._calls.get(effect.name, 0)
+        self._calls[effect.name] = nth + 1
+        return work, Call(effect, self._partition, self._offset, nth, self._identity)
+
+    def _call_each(self, effect: Effect[..., Any], records: Records[Any], values: int) -> tuple[Work, list[Call]]:
+        work = self._work_of(effect)
+        if values != len(records):
+            raise ValueError(f"there are {values} values and {len(records)} records")
+        calls = []
+        for message in records.messages:
+            position = (message.topic(), message.partition(), message.offset())
+            partition, identity = self._positions[position]
+            counted = (*position, effect.name)
+            nth = self._each_calls.get(counted, 0)
+            self._each_calls[counted] = nth + 1
+            calls.append(Call(effect, partition, message.offset(), nth, identity))
+        return work, calls
 
     def _post(self, posting: Any, key: bytes | None) -> Any:
         """Produces a letter of an outbox, in the order of its record's key."""
