@@ -186,7 +186,7 @@ class Mailer:
         named = [value for field in ("To", "Cc", "Bcc") for value in message.get_all(field, [])]
         recipients = [address for _, address in getaddresses(named)]
         if not senders or not recipients:
-            raise NotDone("a message needs From and To", permanent=True)
+            raise self._as_far_as(NotDone("a message needs From and To", permanent=True))
         mail = _what_it_says(message, message_id, senders[0], recipients)
         if not self._means.has_taken(mail):
             self._transmit(senders[0], recipients, _content(message, message_id))
