@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from email.message import EmailMessage
+from email.policy import compat32
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -679,6 +680,55 @@ def test_a_second_mail_that_is_refused_does_not_send_the_first_one_again(
     assert sink.recipients.count(["a@example.org"]) == 1
     taken = refused == "451 later" and not at_most_once
     assert sink.recipients.count(["b@example.org"]) == taken
+
+
+@pytest.mark.parametrize("nobody", [None, "jürgen@example.org", '"a\nb"@example.org'])
+def test_a_second_mail_that_cannot_be_addressed_keeps_the_claim_of_the_first(
+    post: tuple[str, Sink], sqlite: Database, nobody: str | None
+) -> None:
+    url, sink = post
+
+    @effect(Smtp(url, name="post", policy=AtMostOnce(claims=sqlite.place(OffsetLedger())), domain="b", limits=QUICK))  # type: ignore[arg-type]
+    def both(mailer: Mailer) -> None:
+        for to in ("a@example.org", nobody):
+            mailer.send(addressed(to))
+
+    for _ in range(2):
+        with Life(both) as life, pytest.raises(EffectInDoubt):
+            life.run()
+    assert sink.recipients == [["a@example.org"]]
+
+
+def addressed(to: str | None) -> EmailMessage:
+    """A mail as some make it: its lines are checked by nobody before they are sent."""
+    message = EmailMessage(policy=compat32)
+    message["From"] = "bank@bank.example"
+    if to is not None:
+        message["To"] = to
+    return message
+
+
+@pytest.mark.parametrize("address", ["jürgen@example.org", '"a\nb"@example.org'])
+@pytest.mark.parametrize("wrong", ["from", "to"])
+def test_an_address_that_cannot_be_sent_is_refused_for_good_and_the_next_mail_is_not(
+    post: tuple[str, Sink], address: str, wrong: str
+) -> None:
+    url, sink = post
+
+    @effect(Smtp(url, name="post", policy=IdempotencyKey(), domain="bank.example", limits=QUICK))
+    def notify(mailer: Mailer, sender: str, to: str) -> None:
+        message = addressed(to)
+        message.replace_header("From", sender)
+        mailer.send(message)
+
+    sound = "a@example.org"
+    with Life(notify) as life:
+        with pytest.raises(NotDone, match="an address cannot be sent") as raised:
+            life.run(*((address, sound) if wrong == "from" else (sound, address)))
+        assert raised.value.permanent
+        assert address not in str(raised.value)
+        life.run(sound, sound, offset=1)
+    assert sink.recipients == [[sound]]
 
 
 def test_a_mail_server_that_is_not_there_has_sent_nothing() -> None:

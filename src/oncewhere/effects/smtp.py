@@ -126,12 +126,16 @@ class SmtpMeans(Means):
             server: smtplib.SMTP = smtplib.SMTP_SSL(place.host, place.port, timeout=timeout, context=place.tls)
         else:
             server = smtplib.SMTP(place.host, place.port, timeout=timeout)
+        try:
+            if place.scheme == "smtp+starttls":
+                server.starttls(context=place.tls)
+            if place.user:
+                server.login(place.user, place.password)
+            server.ehlo_or_helo_if_needed()
+        except BaseException:
+            server.close()  # half made, it would answer the next mail's NOOP
+            raise
         self._server = server
-        if place.scheme == "smtp+starttls":
-            server.starttls(context=place.tls)
-        if place.user:
-            server.login(place.user, place.password)
-        server.ehlo_or_helo_if_needed()
         return server
 
     def took(self, mail: bytes) -> None:
@@ -196,9 +200,7 @@ class Mailer:
     def _transmit(self, sender: str, recipients: list[str], content: bytes) -> None:
         try:
             server = self._means.server()
-            _expect(server.mail(sender), "MAIL")
-            for recipient in recipients:
-                _expect(server.rcpt(recipient), "RCPT")
+            _begin(server, sender, recipients)
         except NotDone as error:
             self._means.close()  # the rest of this transaction is forgotten with it
             raise self._as_far_as(error) from error
@@ -252,6 +254,20 @@ def _what_it_says(message: EmailMessage, message_id: str, sender: str, recipient
         payload = None if manifold else part.get_payload()
         digest.update(repr((part.get_content_type(), fields, payload)).encode())
     return digest.digest()
+
+
+def _begin(server: smtplib.SMTP, sender: str, recipients: list[str]) -> None:
+    """Says from whom a mail is, and to whom.
+
+    Raises:
+        NotDone: the server refuses one of them, or it is none that can be said to it.
+    """
+    try:
+        _expect(server.mail(sender), "MAIL")
+        for recipient in recipients:
+            _expect(server.rcpt(recipient), "RCPT")
+    except ValueError as error:  # a command of smtplib's is one line of ASCII; the error's own text quotes it
+        raise NotDone(f"an address cannot be sent to a server ({type(error).__name__})", permanent=True) from None
 
 
 def _expect(reply: tuple[int, bytes], what: str) -> None:
