@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import smtplib
 import socket
+import ssl
 import threading
 import time
 from email.message import EmailMessage
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 import httpx2
 import pytest
+import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP
 from downstream import DROP_AFTER, DROP_BEFORE, HANG, Downstream, running
@@ -521,8 +523,8 @@ def post() -> Iterator[tuple[str, Sink]]:
     controller.stop()
 
 
-def mailing(url: str, policy: Policy) -> Effect[..., str]:
-    @effect(Smtp(url, name="post", policy=policy, domain="bank.example", limits=QUICK))
+def mailing(url: str, policy: Policy, **options: Any) -> Effect[..., str]:
+    @effect(Smtp(url, name="post", policy=policy, domain="bank.example", **{"limits": QUICK, **options}))
     def notify(mailer: Mailer, text: str) -> str:
         message = EmailMessage()
         message["From"], message["To"] = "bank@bank.example", "Payer <payer@example.org>"
@@ -729,6 +731,29 @@ def test_an_address_that_cannot_be_sent_is_refused_for_good_and_the_next_mail_is
         assert address not in str(raised.value)
         life.run(sound, sound, offset=1)
     assert sink.recipients == [[sound]]
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])
+def test_a_mail_server_whose_certificate_nobody_vouches_for_is_told_nothing(scheme: str) -> None:
+    authority, sink = trustme.CA(), Sink()
+    theirs, ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(theirs)
+    authority.configure_trust(ours)
+    tls = {"ssl_context": theirs} if scheme == "smtps" else {"tls_context": theirs, "require_starttls": True}
+    controller = OnAnyPort(sink, hostname="127.0.0.1", port=0, ready_timeout=20, **tls)
+    controller.start()
+    url = f"{scheme}://localhost:{controller.port}"
+    try:
+        with (
+            Life(mailing(url, IdempotencyKey())) as life,
+            pytest.raises(UndecidedError, match="SSLCertVerificationError"),
+        ):
+            life.run("settled")
+        assert b"MAIL" not in sink.heard
+        with Life(mailing(url, IdempotencyKey(), tls=ours)) as life:
+            assert sink.ids == [life.run("settled")]
+    finally:
+        controller.stop()
 
 
 def test_a_mail_server_that_is_not_there_has_sent_nothing() -> None:

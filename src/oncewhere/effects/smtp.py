@@ -11,6 +11,7 @@ import contextlib
 import copy
 import hashlib
 import smtplib
+import ssl
 from email.utils import getaddresses
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -23,7 +24,6 @@ from oncewhere.effects.repetition import Limits
 from oncewhere.errors import ConfigurationError, NotDone, OutcomeUnknown
 
 if TYPE_CHECKING:
-    import ssl
     from email.message import EmailMessage
 
     from oncewhere.effects.policy import Policy
@@ -123,12 +123,12 @@ class SmtpMeans(Means):
             self.close()
         place, timeout = self._place, self._place.limits.attempt_timeout_s
         if place.scheme == "smtps":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(place.host, place.port, timeout=timeout, context=place.tls)
+            server: smtplib.SMTP = smtplib.SMTP_SSL(place.host, place.port, timeout=timeout, context=self._trust())
         else:
             server = smtplib.SMTP(place.host, place.port, timeout=timeout)
         try:
             if place.scheme == "smtp+starttls":
-                server.starttls(context=place.tls)
+                server.starttls(context=self._trust())
             if place.user:
                 server.login(place.user, place.password)
             server.ehlo_or_helo_if_needed()
@@ -137,6 +137,9 @@ class SmtpMeans(Means):
             raise
         self._server = server
         return server
+
+    def _trust(self) -> ssl.SSLContext:
+        return self._place.tls or ssl.create_default_context()  # smtplib's own default trusts whoever answers
 
     def took(self, mail: bytes) -> None:
         """The server took a mail; it is remembered by what `_what_it_says` gives."""
