@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import smtplib
 import socket
@@ -477,6 +478,7 @@ class Sink:
         self.refusals_of_data: list[str] = []
         self.recipients: list[list[str]] = []
         self.heard = bytearray()
+        self.reply_after_s = 0.0
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
         cue = self.cues.pop(0) if self.cues else "250 accepted"
@@ -495,6 +497,10 @@ class Listening(SMTP):
     def data_received(self, data: bytes) -> None:
         self.event_handler.heard += data
         super().data_received(data)
+
+    async def push(self, status: Any) -> None:
+        await asyncio.sleep(self.event_handler.reply_after_s)
+        await super().push(status)
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - the library's name
         if self.event_handler.refusals_of_data:
@@ -731,6 +737,23 @@ def test_an_address_that_cannot_be_sent_is_refused_for_good_and_the_next_mail_is
         assert address not in str(raised.value)
         life.run(sound, sound, offset=1)
     assert sink.recipients == [[sound]]
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["a new connection", "the same connection"])
+def test_a_mail_takes_no_longer_than_one_attempt_may_however_many_replies_it_waits_for(
+    post: tuple[str, Sink], known: bool
+) -> None:
+    """The longest time of a call is what max.poll.interval.ms is compared with."""
+    url, sink = post
+    limits = Limits(max_attempts=1, attempt_timeout_s=1.0, total_s=4.0)
+    with Life(mailing(url, IdempotencyKey(), limits=limits)) as life:
+        sent = [life.run("before")] if known else []
+        sink.reply_after_s = 0.3  # to NOOP or the greeting and EHLO, to MAIL, RCPT, DATA and its end: 1.5 s or more
+        began = time.monotonic()
+        with pytest.raises(UndecidedError):
+            life.run("settled", offset=1)
+        assert time.monotonic() - began < 1.3
+    assert sink.ids == sent
 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls"])

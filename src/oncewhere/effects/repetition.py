@@ -27,7 +27,9 @@ class Limits:
 
     Attributes:
         max_attempts: how often, at most.
-        attempt_timeout_s: seconds that one attempt may take.
+        attempt_timeout_s: seconds that one attempt may take: for each of its mails, with the connection; for each wait
+            of its HTTP requests, for a connection or for the next piece of an answer (a client of your own has its own
+            times). The time of a `Function` is its own to keep.
         total_s: seconds for all attempts and pauses; what is left of it is the longest `Retry-After` that is heeded.
         first_pause_s: seconds before the second attempt; doubled each time.
         longest_pause_s: seconds between two attempts, at most, unless the downstream asks for more.

@@ -12,6 +12,7 @@ import copy
 import hashlib
 import smtplib
 import ssl
+import time
 from email.utils import getaddresses
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -21,6 +22,7 @@ from oncewhere.effects.idempotency import nth_key
 from oncewhere.effects.outside import Means, OutsidePlace, Terms
 from oncewhere.effects.policy import AtMostOnce
 from oncewhere.effects.repetition import Limits
+from oncewhere.effects.timed_smtp import TimedSmtp, TimedSmtps
 from oncewhere.errors import ConfigurationError, NotDone, OutcomeUnknown
 
 if TYPE_CHECKING:
@@ -102,30 +104,34 @@ class SmtpMeans(Means):
 
     def __init__(self, place: Smtp) -> None:
         self._place = place
-        self._server: smtplib.SMTP | None = None
+        self._server: TimedSmtp | None = None
         self._taken: dict[bytes, None] = {}
 
     def given(self, terms: Terms) -> Mailer:
         """The mails of one attempt."""
         return Mailer(self, self._place, terms)
 
-    def server(self) -> smtplib.SMTP:
+    def server(self, *, ends_at: float) -> smtplib.SMTP:
         """A connection that has answered just now.
+
+        Args:
+            ends_at: until when it waits for whatever it is asked, by the monotonic clock.
 
         Raises:
             OSError: there is none.
             smtplib.SMTPException: the server does not want us.
         """
         if self._server is not None:
+            self._server.ends_at = ends_at
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 if self._server.noop()[0] == _OK:
                     return self._server
             self.close()
-        place, timeout = self._place, self._place.limits.attempt_timeout_s
+        place = self._place
         if place.scheme == "smtps":
-            server: smtplib.SMTP = smtplib.SMTP_SSL(place.host, place.port, timeout=timeout, context=self._trust())
+            server: TimedSmtp = TimedSmtps(place.host, place.port, ends_at=ends_at, context=self._trust())
         else:
-            server = smtplib.SMTP(place.host, place.port, timeout=timeout)
+            server = TimedSmtp(place.host, place.port, ends_at=ends_at)
         try:
             if place.scheme == "smtp+starttls":
                 server.starttls(context=self._trust())
@@ -202,7 +208,7 @@ class Mailer:
 
     def _transmit(self, sender: str, recipients: list[str], content: bytes) -> None:
         try:
-            server = self._means.server()
+            server = self._means.server(ends_at=time.monotonic() + self._place.limits.attempt_timeout_s)
             _begin(server, sender, recipients)
         except NotDone as error:
             self._means.close()  # the rest of this transaction is forgotten with it

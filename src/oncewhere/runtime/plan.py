@@ -88,7 +88,8 @@ def _check_call(place: Place[Any], *, poll_ms: float) -> None:
     """One call, with all its attempts, must be over before the group takes the partitions away from who makes it.
 
     Kafka's own transaction is not open meanwhile, so its timeout does not matter here. An effect of several requests
-    has `attempt_timeout_s` for each of them; how many it makes nobody knows before.
+    has `attempt_timeout_s` for each of them, and an HTTP request for each piece of its answer; how many there are
+    nobody knows before.
     """
     if not isinstance(place, OutsidePlace) or isinstance(place.policy, Outbox):
         return  # a database's statements have no limit that we know; an outbox leaves its calls to another processor
@@ -97,7 +98,7 @@ def _check_call(place: Place[Any], *, poll_ms: float) -> None:
     if longest_ms >= poll_ms:
         raise ConfigurationError(
             f"One call at {place.name!r} may take {longest_ms:.0f} ms (total_s={limits.total_s:g}, and "
-            f"attempt_timeout_s={limits.attempt_timeout_s:g} for the last attempt), which is not below "
+            f"attempt_timeout_s={limits.attempt_timeout_s:g} for one answer of the last attempt), which is not below "
             f"max.poll.interval.ms={poll_ms:.0f}: the group would give the partitions away in the middle of it.",
             hint="Lower the place's limits (limits=Limits(…)), or raise max.poll.interval.ms.",
         )
