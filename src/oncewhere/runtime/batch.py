@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from oncewhere.runtime.output import bytes_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -71,20 +73,18 @@ def staging(batch: Batch, max_output_bytes: int) -> Callable[..., None]:
 
     Args:
         batch: where they are kept, and counted by their bytes.
-        max_output_bytes: an output larger than this is refused now, while its record can still be blamed for it, and
-            not after the effects.
+        max_output_bytes: an output larger than this is refused now, as is one that librdkafka would not take, while its
+            record can still be blamed for it, and not after the effects.
     """
     append = batch.staged.append
 
     def stage(*arguments: Any) -> None:
         value, key = arguments[1], arguments[2]
-        if value.__class__ is not bytes or key.__class__ is not bytes:
-            value, key = value or b"", key or b""
-            if isinstance(key, str):
-                key = key.encode()
-            elif not isinstance(key, bytes):
-                raise TypeError(f"a key is bytes, str or None, not {type(key).__name__}")
-        if (size := len(value) + len(key)) > max_output_bytes:
+        if len(arguments) == 3 and value.__class__ is bytes and (key is None or key.__class__ is bytes):
+            size = len(value) + len(key or b"")
+        else:
+            size = bytes_of(arguments)
+        if size > max_output_bytes:
             raise ValueError(f"an output of {size} bytes is larger than message.max.bytes allows ({max_output_bytes})")
         append(arguments)
         batch.size += size

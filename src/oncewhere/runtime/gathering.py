@@ -240,7 +240,7 @@ class Gathering:
             error,
             attempt=max(1, self._poison.told(item.message)[0]),
             batch=batch,
-            send=lambda *arguments: batch.staged.append(arguments),
+            send=self._tx.send,
         )
 
     def _item(self, message: Message, batch: Batch) -> Item | None:
@@ -271,6 +271,6 @@ class Gathering:
             error,
             attempt=self._poison.failed(message, error),
             batch=batch,
-            send=lambda *arguments: batch.staged.append(arguments),
+            send=self._tx.send,
         )
         return None

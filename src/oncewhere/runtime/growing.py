@@ -6,11 +6,13 @@ While the batch before it is *ending*, outputs of this one wait in a list, and t
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from oncewhere.effects.place import UndecidedError
+from oncewhere.errors import OncewhereError
 from oncewhere.runtime.batch import Batch, staged_bytes, staging
 from oncewhere.runtime.intake import Intake
+from oncewhere.runtime.kafka.answers import unsendable
 from oncewhere.runtime.pace import Pace
 
 if TYPE_CHECKING:
@@ -102,18 +104,27 @@ class Growing:
 
         Raises:
             UndecidedError: it cannot be opened.
+            OncewhereError: an output is refused that could not be told from others while it waited.
         """
         if (failure := self._writer.begin()) is not None:
             raise UndecidedError(str(failure))
-        send, mend = self._writer.send, self._writer.mend
+        send = self._writer.send
         for arguments in batch.staged:
             try:
                 send(*arguments)
             except Exception as error:  # noqa: BLE001 - raised again, or mended
-                mend(error, arguments)
+                self._mend(error, arguments)
         batch.staged, batch.size = [], 0  # librdkafka's queue has its own limit
         batch.direct = True
         self._tx.to(send)
+
+    def _mend(self, error: Exception, arguments: tuple[Any, ...]) -> None:
+        try:
+            self._writer.mend(error, arguments)
+        except (UndecidedError, OncewhereError):
+            raise
+        except Exception as own:
+            raise unsendable(arguments[0], own) from own
 
     def go_direct(self) -> None:
         """The batch before has ended: outputs need not wait any more, unless a place is to decide first."""

@@ -94,10 +94,15 @@ def _at(message: Message) -> tuple[str, int, int]:
     return (message.topic(), message.partition(), message.offset())
 
 
+def _where(message: Message) -> str:
+    return f"{message.topic()}[{message.partition()}]@{message.offset()}"
+
+
 def begin_again(message: Message, error: BaseException) -> PoisonError:
     """The batch of a record that left something behind."""
-    where = f"{message.topic()}[{message.partition()}]@{message.offset()}"
-    return PoisonError(f"{where} failed ({type(error).__name__}), and its batch begins again without what it left")
+    return PoisonError(
+        f"{_where(message)} failed ({type(error).__name__}), and its batch begins again without what it left"
+    )
 
 
 def reject(
@@ -109,10 +114,23 @@ def reject(
     batch: Batch,
     send: Send,
 ) -> None:
-    """Lets the batch go on without the record."""
+    """Lets the batch go on without the record.
+
+    Raises:
+        UndecidedError: its dead letter cannot be sent now; the batch begins again.
+        OncewhereError: it never can.
+    """
     policy, error = subscription.on_error, _own(error)
     if isinstance(policy, DeadLetter):
-        send(*letter(policy.topic, message, error, attempt))
+        try:
+            send(*letter(policy.topic, message, error, attempt))
+        except (UndecidedError, OncewhereError):
+            raise
+        except Exception as refused:
+            raise OncewhereError(
+                f"The dead letter of {_where(message)} cannot be sent to {policy.topic!r}: {refused}.",
+                hint="Raise message.max.bytes here and max.message.bytes of that topic; or declare Skip().",
+            ) from refused
     batch.rejected.append(_rejected(subscription, message, error, attempt))
 
 

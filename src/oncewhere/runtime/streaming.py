@@ -141,7 +141,8 @@ class Streaming:
                         value = message.value()
                         handler(Record(value if value is None else decode(value), message.key(), message), tx)
             except BaseException as error:  # noqa: BLE001 - judged
-                self._failed(subscription, message, error, left_something=tx.sent != sent, batch=batch)
+                if not self._rejected(subscription, message, error, left_something=tx.sent != sent, batch=batch):
+                    self._carefully(subscription, [message], batch)
             else:
                 return
 
@@ -167,7 +168,7 @@ class Streaming:
         self._poison.judge(subscription, message, self._tx.failure or error)
         self._tx.failure = None
 
-    def _failed(
+    def _rejected(
         self,
         subscription: Subscription,
         message: Message,
@@ -175,54 +176,55 @@ class Streaming:
         *,
         left_something: bool,
         batch: Batch,
-    ) -> None:
+    ) -> bool:
+        """A record has failed; True where the batch goes on without it, and False where it may be tried again."""
         error = _cause(subscription, message, error)
         self._judge(subscription, message, error)
         attempt = self._poison.failed(message, error)
         if left_something:
             self._poison.be_careful()
             raise begin_again(message, error) from error
-        if attempt >= subscription.on_error.max_attempts:
-            self._reject(subscription, message, error, batch)
-        else:
-            self._carefully(subscription, [message], batch)
+        if attempt < subscription.on_error.max_attempts:
+            return False
+        self._reject(subscription, message, error, batch)
+        return True
 
     def _carefully(self, subscription: Subscription, messages: Sequence[Message], batch: Batch) -> None:
         """Each record by itself; its outputs are held back until its handler has returned."""
         tx = self._tx
-        real = tx.destination
         for message in messages:
             attempts, last = self._poison.told(message)
             if last is not None and attempts >= subscription.on_error.max_attempts:
                 # Its last attempt took the batch with it; now the batch goes on without it.
                 self._reject(subscription, message, last, batch)
                 continue
-            while True:
-                held = Batch(opened_at=0.0)  # what this record alone stages
-                sent = tx.sent
-                tx.to(staging(held, self._max_output_bytes))
-                try:
-                    value = message.value()
-                    record: Record[Any] = Record(
-                        value if value is None or subscription.decode is None else subscription.decode(value),
-                        message.key(),
-                        message,
-                    )
-                    subscription.handler(Records([record.value], [message]) if subscription.batch else record, tx)
-                except BaseException as raised:  # noqa: BLE001 - judged
-                    tx.to(real)
-                    tx.sent = sent
-                    error = _cause(subscription, message, raised)
-                    self._judge(subscription, message, error)
-                    if self._poison.failed(message, error) >= subscription.on_error.max_attempts:
-                        self._reject(subscription, message, error, batch)
-                        break
-                else:
-                    tx.to(real)
-                    tx.sent = sent
-                    for arguments in held.staged:
-                        tx.send(*arguments)
+            sent = tx.sent
+            while (error := self._alone(subscription, message)) is not None:
+                if self._rejected(subscription, message, error, left_something=tx.sent != sent, batch=batch):
                     break
+
+    def _alone(self, subscription: Subscription, message: Message) -> BaseException | None:
+        """Calls a record's handler, then sends its outputs; gives why it failed, if it did."""
+        tx, real, sent = self._tx, self._tx.destination, self._tx.sent
+        held = Batch(opened_at=0.0)  # what this record alone stages
+        tx.to(staging(held, self._max_output_bytes))
+        try:
+            try:
+                value = message.value()
+                record: Record[Any] = Record(
+                    value if value is None or subscription.decode is None else subscription.decode(value),
+                    message.key(),
+                    message,
+                )
+                subscription.handler(Records([record.value], [message]) if subscription.batch else record, tx)
+            finally:
+                tx.to(real)
+                tx.sent = sent
+            for arguments in held.staged:
+                tx.send(*arguments)
+        except BaseException as raised:  # noqa: BLE001 - judged
+            return raised
+        return None
 
     def _reject(self, subscription: Subscription, message: Message, error: BaseException, batch: Batch) -> None:
         reject(

@@ -231,9 +231,10 @@ class Transaction:
             timestamp_ms: milliseconds since the epoch; the time of producing when None.
 
         Raises:
-            TypeError: the key is neither bytes nor text, or the value cannot be encoded.
+            TypeError: the key is neither bytes nor text, the value cannot be encoded, or a header is no pair.
             ConfigurationError: the topic does not exist.
-            confluent_kafka.KafkaException: librdkafka refuses the output (it is larger than `message.max.bytes`).
+            ValueError: the output waits for its transaction, and is larger than `message.max.bytes`.
+            confluent_kafka.KafkaException: librdkafka refuses it, since it is that large or for another reason.
         """
         encode = self._encoders.get(topic) or self._meet(topic)
         if value.__class__ is not bytes and value is not None:

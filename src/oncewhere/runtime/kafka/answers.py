@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaError, KafkaException
 
-from oncewhere.errors import ConfigurationError
+from oncewhere.errors import ConfigurationError, OncewhereError
 from oncewhere.runtime.failures import Failure, classify
 from oncewhere.runtime.kafka.client_log import logger
 
@@ -33,6 +33,12 @@ TO_CHANGE: Mapping[str, tuple[str, str]] = {
     ),
 }
 """By error code: the setting to change, and what to write instead."""
+
+CURES: Mapping[str, str] = {
+    "MSG_SIZE_TOO_LARGE": "Raise message.max.bytes here, and max.message.bytes of the topic.",
+    "_UNKNOWN_PARTITION": "Produce to a partition that the topic has, or give it more of them.",
+}
+"""By error code: what to do about an output that is refused."""
 
 
 def consumer_code(code: str, said: str) -> str:
@@ -94,6 +100,21 @@ def unfit(call: Call, failure: Failure, settings: Settings) -> ConfigurationErro
     name, hint = found
     return ConfigurationError(
         f"{name}={settings[name]} cannot be: the brokers refuse it ({failure}).", hint=hint, detail=failure.said
+    )
+
+
+def unsendable(topic: str, error: Exception) -> OncewhereError:
+    """An output that was refused when no record could be blamed for it any more.
+
+    Args:
+        topic: where it was to go.
+        error: what `produce` raised.
+    """
+    failure = failure_of(error) if isinstance(error, KafkaException) else None
+    return OncewhereError(
+        f"An output to {topic!r} that waited for its transaction is refused: {failure or error}.",
+        hint=CURES.get(failure.code if failure else "", "Mend what the handler gives to tx.produce."),
+        detail=failure.said if failure else type(error).__name__,
     )
 
 
