@@ -377,6 +377,68 @@ def test_at_most_once_repeats_what_certainly_was_not_done(gateway: Downstream, s
     assert gateway.done == {"c0": 1}
 
 
+class Interrupt(BaseException):
+    """What a signal raises in the middle of anything."""
+
+
+@pytest.mark.parametrize("when", ["in its pause", "while the place is left alone", "in the effect"])
+def test_an_interrupt_keeps_the_claim_only_of_a_call_that_may_have_happened(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    place = Function("machine", policy=AtMostOnce(claims=sqlite.place(OffsetLedger())), limits=QUICK)  # type: ignore[arg-type]
+    interrupts = [True]
+
+    def interrupted(seconds: float) -> None:
+        if interrupts:
+            interrupts.pop()
+            raise Interrupt
+
+    @effect(place)
+    def punch(key: str) -> int:
+        if not interrupts:
+            return 7
+        if when == "in the effect":
+            interrupted(0)
+        raise NotDone("busy")
+
+    for module in ("work", "opened"):
+        clock = SimpleNamespace(monotonic=time.monotonic, sleep=interrupted)
+        monkeypatch.setattr(f"oncewhere.effects.outside.{module}.time", clock)
+    with Life(punch) as life:
+        if when == "while the place is left alone":
+            life.opened.heed(NotDone("told to another call", retry_after_s=0.01))
+        with pytest.raises(Interrupt):
+            life.run()
+    with Life(punch) as life:
+        if when == "in the effect":
+            with pytest.raises(EffectInDoubt):
+                life.run()
+        else:
+            assert life.run() == 7
+
+
+def test_an_interrupt_is_not_hidden_by_a_journal_that_does_not_answer(
+    sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Function("machine", policy=AtMostOnce(claims=sqlite.place(OffsetLedger())), limits=QUICK)  # type: ignore[arg-type]
+
+    @effect(place)
+    def punch(key: str) -> None:
+        raise NotDone("busy")
+
+    def interrupted(seconds: float) -> None:
+        raise Interrupt
+
+    def gone(key: str) -> None:
+        raise UndecidedError("the database does not answer")
+
+    with Life(punch) as life:
+        monkeypatch.setattr(life.opened.journal, "release", gone)
+        monkeypatch.setattr("oncewhere.effects.outside.work.time.sleep", interrupted)
+        with pytest.raises(Interrupt):
+            life.run()
+
+
 def test_an_effects_own_error_keeps_the_claim_and_says_so_and_a_refusal_gives_it_back(sqlite: Database) -> None:
     errors: list[Exception] = [ValueError("402"), NotDone("402", permanent=True), NotDone("402", permanent=True)]
     place = Function("machine", policy=AtMostOnce(claims=sqlite.place(OffsetLedger())))  # type: ignore[arg-type]

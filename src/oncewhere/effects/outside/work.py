@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from oncewhere.effects.calls import Entry, State
 from oncewhere.effects.idempotency import Derive, key_of
@@ -171,21 +171,23 @@ class OutsideWork(Work):
         at_most_once = isinstance(self._policy, AtMostOnce)
         terms = Terms(key, isinstance(self._policy, IdempotencyKey), call)
         began = time.monotonic()
-        attempts, ever_unknown = 0, False
+        attempts = 0
+        nothing_done = True  # no attempt is under way, and none was of unknown outcome
         try:
             while True:
                 opened.wait_for_opening(until=began + limits.total_s)
                 attempts += 1
                 told: NotDone | OutcomeUnknown
+                nothing_done = False
                 try:
                     return call.effect.function(opened.means.given(terms), *args, **kwargs)
                 except NotDone as error:
+                    nothing_done = True
                     if error.permanent:
                         raise
                     outcome, told = Outcome.NOT_DONE, error
                 except OutcomeUnknown as error:
                     outcome, told = Outcome.UNKNOWN, error
-                    ever_unknown = True
                 except Exception as error:
                     if at_most_once:
                         error.add_note(claim_kept(call.effect.name))
@@ -200,18 +202,28 @@ class OutsideWork(Work):
                     asked_s=told.retry_after_s,
                 )
                 if pause is None:
-                    raise self._gave_up(key, outcome, told)
+                    self._give_up(key, outcome, told)
                 time.sleep(pause)
-        except (NotDone, UndecidedError):
+        except BaseException as error:
             # Under `AtMostOnce` an attempt of unknown outcome is the last one: so nothing happened before this one.
-            if at_most_once and not ever_unknown and opened.journal is not None:
-                opened.journal.release(key)
+            if at_most_once and nothing_done:
+                self._release(key, interrupted=not isinstance(error, Exception))
             raise
 
-    def _gave_up(self, key: str, outcome: Outcome, told: NotDone | OutcomeUnknown) -> BaseException:
+    def _release(self, key: str, *, interrupted: bool) -> None:
+        """Gives a claim back; where the run is being interrupted, that comes first, and a claim may stay."""
+        if self._opened.journal is None:
+            return
+        try:
+            self._opened.journal.release(key)
+        except UndecidedError:
+            if not interrupted:
+                raise
+
+    def _give_up(self, key: str, outcome: Outcome, told: NotDone | OutcomeUnknown) -> NoReturn:
         opened = self._opened
         if outcome is Outcome.UNKNOWN and isinstance(self._policy, AtMostOnce):
             if opened.journal is not None:
                 opened.journal.doubt(key)
-            return EffectInDoubt(key)
-        return UndecidedError(f"{opened.place.name!r}: {told.reason}", unknown=outcome is Outcome.UNKNOWN)
+            raise EffectInDoubt(key)
+        raise UndecidedError(f"{opened.place.name!r}: {told.reason}", unknown=outcome is Outcome.UNKNOWN)
