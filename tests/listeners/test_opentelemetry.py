@@ -204,6 +204,32 @@ def test_nothing_stays_behind_when_a_handler_fails(spans: Spans) -> None:
     assert not trace.get_current_span().get_span_context().is_valid
 
 
+@pytest.mark.parametrize("kind", ["each", "batch"])
+def test_a_handler_that_is_instrumented_twice_carries_the_inner_span_on(spans: Spans, kind: str) -> None:
+    tx: Any = FakeTransaction()
+    letters: list[Any] = []
+    given = record(PARENT)
+
+    def handler(given: Any, its_tx: Any) -> None:
+        its_tx.produce("settled", b"v")
+        its_tx.run(Effect())
+        letters.append(tx.carried())  # as the runtime asks, for a letter of an outbox
+
+    if kind == "batch":
+        inner: Any = instrument_batch(handler, topic="payment", group_id="g", tracer_provider=spans.provider)
+        spans.handle_batch(inner, [given], tx)
+    else:
+        inner = instrument(handler, topic="payment", group_id="g", tracer_provider=spans.provider)
+        spans.handle(inner, given, tx)
+    (_, _, told), *rest = tx.produced
+    assert not rest
+    (context,) = told["headers"]
+    assert letters == [[context]]
+    innermost = spans.exporter.get_finished_spans()[2]  # after both of the effect
+    assert innermost.name == "process payment"
+    assert f"{innermost.context.span_id:016x}" in context[1].decode()
+
+
 def test_everything_else_of_a_transaction_is_its_own(spans: Spans) -> None:
     seen = []
     spans.handle(lambda record, tx: seen.append(tx.sent), record(), FakeTransaction())

@@ -155,6 +155,15 @@ class TracedTransaction:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._tx, name)
 
+    @property
+    def carried(self) -> Any:
+        """The runtime's own; a handler that is wrapped twice has it set through the outer one."""
+        return self._tx.carried
+
+    @carried.setter
+    def carried(self, carried: Any) -> None:
+        self._tx.carried = carried
+
     def run(self, effect: Any, /, *args: Any, **kwargs: Any) -> Any:
         """As `Transaction.run`; the span covers a recorded result as well, which is quick."""
         with _span(self._tracer, f"effect {effect.name}", attributes=_effect_attributes(effect)):
