@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
+from scene import Bank, Payment, Recorder, Running, Topics, apply, eventually
 
-from oncewhere import DeadLetter, OncewhereError, Record, Records, Skip, Transaction
+from oncewhere import (
+    DeadLetter,
+    OffsetLedger,
+    OncewhereError,
+    Postgres,
+    Processor,
+    Record,
+    Records,
+    Skip,
+    Transaction,
+    effect,
+)
 from oncewhere.effects.place import Span
 from oncewhere.records import Partition
+from oncewhere.runtime import events
 from oncewhere.runtime.batch import Batch, staging
 from oncewhere.runtime.gathering import Gathering
 from oncewhere.runtime.growing import Growing
@@ -220,3 +233,55 @@ def test_a_dead_letter_that_waits_is_counted() -> None:
     gathering(DeadLetter("rejected"), tx, bytes).prepare(batch)
     assert len(batch.staged) == len(batch.rejected) == 1
     assert batch.size == bytes_of(batch.staged[0])
+
+
+def settling(topics: Topics, bank: Bank | None, **wrong: Any) -> tuple[Processor, Recorder]:
+    """Settles payments, and the third one's output is as it must not be."""
+    seen = Recorder()
+    app = Processor(
+        {"bootstrap.servers": topics.address}, group_id=topics.group, transactional_id=topics.group, on_event=seen
+    )
+    settle = None if bank is None else effect(Postgres(bank.dsn, name="bank", policy=OffsetLedger()))(apply)
+
+    @app.consume(topics.input, Payment, on_error=Skip(), effects=[settle] if settle else [])
+    def on_payment(record: Record[Payment], tx: Transaction) -> None:
+        settled = tx.run(settle, record.value) if settle else record.value
+        tx.produce(topics.output, settled, record.key, **(wrong if record.offset == 2 else {}))
+
+    topics.send(*(Payment(f"e{nth}", "a", 1) for nth in range(5)))
+    return app, seen
+
+
+both_ways = pytest.mark.parametrize("effects", [False, True], ids=["kafka only", "with an effect"])
+
+
+@pytest.mark.servers
+@both_ways
+def test_a_record_whose_output_is_refused_is_skipped_and_the_others_go_on(
+    topics: Topics, bank: Bank, *, effects: bool
+) -> None:
+    app, seen = settling(topics, bank if effects else None, headers=[("n", b"x" * 1_000_000)])
+    running = Running(app)
+    eventually(lambda: running.error is not None or topics.committed() == 5)
+    assert running.stop() is None
+    assert [told.offset for told in seen.of(events.RecordRejected)] == [2]  # type: ignore[attr-defined]
+    assert len(topics.messages()) == 4
+    assert sum(settled for _, settled in bank.balances().values()) == (4 if effects else 0)
+
+
+@pytest.mark.servers
+@both_ways
+def test_an_output_to_a_partition_that_does_not_exist_is_told_with_its_topic(
+    topics: Topics, bank: Bank, *, effects: bool
+) -> None:
+    app, seen = settling(topics, bank if effects else None, partition=99)
+    running = Running(app)
+    if not effects:
+        eventually(lambda: running.error is not None or topics.committed() == 5)
+        assert running.stop() is None
+        assert [told.offset for told in seen.of(events.RecordRejected)] == [2]  # type: ignore[attr-defined]
+        return
+    error = running.wait()
+    assert isinstance(error, OncewhereError)
+    assert f"An output to {topics.output!r}" in str(error)
+    assert "partition does not exist" in str(error)
