@@ -15,32 +15,29 @@ def bytes_of(arguments: tuple[Any, ...]) -> int:
     Raises:
         TypeError: one of them is of another type than librdkafka takes.
     """
-    _, value, key, *rest = arguments
-    size = _length("a value", value) + _length("a key", key)
-    if rest:
-        partition, _, _, timestamp, headers = rest
-        index(partition), index(timestamp)
-        size += sum(map(_header_bytes, headers or ()))
+    size = _length("value", arguments[1]) + _length("key", arguments[2])
+    if len(arguments) > 3:
+        index(arguments[3]), index(arguments[6])  # the partition and the time
+        for header in arguments[7] or ():
+            if header.__class__ is not tuple or len(header) != 2:
+                raise TypeError("headers are pairs of name and value, each a tuple")
+            name, value = header
+            size += _with_length(_length("name", str(name))) + _with_length(_length("header", value))
     return size
 
 
-def _header_bytes(header: object) -> int:
-    if not isinstance(header, tuple) or len(header) != 2:
-        raise TypeError("headers are pairs of name and value, each a tuple")
-    name, value = header
-    size = 0
-    for length in (len(str(name).encode()), _length("a header's value", value)):
-        size += (
-            length + length.bit_length() // 7 + 1
-        )  # its length goes before it, in seven bits a byte and one for a sign
-    return size
+def _with_length(size: int) -> int:
+    """And how long it is: seven bits a byte, one of them for the sign."""
+    return size + 1 if size < 64 else size + size.bit_length() // 7 + 1
 
 
-def _length(what: str, given: object) -> int:
-    if isinstance(given, bytes):
+def _length(what: str, given: Any) -> int:
+    if given.__class__ is bytes:
         return len(given)
-    if isinstance(given, str):
-        return len(given.encode())
     if given is None:
         return 0
-    raise TypeError(f"{what} is bytes, str or None, not {type(given).__name__}")
+    if isinstance(given, str):
+        return len(given) if given.isascii() else len(given.encode())
+    if isinstance(given, bytes):
+        return len(given)
+    raise TypeError(f"a {what} is bytes, str or None, not {type(given).__name__}")
