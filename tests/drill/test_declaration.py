@@ -71,8 +71,8 @@ def test_a_declaration_is_read_from_pyproject_as_well(tmp_path: Path) -> None:
         (("group =", "gruop ="), r"unknown key 'gruop' in processor.*Did you mean 'group'"),
         (("observe =", "obsrve ="), r"unknown key 'obsrve' in effects.*Did you mean 'observe'"),
         (("[drill]", "[dirll]"), r"unknown key 'dirll' in the top level.*Did you mean 'drill'"),
-        (('input = "in"\n', ""), r"missing required field `input`"),
-        (('system = "postgresql"', 'system = "oracle"'), r"oracle"),
+        (('input = "in"\n', ""), r"processor\.input is missing"),
+        (('system = "postgresql"', 'system = "oracle"'), r"effects\.bank\.system cannot be 'oracle'. Known: .*sqlite"),
         (('output = ["out"]', "output = []"), r"processor.output is empty"),
         (('command = ["{python}", "x.py"]', "command = []"), r"processor.command is empty"),
         (('inputs = "inputs.jsonl"', 'inputs = "i"\npartitions = 0'), r"partitions must be from 1 to 100"),
@@ -85,6 +85,45 @@ def test_what_is_wrong_is_said_in_one_sentence(tmp_path: Path, change: tuple[str
         load(declare(tmp_path, GOOD.replace(*change)))
     assert "oncewhere.toml" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+SECOND = '\n[effects.refunds]\nsystem = "postgresql"\nobserve = "select 1, 1"\n'
+
+
+@pytest.mark.parametrize(
+    ("addition", "says"),
+    [
+        (
+            SECOND.replace("postgresql", "postgres"),
+            r"effects\.refunds\.system cannot be 'postgres'\. Did you mean 'postgresql'\? Known: .*, mysql, .*sqlite\.",
+        ),
+        (SECOND + 'policy = "dedupe-tabel"\n', r": effects\.refunds: policy 'dedupe-tabel' is unknown; did you mean"),
+        (SECOND + "schema = 3\n", r": effects\.refunds\.schema: Expected .* got `int`\.$"),
+        (SECOND + 'schema = ["a.sql", 3]\n', r": effects\.refunds\.schema\[1\]: Expected"),
+        (SECOND + "dealy_ms = 3\n", r"unknown key 'dealy_ms' in effects\.refunds\. Did you mean 'delay_ms'\?$"),
+        (SECOND.replace('system = "postgresql"', ""), r"effects\.refunds\.system is missing"),
+        (
+            '[versions.a]\n[versions.b.effects.bank]\nstand_in = "accept"\n',
+            r"versions\.b\.effects\.bank\.stand_in cannot be 'accept'\. Did you mean 'accepts'\?",
+        ),
+        (
+            '[versions.a]\nexpect = { after-efect = { bank = "duplicate" } }\n',
+            r"unknown key 'after-efect' in versions\.a\.expect\. Did you mean 'after-effect'\?",
+        ),
+        (
+            '[versions.a]\nexpect = { after-effect = { bank = "twice" } }\n',
+            r"versions\.a\.expect\.after-effect\.bank cannot be 'twice'\. Known: .*duplicate",
+        ),
+        (
+            '[document]\nreaders = [{ name = "x", isolation_level = "read-committed" }]\n',
+            r"document\.readers\[0\]\.isolation_level cannot be .* mean 'read_committed'",
+        ),
+        ('[versions.a]\nabuot = "x"\n', r"unknown key 'abuot' in versions\.a\. Did you mean 'about'"),
+    ],
+)
+def test_a_wrong_value_is_said_with_its_own_key_and_what_there_is(tmp_path: Path, addition: str, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        load(declare(tmp_path, GOOD + addition))
 
 
 @pytest.mark.parametrize(

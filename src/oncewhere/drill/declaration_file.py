@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,16 +11,14 @@ import msgspec
 
 from oncewhere.errors import ConfigurationError
 from oncewhere.runtime.loading import names_an_app
-from oncewhere.spelling import nearest
 
 from . import application
-from .claims import Claims, EffectClaims
+from .claims import Claims
 from .declaration import FILE_NAME, Declaration, Processor, Settings, Version, VersionChange
 from .effect import Effect, EffectChange, check_name
+from .misdeclared import misdeclared, unknown_name
 
 SIZE_LIMIT_BYTES = 1_000_000
-
-_UNKNOWN_FIELD = re.compile(r"unknown field `(?P<field>[^`]+)`(?: - at `\$\.?(?P<path>[^`]*)`)?")
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -86,7 +83,7 @@ def declare(tables: Mapping[str, Any], file: Path, *, name: str) -> Declaration:
     try:
         parsed = msgspec.convert(tables, _File)
     except msgspec.ValidationError as error:
-        raise _explained(error, file) from None
+        raise misdeclared(error, tables, _File, file=str(file)) from None
     _check(parsed, file)
     changes = parsed.versions or {name: VersionChange()}
     return Declaration(
@@ -140,19 +137,19 @@ def _check(parsed: _File, file: Path) -> None:
     for name, change in parsed.versions.items():
         for effect in change.effects:
             if effect not in parsed.effects:
-                raise _unknown_name(file, f"versions.{name}.effects", effect, parsed.effects)
+                raise unknown_name(str(file), f"versions.{name}.effects", effect, list(parsed.effects))
         _check_claims(change.document, parsed, file, f"versions.{name}.document.effects")
         places = dict.fromkeys([*parsed.processor.output, *parsed.effects])
         for crash, verdicts in change.expect.items():
             for place in verdicts:
                 if place not in places:
-                    raise _unknown_name(file, f"versions.{name}.expect.{crash}", place, places)
+                    raise unknown_name(str(file), f"versions.{name}.expect.{crash}", place, list(places))
 
 
 def _check_claims(claims: Claims, parsed: _File, file: Path, where: str) -> None:
     for effect in claims.effects:
         if effect not in parsed.effects:
-            raise _unknown_name(file, where, effect, parsed.effects)
+            raise unknown_name(str(file), where, effect, list(parsed.effects))
 
 
 def _apply(parsed: _File, name: str, change: VersionChange) -> Version:
@@ -178,41 +175,3 @@ def _changed(effect: Effect, change: EffectChange, where: str) -> Effect:
         return msgspec.structs.replace(effect, **given)
     except ValueError as error:
         raise ConfigurationError(f"{where}: {error}.") from None
-
-
-def _explained(error: msgspec.ValidationError, file: Path) -> ConfigurationError:
-    match = _UNKNOWN_FIELD.search(str(error))
-    if not match:
-        return ConfigurationError(f"{file}: {str(error).replace('$.', '').replace('$', 'the file')}.")
-    table = match.group("path") or ""
-    known = _known_fields(table)
-    return _unknown_name(file, table or "the top level", match.group("field"), dict.fromkeys(known))
-
-
-def _unknown_name(file: Path, where: str, name: str, known: Mapping[str, object]) -> ConfigurationError:
-    near = nearest(name, known)
-    return ConfigurationError(
-        f"{file}: unknown key {name!r} in {where}.",
-        hint=f"Did you mean {near!r}?" if near else f"Known: {', '.join(known)}.",
-    )
-
-
-def _known_fields(table: str) -> tuple[str, ...]:
-    """The fields of the table that msgspec named; `[...]` stands for a key of a map."""
-    head, _, rest = table.partition("[...]")
-    kinds: dict[str, type[msgspec.Struct]] = {
-        "": _File,
-        "processor": Processor,
-        "drill": Settings,
-        "effects": Effect,
-        "document": Claims,
-        "document.effects": EffectClaims,
-        "versions": _of_version(rest),
-    }
-    return kinds.get(head, _File).__struct_encode_fields__
-
-
-def _of_version(rest: str) -> type[msgspec.Struct]:
-    if ".document" in rest:
-        return EffectClaims if "effects" in rest else Claims
-    return EffectChange if "effects" in rest else VersionChange
