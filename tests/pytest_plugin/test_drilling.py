@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from oncewhere.drill import Choice, PointSet
-from oncewhere.errors import InconclusiveError
+from oncewhere.errors import ConfigurationError, InconclusiveError
 from oncewhere.masking import masked
 from oncewhere.pytest_plugin import drilling
 from oncewhere.pytest_plugin.drilling import Driller
 from oncewhere.pytest_plugin.origin import Origin
+from oncewhere.pytest_plugin.said_beside_a_file import STANDS_AT
+from oncewhere.pytest_plugin.wanted import Wanted
 from oncewhere.report import read_run
 
 DECLARATION = """
@@ -87,6 +89,35 @@ def test_what_ends_a_drill_is_raised_with_its_last_words_and_without_its_way_thr
     assert raised.value.__cause__ is None
     shown = [entry for entry in raised.traceback if not entry.ishidden(raised)]
     assert {entry.path for entry in shown} == {Path(__file__)}, "the test's own line"
+
+
+@pytest.mark.parametrize(
+    ("argument", "given", "place"),
+    [
+        ("drill", {"deadline_s": 120}, "drill.deadline_s"),
+        ("processor", {"environment": {"A": "b"}}, "processor.environment"),
+        ("effects", {"bank": {"observe": "select 1"}}, "[effects.bank]"),
+        ("inputs", [], "drill.inputs"),
+        ("observe", {"bank": "select 1"}, "effects.bank.observe"),
+        ("observe", "select 1", "effects.NAME.observe"),
+        ("schema", "create table a (b int);", "effects.NAME.schema"),
+        ("identity", "id", "processor.identity"),
+        ("output", ["c"], "processor.output"),
+    ],
+)
+def test_what_is_said_beside_a_file_is_refused_and_never_dropped(
+    tmp_path: Path, asked: list[Choice], argument: str, given: Any, place: str
+) -> None:
+    for path in (".", Path("oncewhere.toml")):
+        with pytest.raises(ConfigurationError) as refused:
+            driller(tmp_path)(path, **{argument: given})
+        assert f"and {argument}= would change nothing in it" in refused.value.message
+        assert f"Write it into the file ({place})." in str(refused.value.hint)
+    assert asked == [], "nothing was drilled"
+
+
+def test_every_argument_that_says_something_of_a_processor_has_its_place_in_a_file() -> None:
+    assert set(STANDS_AT) == set(Wanted.__dataclass_fields__)
 
 
 @pytest.mark.parametrize("kafka", ["", "k:9092"])

@@ -22,6 +22,7 @@ from oncewhere.runtime.declaration import Declaration as Declared
 from oncewhere.runtime.loading import names_an_app
 
 from .absent_places import Places, check_places, effects_beside
+from .said_beside_a_file import refuse_beside_a_file
 
 App = Processor | str | os.PathLike[str] | Sequence[str]
 """A Processor, `module:app`, the path of a declaration, or a command."""
@@ -63,9 +64,10 @@ def declaration(app: App, wanted: Wanted, *, folder: Path, scratch: Path) -> Dec
         scratch: where files may be written.
 
     Raises:
-        ConfigurationError: something is missing or contradicts itself.
+        ConfigurationError: something is missing or contradicts itself, or is said beside a declaration in a file.
     """
     if isinstance(app, str | os.PathLike) and stands_in_a_file(app):
+        refuse_beside_a_file(os.fspath(app), {name: getattr(wanted, name) for name in Wanted.__dataclass_fields__})
         return load(folder / app)
     name = _name(app)
     processor: dict[str, Any] = dict(wanted.processor)
