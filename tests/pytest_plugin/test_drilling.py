@@ -111,7 +111,7 @@ def test_what_is_said_beside_a_file_is_refused_and_never_dropped(
     for path in (".", Path("oncewhere.toml")):
         with pytest.raises(ConfigurationError) as refused:
             driller(tmp_path)(path, **{argument: given})
-        assert f"and {argument}= would change nothing in it" in refused.value.message
+        assert f"and {argument}= would change nothing." in refused.value.message
         assert f"Write it into the file ({place})." in str(refused.value.hint)
     assert asked == [], "nothing was drilled"
 

@@ -230,6 +230,34 @@ def test_check_counts_each_point_once_and_never_a_run_with_a_gap_as_held(
     assert "naive/2/wire.jsonl is not there, so this trial is not judged again; the run says duplicate." in text
 
 
+@pytest.mark.parametrize("beside", ["nothing", "duplicate"])
+def test_a_try_that_was_stuck_before_its_point_is_no_violation_of_a_run_that_held(
+    tmp_path: Path, beside: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = make_run(tmp_path / "held", points=1, names=("sound",))
+    naive = make_run(tmp_path / "naive", points=1)
+    judged = held / "sound" / "1-3"
+    shutil.copytree(held / "sound" / "1", judged)
+    shown = naive / "naive" / "1" if beside == "duplicate" else judged
+    for name in ("1", "1-2"):
+        shutil.copytree(shown, held / "sound" / name, dirs_exist_ok=True)
+        history = held / "sound" / name / "wire.jsonl"
+        text = (
+            history.read_text().replace('"reached":true', '"reached":false').replace('"committed":16', '"committed":4')
+        )
+        history.write_text(text)
+    for name in ("1", "1-2"):
+        assert main(["check", str(held / "sound" / name / "wire.jsonl")]) == 3, "alone it proves nothing"
+        assert "stuck" in capsys.readouterr().out
+    assert main(["check", str(held)]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "2 trials judged again: 0 violated, 0 open, 2 held. Not counted: 2 that did not come by their point" in text
+    assert text.count("– │ a try; see 1-3") == 2
+    assert ("(it showed bank duplicate)" in text) is (beside == "duplicate")
+    shutil.rmtree(judged)
+    assert main(["check", str(held)]) == 1, "the last try counts, whatever it showed"
+
+
 @pytest.mark.parametrize("content", [b"", b"\x7fELF\x00", None], ids=["empty", "no text", "not to be read"])
 def test_a_history_that_says_nothing_is_open_and_the_others_are_judged(
     run: Path, content: bytes | None, capsys: pytest.CaptureFixture[str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -24,6 +24,8 @@ WHAT_FILES_ARE = {
     "junit.xml": "the result of a run for CI",
     "README.txt": "what stands in every run's folder",
 }
+NOT_COUNTED = "–"
+"""In the place of a verdict, of a try that did not come by its point: the run judges a later one."""
 BELOW_TRIAL, BELOW_FINDING = 2, 6
 """Columns."""
 ANEW = "Ask for the run's folder once more, or crash at that point again: oncewhere replay POINT RUN --project DIR"
@@ -37,7 +39,8 @@ def check(name: str, point: str) -> int:
 
     A run's folder has all its trials judged, in a table; the folder of a trial, or its wire.jsonl, has that one
     explained. A run may be named as elsewhere, `latest` too, and a POINT of it behind it. A history that breaks off is
-    judged as far as it goes, and never as held; nor is a run of which a history is gone.
+    judged as far as it goes, and never as held; nor is a run of which a history is gone. A try that did not come by its
+    point is shown, and not counted: the run judges a later one.
 
     Exit codes: 0 held, 1 violated, 3 inconclusive.
 
@@ -67,14 +70,9 @@ def check(name: str, point: str) -> int:
             trial = _judged_try(trial, console)
         judged = [trial]
         _show_one(trial, console)
-    counted = [trial.verdict for trial in judged if not _is_other_try(trial)]
+    counted = [trial.verdict for trial in judged if trial.judged_instead is None]
     verdict = worst([*counted, *([Verdict.UNKNOWN] if gone or not counted else [])])
     return 1 if verdict.violated else 3 if verdict.open else 0
-
-
-def _is_other_try(trial: Retrial) -> bool:
-    """True for a try that the run does not count, since it did not come by its point; a violation always counts."""
-    return trial.judged_instead is not None and not trial.verdict.violated
 
 
 def _judged_try(trial: Retrial, console: Console) -> Retrial:
@@ -138,15 +136,16 @@ def _show_all(judged: Sequence[Retrial], folder: Path, gone: Sequence[str], cons
     table = Table(header_style="", show_edge=False)
     for name in ("trial", "verdict", "where"):
         table.add_column(name, overflow="fold")
+    following = {trial.file.resolve(): trial.judged_instead for trial in judged}
     for trial in judged:
-        wrong = [finding for finding in trial.findings if finding.verdict is not Verdict.ONCE]
-        places = ", ".join(f"{finding.place} {finding.verdict}" for finding in wrong)
-        told = "; ".join(part for part in (places, *trial.notes) if part)
-        if trial.judged_instead is not None and _is_other_try(trial):
-            told = f"did not come by its point; what counts: {trial.judged_instead.parent.name}"
-        table.add_row(str(trial.file.parent.relative_to(folder)), cell(trial.verdict), told or "every place")
+        name = str(trial.file.parent.relative_to(folder))
+        if trial.judged_instead is not None:
+            table.add_row(name, NOT_COUNTED, _told_of_try(trial, _last_try(trial.judged_instead, following)))
+            continue
+        told = "; ".join(part for part in (_places(trial, Verdict.ONCE), *trial.notes) if part)
+        table.add_row(name, cell(trial.verdict), told or "every place")
     console.print(table)
-    counted = [trial for trial in judged if not _is_other_try(trial)]
+    counted = [trial for trial in judged if trial.judged_instead is None]
     violated = sum(trial.verdict.violated for trial in counted)
     still_open = sum(trial.verdict.open for trial in counted)
     held = len(counted) - violated - still_open
@@ -163,5 +162,33 @@ def _show_all(judged: Sequence[Retrial], folder: Path, gone: Sequence[str], cons
     if any(trial.verdict.open and not trial.findings for trial in counted):
         console.print(f"What is not whole proves nothing. {ANEW}", markup=False, style="yellow", soft_wrap=True)
     if violated:
-        first = next(trial for trial in judged if trial.verdict.violated)
+        first = next(trial for trial in counted if trial.verdict.violated)
         console.print(f"How it came about: oncewhere check {first.file.parent}", markup=False, soft_wrap=True)
+
+
+def _places(trial: Retrial, *silent: Verdict) -> str:
+    """Each place with its verdict, but for the verdicts that are of no interest."""
+    return ", ".join(f"{found.place} {found.verdict}" for found in trial.findings if found.verdict not in silent)
+
+
+def _told_of_try(trial: Retrial, judged: Path) -> str:
+    """Where the trial is that the run judges in a try's stead, and what the try showed all the same.
+
+    Args:
+        trial: a try that did not come by its point; so it may well not have come to its end.
+        judged: the history of the last try.
+    """
+    seen = _places(trial, Verdict.ONCE, Verdict.UNKNOWN, Verdict.STUCK)
+    return f"a try; see {judged.parent.name}{f' (it showed {seen})' if seen else ''}"
+
+
+def _last_try(file: Path, following: Mapping[Path, Path | None]) -> Path:
+    """The history of the last try of a point.
+
+    Args:
+        file: that of a try.
+        following: by history, that of the try after it.
+    """
+    while (after := following.get(file)) is not None:
+        file = after
+    return file

@@ -1,7 +1,7 @@
 """What a test says beside the path of a declaration comes in; it is refused, with what to write instead.
 
-The file declares the processor alone. What stood in the test beside it would change nothing, and a test whose deadline or
-query is not heeded passes where it should fail.
+The file declares the processor alone. What stood in the test beside it would change nothing, and a test whose deadline
+or query is not heeded passes where it should fail.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def refuse_beside_a_file(path: str, said: Mapping[str, Any]) -> None:
     arguments = ", ".join(f"{name}=" for name in beside)
     places = ", ".join(dict.fromkeys(place for name in beside for place in _places(name, said[name])))
     raise ConfigurationError(
-        f"oncewhere_drill({path!r}, …) takes its declaration from the file, and {arguments} would change nothing in it.",
+        f"oncewhere_drill({path!r}, …) takes what is declared from the file, and {arguments} would change nothing.",
         hint=f"Write it into the file ({places}). Or drill the processor without the file, by its Processor, "
         "'module:app' or command, and say all of it in the test.",
     )
