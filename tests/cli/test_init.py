@@ -172,6 +172,43 @@ def test_what_the_code_tells_events_apart_by_is_not_guessed(tmp_path: Path, type
     assert "Guessed" not in done.stdout + done.stderr
 
 
+REFUNDS = """
+import json, os
+import psycopg
+from confluent_kafka import Consumer, Producer
+
+consumer = Consumer({"bootstrap.servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"], "group.id": "refunds"})
+consumer.subscribe(["refund-requested"])
+db = psycopg.connect(os.environ["DATABASE_URL"])
+while True:
+    r = json.loads(consumer.poll().value())
+    db.execute("insert into refund values (%s, %s, %s)", (r["refund_id"], r["customer_id"], r.get("amount")))
+    Producer({}).produce("refund-made", r["refund_id"])
+"""
+
+
+def test_the_identity_is_the_field_that_the_code_reads_and_the_table_keeps(tmp_path: Path, typed) -> None:
+    (tmp_path / "refunds.py").write_text(REFUNDS)
+    (tmp_path / "schema.sql").write_text("create table refund (refund_id text, customer_id text, amount int);")
+    done = typed("init", "--yes", "--effect", "refunds=postgresql")
+    assert done.returncode == 0, done.stderr
+    (version,) = load(tmp_path).versions.values()
+    assert version.processor.identity == "refund_id"
+    assert version.effects["refunds"].observe == "select refund_id, count(*) from refund group by refund_id"
+    assert '"refund_id": "event-001"' in (tmp_path / "inputs.jsonl").read_text()
+    assert (
+        "a guess: refunds.py reads it, schema.sql has a column refund_id" in (tmp_path / "oncewhere.toml").read_text()
+    )
+    assert "no table" not in done.stdout
+
+
+def test_where_the_tables_do_not_know_the_identity_it_is_looked_at_first(tmp_path: Path, typed) -> None:
+    (tmp_path / "refunds.py").write_text(REFUNDS)
+    (tmp_path / "schema.sql").write_text("create table refund (refund_id text, customer_id text, amount int);")
+    done = typed("init", "--yes", "--effect", "refunds=postgresql", "--identity", "event_id")
+    assert "has a column event_id that the processor writes. Look at processor.identity first" in done.stdout
+
+
 def test_the_demonstration_stands_ready(tmp_path: Path, typed) -> None:
     done = typed("init", "--demo")
     assert done.returncode == 0, done.stderr

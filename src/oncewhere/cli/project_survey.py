@@ -90,17 +90,13 @@ def _of_program(folder: Path, asked: Asked, found: Found, ask: Asking) -> Answer
 
 
 def _identity(asked: Asked, found: Found, ask: Asking) -> str:
-    """What the code says; what the inputs that are there are told apart by; the example's, where there are none."""
+    """What the code says; what the inputs are told apart by; what code and tables let guess; else the example's."""
     if asked.identity:
         return asked.identity
-    if found.identity is not None:
-        return ask.known("processor.identity", found.identity, IDENTITY)
-    likeliest = next(iter(found.identities), None)
-    if likeliest is None:
-        return ask.known(
-            "processor.identity", Told("event_id", "there are no inputs that tell it", sure=False), IDENTITY
-        )
-    told = Told(likeliest, f"each record of {found.inputs} has another", sure=False)
+    told = found.identity
+    if (told is None or not told.sure) and found.identities:
+        told = Told(found.identities[0], f"each record of {found.inputs} has another", sure=False)
+    told = told or Told("event_id", "there are no inputs that tell it", sure=False)
     return ask.known("processor.identity", told, IDENTITY)
 
 
@@ -141,8 +137,8 @@ def _say_what_is_left(declared: Declaration, folder: Path, told: Answers, found:
         identity = version.processor.identity
         if taken is not None and taken.observe(identity) is None:
             click.echo(
-                f"{name}: no table of {taken.file} has a column {identity} that the processor writes; look at "
-                "observe: it must count by what processor.identity names."
+                f"{name}: no table of {taken.file} has a column {identity} that the processor writes. Look at "
+                "processor.identity first: does it name the business event? Then at observe, which must count by it."
             )
     if found.inputs is not None and (wrong := _wrong_inputs(version, folder)) is not None:
         click.echo(f"Before a drill, mend this: {wrong}")

@@ -13,6 +13,7 @@ from .compose import Service, service_of
 from .environment import dotenv_of, of_service
 from .events import identities
 from .hosts import hosts_of
+from .identity import likely_identity
 from .image import with_arguments
 from .jvm_calls import called
 from .kafka_names import KafkaNames, kafka_names
@@ -46,7 +47,7 @@ class Found:
         schemas: SQL files that make tables.
         inputs: a JSON Lines file.
         identities: what may name the business event in it, the likeliest first.
-        identity: what names it, as a processor written with the library says.
+        identity: what names it, as a processor written with the library says; else a guess, from the code and tables.
     """
 
     app: str | None = None
@@ -110,8 +111,12 @@ def survey(folder: Path) -> Found:
         schemas=schemas,
         inputs=inputs[0] if inputs else None,
         identities=identities(folder / inputs[0], columns) if inputs else (),
-        identity=identity,
+        identity=identity or likely_identity(folder, module or program.file, schemas, _topic(names)),
     )
+
+
+def _topic(names: KafkaNames) -> str | None:
+    return None if names.input is None else names.input.value
 
 
 def _app(folder: Path) -> tuple[str | None, Told[str] | None]:

@@ -1,0 +1,87 @@
+"""A Python source and the tables come in; the one field that probably names the business event goes out, or none.
+
+Only a guess: who has inputs looks at those first, see `events`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from .schemas import Schema, plain
+from .told import Told
+
+USUAL: Final = "event_id"
+"""Nobody calls anything else so."""
+_NAMES_ONE: Final = re.compile(r"(?:^|[_-])(?:id|ID)$|[a-z0-9]I[dD]$")
+_NAMES_A_CLIENT: Final = frozenset({"groupid", "clientid", "transactionalid", "topicid", "traceid", "spanid"})
+_NO_RECORD: Final = ("environ", "headers")
+"""How what is read from is called that is no record's value."""
+
+
+def likely_identity(folder: Path, file: str | None, schemas: Sequence[Schema], topic: str | None) -> Told[str] | None:
+    """What names the event, where only one field or column can be meant.
+
+    Args:
+        folder: the project's.
+        file: the Python source that handles the records; None where there is none.
+        schemas: of the effects.
+        topic: that is consumed; `refund-requested` speaks for `refund_id`.
+    """
+    read = [] if file is None else _fields_read(folder / file)
+    columns = {
+        plain(name): (name, schema.file)
+        for schema in reversed(schemas)
+        for table, names in schema.tables.items()
+        for name in names
+        if f"{table}.{name}" not in schema.unlikely
+    }
+    unique = {plain(place.rpartition(".")[2]) for schema in schemas for place in schema.unique}
+    candidates = [name for name in read if _may_name_an_event(name)] or [
+        name for name, _ in columns.values() if _may_name_an_event(name)
+    ]
+    wanted: tuple[Callable[[str], bool], ...] = (
+        lambda name: name == USUAL,
+        lambda name: plain(name) in columns,
+        lambda name: plain(name) in unique,
+        lambda name: topic is not None and plain(name).removesuffix("id") in plain(topic),
+    )
+    for wish in wanted:
+        candidates = [name for name in candidates if wish(name)] or candidates
+    if len({plain(name) for name in candidates}) != 1:
+        return None
+    name = candidates[0]
+    column = columns.get(plain(name))
+    said = [f"{file} reads it"] if name in read else []
+    said += [f"{column[1]} has a column {column[0]}"] if column is not None else []
+    return Told(name, ", ".join(said), sure=False)
+
+
+def _may_name_an_event(name: str) -> bool:
+    return bool(_NAMES_ONE.search(name)) and plain(name) not in _NAMES_A_CLIENT
+
+
+def _fields_read(file: Path) -> list[str]:
+    """What a source takes by name out of something: `r["refund_id"]`, `r.get("refund_id")`; each once."""
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8", errors="replace"))
+    except (OSError, SyntaxError, ValueError):
+        return []
+    return list(dict.fromkeys(_read(tree)))
+
+
+def _read(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        of: ast.expr | None = None
+        name: ast.expr | None = None
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            of, name = node.value, node.slice
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
+            of, name = node.func.value, node.args[0] if node.args else None
+        if of is None or ast.unparse(of).endswith(_NO_RECORD):
+            continue
+        if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            yield name.value
