@@ -10,8 +10,13 @@ import msgspec
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 
 from committed_facts import committed
+from drilled_folder import DECLARATION
+from made_run import make_run
+
+from oncewhere.cli.entry import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,3 +59,21 @@ def with_effect(changed: Callable[..., Facts]) -> Callable[..., Facts]:
         return changed(facts, "declared", effects=[msgspec.structs.replace(effect, **fields)])
 
     return change
+
+
+@pytest.fixture
+def typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """The command, in a folder whose processor was drilled once."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "oncewhere.toml").write_text(DECLARATION)
+    make_run(tmp_path, points=1, names=[tmp_path.name], declaration=".")
+
+    def run(*arguments: str) -> tuple[int, str]:
+        code = main(["document", *arguments])
+        told = capsys.readouterr()
+        return code, told.out + told.err
+
+    return run

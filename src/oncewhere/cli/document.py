@@ -26,9 +26,12 @@ from oncewhere.document.statement import Standing
 from oncewhere.drill import Declaration, load
 from oncewhere.drill.declaration import FILE_NAME
 from oncewhere.errors import ConfigurationError, InconclusiveError
+from oncewhere.report import find_run
 from oncewhere.runtime.loading import names_an_app
 
+from .completing import runs_begun
 from .facts import code_of, declared_of, runs_of, with_runs
+from .places import project_folder
 
 MARKDOWN = "EXACTLY-ONCE{}.md"
 EVIDENCE = "exactly-once{}.json"
@@ -60,11 +63,11 @@ class Documented:
 @click.option(
     "--run",
     "runs",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
     multiple=True,
-    metavar="FOLDER",
-    help="Take the evidence from this run; may be given several times. Otherwise from .oncewhere: the newest run that "
-    "visited all named crashes, or else the newest.",
+    metavar="RUN",
+    shell_complete=runs_begun,
+    help="Take the evidence from this run: its folder, its name, or latest; may be given several times. "
+    "Otherwise from .oncewhere: the newest run that visited all named crashes, or else the newest.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write it there; - prints it.")
 @click.option(
@@ -92,7 +95,7 @@ def document(  # one parameter for each option
     subject: str,
     version: str | None,
     *,
-    runs: tuple[Path, ...],
+    runs: tuple[str, ...],
     output: Path | None,
     form: str,
     check: bool,
@@ -113,6 +116,7 @@ def document(  # one parameter for each option
     oncewhere document .                                  # after: oncewhere drill .
     oncewhere document examples/payments offset-ledger
     oncewhere document settlement:app --format html -o settlement.html
+    oncewhere document . --run latest
     oncewhere document . --run ~/Downloads/2026-11-25T18-25-25Z-payments
     oncewhere document . --check --max-age 90             # in CI
     oncewhere document . --check --require-once           # in CI, before it may be deployed
@@ -121,13 +125,14 @@ def document(  # one parameter for each option
         raise ConfigurationError("--max-age is a limit for --check.", hint="Write: --check --max-age DAYS")
     if require_once and not check:
         raise ConfigurationError("--require-once is for --check.", hint="Write: --check --require-once")
+    named = tuple(find_run(project_folder(), str(Path(name).expanduser())) for name in runs)
     console = Console(highlight=False)
     if check:
         committed = _committed(subject, version, output)
-        found = [_checked(one, runs, max_age, console, require_once=require_once) for one in committed]
+        found = [_checked(one, named, max_age, console, require_once=require_once) for one in committed]
         return VIOLATED if VIOLATED in found else max(found)
     one = _one(subject, version, output)
-    facts = _facts(one, runs)
+    facts = _facts(one, named)
     written = compose(facts)
     text = FORMS[form](written)
     if output is not None and str(output) == "-":
