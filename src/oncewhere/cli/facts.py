@@ -43,12 +43,15 @@ class Told:
         folder: where it is.
         run: all of it.
         result: the version's part.
+        other_way: True where it was drilled by its module and is named by its folder here, or the other way round: the
+            same program by another command.
     """
 
     name: str
     folder: Path
     run: Run
     result: VersionResult
+    other_way: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,14 +103,16 @@ def with_runs(declared: Declared, evidence: Evidence, *, known: Iterable[Drilled
         known: what was proved by runs that are not at hand: those of a committed document.
     """
     seen = next((found for told in evidence.runs if (found := _observed(told.name, told.folder, told.result))), None)
-    proved = [_drilled(told.name, told.run, told.result) for told in evidence.runs if told.result.crashes]
+    proved = [_drilled(told) for told in evidence.runs if told.result.crashes]
     drills = sorted([*proved, *known], key=lambda drill: drill.run, reverse=True)
     return Facts(declared=declared, observed=seen, drilled=standing_run(drills, declared))
 
 
-def _drilled(name: str, run: Run, result: VersionResult) -> Drilled:
+def _drilled(told: Told) -> Drilled:
+    run = told.run
     control = next((found for found in run.result.versions if found.version.name == run.result.control), None)
-    return drilled(result, run=name, made_with=run.made_with, control=control)
+    found = drilled(told.result, run=told.name, made_with=run.made_with, control=control)
+    return msgspec.structs.replace(found, setup=None) if told.other_way else found
 
 
 def runs_of(declaration: Declaration | None, version: str, named: Sequence[Path]) -> Evidence:
@@ -167,10 +172,11 @@ def _standing_runs(declaration: Declaration, version: str) -> Iterator[Told]:
         if not run.is_finished:
             continue
         result = _result_of(run, version) if run.path == here else None
-        if result is None and run.path == as_well:
+        other_way = result is None and run.path == as_well
+        if other_way:
             result = _renamed(run, version, declaration)
         if result is not None:
-            yield Told(folder.name, folder, run, result)
+            yield Told(folder.name, folder, run, result, other_way)
 
 
 def _other_way(declaration: Declaration, version: str) -> str | None:

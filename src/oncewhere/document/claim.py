@@ -16,6 +16,7 @@ from .declared import Declared, DeclaredEffect
 from .drilled import Drilled, PlaceDrilled
 from .facts import Facts
 from .promises import WORDS
+from .setup import set_up_otherwise
 from .statement import Basis, Standing, listed
 from .unique_keys import is_unique
 
@@ -79,7 +80,8 @@ def changed_since(declared: Declared, drilled: Drilled) -> list[str]:
             found.append(f"there was no effect in `{effect.name}`")
         elif drilled.policies[effect.name] != effect.policy:
             found.append(f"the policy of `{effect.name}` was {drilled.policies[effect.name]}")
-    return found
+    both = [effect.name for effect in declared.effects if effect.name in drilled.policies]
+    return [*found, *set_up_otherwise(drilled.setup, declared.setup, both)]
 
 
 def broken_in_kafka(facts: Facts) -> Iterator[str]:

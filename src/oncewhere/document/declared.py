@@ -17,6 +17,7 @@ from oncewhere.drill.effect import Effect
 from oncewhere.runtime.declaration import Declaration, EffectDeclaration
 
 from .promises import GUARANTEES, promise_of
+from .setup import Setup, setup_of
 from .unique_keys import Keys, unique_keys
 
 INSTANCE = "{instance}"
@@ -82,6 +83,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
         poison: by topic, what becomes of a record that cannot be processed.
         replay_horizon: how far back the input can be read again.
         contradictions: what the declaration and the code say differently.
+        setup: how it is started and its places are asked; None where no declaration file says it.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     poison: dict[str, str] = {}
     replay_horizon: str | None = None
     contradictions: list[str] = []
+    setup: Setup | None = None
 
     def effect(self, name: str) -> DeclaredEffect | None:
         """The effect at a place."""
@@ -141,6 +144,7 @@ def from_declaration(version: Version, file: str, schemas: Mapping[str, str]) ->
         readers=list(claims.readers),
         outside=list(claims.outside),
         replay_horizon=claims.replay_horizon,
+        setup=setup_of(version),
     )
 
 

@@ -9,6 +9,8 @@ import msgspec
 
 from oncewhere.drill import CRASH, SCENARIOS, NamedCrash, PointSet, TrialResult, Verdict, VersionResult
 
+from .setup import Setup, setup_of
+
 EXAMPLES_SHOWN = 3
 
 
@@ -65,6 +67,7 @@ class Drilled(msgspec.Struct, frozen=True, kw_only=True):
         topics: the topics likewise.
         named: the named crashes that were visited; None in facts of a version that did not write them down.
         narrower: newer runs that visited fewer of the named crashes and found nothing worse.
+        setup: what was started then, and how its places were asked; None likewise, and then it is not compared.
     """
 
     run: str
@@ -88,6 +91,7 @@ class Drilled(msgspec.Struct, frozen=True, kw_only=True):
     topics: list[str] = []
     named: list[NamedCrash] | None = None
     narrower: list[str] = []
+    setup: Setup | None = None
 
     @property
     def unvisited(self) -> list[NamedCrash]:
@@ -145,6 +149,7 @@ def drilled(
         group=version.processor.group,
         topics=[version.processor.input, *version.processor.output],
         named=[name for name in NamedCrash if any(_visited(trial, name) for trial in crashes)],
+        setup=setup_of(version),
     )
 
 
