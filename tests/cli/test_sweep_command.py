@@ -76,7 +76,11 @@ def test_a_replay_that_shows_something_else_says_so_and_ends_in_three(example: P
     declared.write_text(repaired.replace("processed_event group", "settlement group"))
     done = run(example, cache, "replay", "latest")
     assert done.returncode == 3, done.stdout + done.stderr
-    assert "NOT REPRODUCED: bank duplicate before; once at every place now." in done.stdout
+    outcome = "NOT REPRODUCED: bank duplicate before; once at every place now. This is not what that run drilled: "
+    differs = "the declaration differs: processor.command, effects.bank.schema, effects.bank.observe."
+    assert outcome in done.stdout
+    assert differs in done.stdout
+    assert differs in done.stderr, "before the start, too"
 
 
 def test_what_was_not_visited_in_time_is_inconclusive_and_never_a_pass(example: Path, cache: Path) -> None:

@@ -229,6 +229,14 @@ def test_a_violation_that_came_again_is_reproduced_whatever_else_is_new() -> Non
     )
 
 
+def test_an_outcome_says_beside_it_that_something_else_was_drilled() -> None:
+    broken, held = trial(POINTS[0], DUPLICATE), trial(POINTS[0], ONCE)
+    beside = {"elsewhere": "Other servers.", "otherwise": "Another commit."}
+    assert compared(broken, result(sweep(broken)), **beside).sentence.endswith("as before. Another commit.")
+    told = compared(broken, result(sweep(held)), **beside).sentence
+    assert told.endswith("once at every place now. Another commit. Other servers.")
+
+
 def test_failures_are_kept_until_they_are_tried_again_and_hold(tmp_path: Path) -> None:
     failures = Failures(tmp_path, "here")
     assert failures.read() == frozenset()

@@ -26,6 +26,7 @@ from oncewhere.report import (
     Replayed,
     Run,
     RunFolder,
+    drilled_otherwise,
     find_run,
     is_run,
     named,
@@ -67,7 +68,8 @@ def replay(
 
     POINT is a point's id or name, with the version in front where several were drilled; `latest` is the first violation
     of the run. RUN is a run's folder or name; the newest is taken where none is given. A folder alone is a RUN, too.
-    The processor itself is not in a run's folder: go to the project that was drilled, or name it with --project.
+    The processor itself is not in a run's folder: go to the project that was drilled, or name it with --project. Where
+    that is at another commit, or declares the processor otherwise, the outcome says so.
 
     Exit codes: 1 reproduced (a violation is there again; what is new is named), 3 NOT REPRODUCED, 0 a point that held
     holds again.
@@ -90,8 +92,9 @@ def replay(
     given = named_dsns(wishes.dsns, [chosen])
     told = provenance(wishes, given, declaration.folder)
     elsewhere = other_servers(before.provenance, told, chosen)
-    if elsewhere:
-        click.echo(elsewhere, err=True)
+    otherwise = drilled_otherwise(before.provenance.commit, version.version, told.commit, chosen)
+    for doubt in filter(None, (otherwise, elsewhere)):
+        click.echo(doubt, err=True)
     folder = RunFolder(
         project_folder(),
         f"{declaration.folder.name}-replay",
@@ -129,7 +132,7 @@ def replay(
         )
     console = Console(highlight=False)
     show_trial(result, console)
-    outcome = compared(trial, result, elsewhere=elsewhere)
+    outcome = compared(trial, result, elsewhere=elsewhere, otherwise=otherwise)
     folder.compared(outcome.sentence, reproduced=outcome.reproduced, exit_code=outcome.exit_code)
     console.print(outcome.sentence, markup=False, soft_wrap=True)
     return outcome.exit_code

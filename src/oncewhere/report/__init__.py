@@ -3,6 +3,7 @@
 from .advice import ids_of
 from .difference import compare, doubts
 from .difference_table import show_difference
+from .drilled_otherwise import drilled_otherwise
 from .failures import Failures
 from .finding_runs import find_run, is_run
 from .github import github_annotations, github_error
@@ -37,6 +38,7 @@ __all__ = [
     "compare",
     "default_kinds",
     "doubts",
+    "drilled_otherwise",
     "find_run",
     "github_annotations",
     "github_error",

@@ -18,18 +18,18 @@ class Compared(NamedTuple):
     exit_code: int
 
 
-def compared(before: TrialResult, result: DrillResult, *, elsewhere: str = "") -> Compared:
+def compared(before: TrialResult, result: DrillResult, *, elsewhere: str = "", otherwise: str = "") -> Compared:
     """Holds a replay against the trial that it repeats.
 
     Args:
         before: the trial.
         result: of the replay.
         elsewhere: which of the run's servers were not used, in a sentence; it belongs to what was not reproduced.
+        otherwise: in what the processor is not the one that was drilled, in a sentence; it belongs to any outcome.
     """
     found = _compared(before, result)
-    if not elsewhere or found.reproduced:
-        return found
-    return found._replace(sentence=f"{found.sentence} {elsewhere}")
+    beside = [otherwise, "" if found.reproduced else elsewhere]
+    return found._replace(sentence=" ".join(filter(None, [found.sentence, *beside])))
 
 
 def _compared(before: TrialResult, result: DrillResult) -> Compared:

@@ -162,13 +162,13 @@ def _version(drill: DrillResult, result: VersionResult) -> dict[str, Any]:
         "as_demonstrated": not result.surprises and not result.unvisited,
         "cut_off": result.cut_off,
         "coverage": None if result.coverage is None else msgspec.to_builtins(result.coverage),
-        "declaration": msgspec.to_builtins(_without_secrets(result.version)),
+        "declaration": msgspec.to_builtins(without_secrets(result.version)),
         "trials": [_trial(t) for t in result.trials],
     }
 
 
-def _without_secrets(version: Version) -> Version:
-    """A folder that travels carries no variables, no password in a command, and no path of a schema or of inputs."""
+def without_secrets(version: Version) -> Version:
+    """What a run's folder says of a version: it carries no variables, no password, no path of a schema or of inputs."""
     processor, inputs, control = version.processor, version.settings.inputs, version.settings.control
     command = masked_arguments(processor.command)
     told = _carried(masked_argument(inputs)) if isinstance(inputs, str) else masked_arguments(inputs)
