@@ -48,3 +48,11 @@ def test_what_a_scenario_takes_is_given_back_and_a_new_life_begins_anew() -> Non
     deadline.begin(150.0)
     assert not deadline.over(179.0)
     assert deadline.over(180.0)
+
+
+def test_a_life_that_took_nearly_all_of_its_time_to_start_is_not_called_stuck() -> None:
+    deadline = begun()
+    assert deadline.over(130.0)
+    assert deadline.going_on(130.0, None) is None, "it never came"
+    assert deadline.going_on(130.0, 101.0) is None, "it came, and did nothing"
+    assert deadline.going_on(130.0, 129.0) == "its first message came 29 s after its start, 1 s before the end"

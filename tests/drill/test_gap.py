@@ -146,6 +146,13 @@ def test_a_scenario_whose_question_was_not_asked_proves_nothing(
     assert untried.untried(witness(plan, *events), BANK) == said
 
 
+def test_a_place_whose_count_cannot_be_above_one_is_not_held() -> None:
+    blind = told("counted-blindly", place=BANK, table="processed", column="event_id")
+    said = untried.untried(witness("after-effect", blind), BANK)
+    assert said == untried.BLIND.format(table="processed", column="event_id")
+    assert untried.untried(witness("after-effect", blind), "out") is None
+
+
 def test_a_point_that_was_not_reached_proves_nothing() -> None:
     assert untried.untried(witness(reached=False), BANK) == untried.NOT_REACHED
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from oncewhere.drill.blind_counts import blind_count, may_be_blind
 from oncewhere.drill.effect import Effect
 from oncewhere.drill.history import Happened, Wire
 from oncewhere.drill.observations import Declared, Kind, Observation, connections, observe, together
@@ -204,22 +205,48 @@ def test_of_addresses_past_the_proxies_none_is_left_out_whichever_trial_saw_it()
     assert "10.0.0.5:5432 and 3 more, which is no declared effect" in seen.sentence
 
 
-KEYS = Happened(t=9, what="unique-keys", fields={"place": "bank", "tables": {"processed": [["event_id"]], "done": []}})
 DEDUPE = "select event_id, count(*) from public.processed group by event_id"
 
 
 @pytest.mark.parametrize(
     ("observe_by", "policy", "blind"),
     [
-        (DEDUPE, "dedupe-table", True),
-        ('SELECT "event_id", COUNT(*) FROM Processed GROUP BY "event_id";', "undeclared", True),
-        (DEDUPE, "unique-constraint", False),
-        (DEDUPE.replace("processed", "done"), "dedupe-table", False),
-        (DEDUPE.replace("event_id", "account"), "dedupe-table", False),
-        ("select e.event_id, count(*) from done d join processed e using (id) group by 1", "dedupe-table", False),
+        (DEDUPE, "dedupe-table", ("processed", "event_id")),
+        ('SELECT "event_id", COUNT(*) FROM Processed GROUP BY "event_id";', "undeclared", ("processed", "event_id")),
+        (DEDUPE, "unique-constraint", None),
+        (DEDUPE.replace("processed", "done"), "dedupe-table", None),
+        (DEDUPE.replace("event_id", "account"), "dedupe-table", None),
+        ("select e.event_id, count(*) from done d join processed e using (id) group by 1", "dedupe-table", None),
     ],
 )
-def test_a_count_that_cannot_be_above_one_is_told(observe_by: str, policy: str, blind: bool) -> None:
-    effects = EFFECTS | {"bank": Effect(system="postgresql", policy=policy, observe=observe_by)}
-    found = observe([*SOUND, KEYS], declared(effects=effects))
-    assert [seen.kind for seen in found] == ([Kind.BLIND_COUNT] if blind else [])
+def test_a_count_that_cannot_be_above_one_is_found(observe_by: str, policy: str, blind: tuple[str, str] | None) -> None:
+    effect = Effect(system="postgresql", policy=policy, observe=observe_by)
+    assert blind_count(effect, {"processed": [["event_id"]], "done": []}) == blind
+    assert may_be_blind(effect) or blind is None
+
+
+def test_a_count_that_cannot_be_above_one_is_told() -> None:
+    told = Happened(t=9, what="counted-blindly", fields={"place": "bank", "table": "processed", "column": "event_id"})
+    (seen,) = observe([*SOUND, told], declared())
+    assert (seen.kind, seen.place, seen.examples) == (Kind.BLIND_COUNT, "bank", ("processed.event_id",))
+
+
+@pytest.mark.parametrize(
+    ("written", "policy", "apart"),
+    [
+        ((["payout"], ["processed"]), "dedupe-table", True),
+        ((["payout", "processed"],), "dedupe-table", False),
+        ((["payout"], ["processed"]), "none", False),
+        ((["payout"],), "dedupe-table", False),
+    ],
+)
+def test_a_dedupe_table_that_nobody_has_named_is_found_by_its_key(
+    written: tuple[list[str], ...], policy: str, apart: bool
+) -> None:
+    keys = {"processed": [["event_id"]], "payout": [], "account": [["account_id"]]}
+    told = Happened(t=9, what="unique-keys", fields={"place": "bank", "tables": keys})
+    observe_by = "select event_id, count(*) from payout group by event_id"
+    effects = {"bank": Effect(system="postgresql", policy=policy, observe=observe_by)}
+    sent_there = [sent("commit", "bank", targets=tables) for tables in written]
+    found = observe([*sent_there, told], declared(effects=effects, databases={}, identity="eventId"))
+    assert [seen.kind for seen in found] == ([Kind.DEDUPE_ROW_APART] if apart else [])

@@ -1,4 +1,4 @@
-"""A trial's history and what was declared come in; each `observe` that can show no second time goes out. Pure.
+"""An effect and its database's unique keys come in; whether its `observe` can show a second time goes out. Pure.
 
 A count of a table's rows by a column of which the database keeps one row each is never above one: whatever happened
 twice, it says once. That is right where the row itself is the effect and refuses the second one (`unique-constraint`);
@@ -8,11 +8,10 @@ where the row stands beside the effect, as in a dedupe table, the effect is not 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from .history import Event, Happened
-from .observation import Declared, Kind, Observation
+from .effect import Effect
 
 _NAME: Final = r"[\"`]?(?P<{0}>[\w$.]+)[\"`]?"
 _COUNT: Final = re.compile(
@@ -24,29 +23,21 @@ _COUNT: Final = re.compile(
 _REFUSES: Final = "unique-constraint"
 
 
-def blind_counts(events: Iterable[Event], declared: Declared) -> Iterator[Observation]:
-    """Says which places are asked by a count that cannot be above one.
+def may_be_blind(effect: Effect) -> bool:
+    """True for a plain count: what the keys of its table say of it is worth asking."""
+    return effect.policy != _REFUSES and _COUNT.fullmatch(effect.observe or "") is not None
+
+
+def blind_count(effect: Effect, keys: Mapping[str, Iterable[Sequence[str]]]) -> tuple[str, str] | None:
+    """The table and the column by which its rows are counted, where that cannot be above one; else None.
 
     Args:
-        events: the trial's history; a clean run's tells the unique keys.
-        declared: what the declaration says.
+        effect: as it is declared.
+        keys: by table, the columns of each unique key.
     """
-    for event in events:
-        if not isinstance(event, Happened) or event.what != "unique-keys":
-            continue
-        place = str(event.fields.get("place"))
-        effect = declared.effects.get(place)
-        asked = None if effect is None or effect.policy == _REFUSES else _COUNT.fullmatch(effect.observe or "")
-        if asked is None:
-            continue
-        table, column = asked["table"].rpartition(".")[2].lower(), asked["column"].lower()
-        keys = {str(name).lower(): found for name, found in event.fields.get("tables", {}).items()}.get(table, ())
-        if [column] in [[str(name).lower() for name in key] for key in keys]:
-            yield Observation(
-                kind=Kind.BLIND_COUNT,
-                place=place,
-                sentence=f"observe counts the rows of {table}, of which the database keeps one for each {column}: a "
-                "second time cannot show there; let it count rows that the effect itself writes",
-                count=1,
-                examples=(f"{table}.{column}",),
-            )
+    asked = _COUNT.fullmatch(effect.observe or "")
+    if asked is None or effect.policy == _REFUSES:
+        return None
+    table, column = asked["table"].rpartition(".")[2].lower(), asked["column"].lower()
+    known = {name.lower(): [[part.lower() for part in key] for key in found] for name, found in keys.items()}
+    return (table, column) if [column] in known.get(table, []) else None

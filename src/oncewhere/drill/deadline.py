@@ -9,6 +9,8 @@ from collections import deque
 
 LIMIT_FACTOR = 4
 """However steadily it goes on: after so many times its time a life is over."""
+STARTING_SHARE = 0.25
+"""Of the time: a life whose first message came later than that before the end was still starting."""
 RECENT_S = 5.0
 """What is told of the pace at the end: so many inputs in that time."""
 
@@ -56,9 +58,18 @@ class Deadline:
         """How long the life has lasted."""
         return now_s - self._began_s
 
-    def going_on(self, now_s: float) -> str | None:
-        """How it still went on when its time was over, such as `12 in the last 5 s`; None where nothing moved."""
+    def going_on(self, now_s: float, first_s: float | None = None) -> str | None:
+        """How it still went on when its time was over, such as `12 in the last 5 s`; None where nothing moved.
+
+        Args:
+            now_s: the end of its time.
+            first_s: when its first message came, if one did: a life that took nearly all of its time to start has shown
+                nothing yet.
+        """
         if self._moved_s is None or now_s - self._moved_s >= self._idle_s:
+            if first_s is not None and now_s - first_s < self._idle_s * STARTING_SHARE:
+                late_s = first_s - self._began_s
+                return f"its first message came {late_s:.0f} s after its start, {now_s - first_s:.0f} s before the end"
             return None
         recent = sum(count for at_s, count in self._steps if at_s >= now_s - RECENT_S)
         return f"{recent} in the last {RECENT_S:.0f} s" if recent else f"the last one {now_s - self._moved_s:.0f} s ago"

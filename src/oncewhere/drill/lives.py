@@ -103,7 +103,9 @@ class Lives:
             await self._look_after(finished=finished)
             await asyncio.sleep(POLL_S)
         seen = await self.watch.seen()
-        return seen if seen.complete else dataclasses.replace(seen, going_on=self._deadline.going_on(time.monotonic()))
+        if seen.complete:
+            return seen
+        return dataclasses.replace(seen, going_on=self._deadline.going_on(time.monotonic(), self.trap.first_message_s))
 
     # ---- what a course may do
 
@@ -121,7 +123,7 @@ class Lives:
         """The next life begins; it has the whole time for itself."""
         self.victim.start()
         self._began(0)
-        self._deadline.begin(time.monotonic())
+        self._has_its_time()
 
     def start_beside(self, *, instance: int) -> None:
         """A life begins while the one before goes on, or is stopped.
@@ -131,7 +133,7 @@ class Lives:
         """
         self.victim.start_beside(instance)
         self._began(instance)
-        self._deadline.begin(time.monotonic())
+        self._has_its_time()
         if instance:
             self.no_telling()
 
@@ -172,6 +174,10 @@ class Lives:
         return tuple(await self._cluster.describe_group(self.lane.kafka.group))
 
     # ----
+
+    def _has_its_time(self) -> None:
+        self._deadline.begin(time.monotonic())
+        self.trap.first_message_s = None
 
     def _began(self, instance: int) -> None:
         self.history.life = self.victim.life

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from .blind_counts import blind_count, may_be_blind
 from .checks import InputSeen, PlaceSeen
 from .declaration import Version
 from .history import History, read
@@ -48,6 +49,16 @@ async def write_unique_keys(lane: Lane, history: History) -> None:
     for world in lane.worlds:
         if isinstance(world, Keyed):
             history.happened("unique-keys", place=world.name, tables=await asyncio.to_thread(world.unique_keys))
+
+
+async def write_blind_counts(version: Version, lane: Lane, history: History) -> None:
+    """Writes down which places are asked by a count that cannot be above one."""
+    for world in lane.worlds:
+        effect = version.effects[world.name]
+        if isinstance(world, Keyed) and may_be_blind(effect):
+            found = blind_count(effect, await asyncio.to_thread(world.unique_keys))
+            if found is not None:
+                history.happened("counted-blindly", place=world.name, table=found[0], column=found[1])
 
 
 def compared_field(version: Version) -> Identity | None:

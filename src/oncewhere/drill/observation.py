@@ -42,10 +42,11 @@ UNJUDGED = frozenset(
         Kind.ANOTHER_DATABASE,
         Kind.UNDECLARED_CONNECTION,
         Kind.UNREAD,
-        Kind.BLIND_COUNT,
+        Kind.DEDUPE_ROW_APART,
     }
 )
-"""Kinds that say that something was done where nobody looks: no verdict covers it, so that it is told beside each."""
+"""Kinds that no verdict covers, so that they are told beside each: something was done where nobody looks, or would go
+wrong at a crash that the three named ones are not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,7 @@ class Declared:
         group: the consumer group.
         effects: by name.
         databases: by effect, the name of the trial's database, where it has one.
+        identity: where the business identity stands: a JSON field, `key` or `header:NAME`.
         dedupe_tables: by effect, the table whose unique key is to prevent the duplicate, where one is declared.
     """
 
@@ -85,6 +87,7 @@ class Declared:
     group: str
     effects: Mapping[str, Effect]
     databases: Mapping[str, str] = field(default_factory=dict)
+    identity: str = ""
     dedupe_tables: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from oncewhere.wire.message import Direction
 from oncewhere.wire.opacity import KIND as OPAQUE
 
-from .blind_counts import blind_counts
 from .history import Event, Happened, Wire, ids_by_life
 from .observation import KAFKA, UNJUDGED, Declared, Kind, Observation, Requests, examples, listed, n_of, topics
 from .observations_of_effects import KINDS as OF_EFFECTS
+from .observations_of_effects import guessed_dedupe_row_apart
 
 __all__ = ["UNJUDGED", "Declared", "Kind", "Observation", "connections", "observe", "together", "unread"]
 
@@ -33,7 +33,8 @@ def observe(events: Iterable[Event], declared: Declared) -> tuple[Observation, .
     return (
         *found,
         *unread(requests),
-        *blind_counts(everything, declared),
+        *_blind_counts(everything),
+        *_guessed_rows_apart(everything, requests, declared),
         *_unstable_identity(ids_by_life(everything, requests)),
         *connections(everything),
     )
@@ -160,6 +161,26 @@ def connections(events: Iterable[Event]) -> Iterator[Observation]:
     addresses = [str(e.fields["address"]) for e in events if isinstance(e, Happened) and e.what == "elsewhere"]
     if addresses:
         yield _connected(addresses)
+
+
+def _guessed_rows_apart(events: Iterable[Event], requests: Requests, declared: Declared) -> Iterator[Observation]:
+    for event in events:
+        if isinstance(event, Happened) and event.what == "unique-keys":
+            yield from guessed_dedupe_row_apart(requests, declared, event.fields["place"], event.fields["tables"])
+
+
+def _blind_counts(events: Iterable[Event]) -> Iterator[Observation]:
+    for event in events:
+        if isinstance(event, Happened) and event.what == "counted-blindly":
+            table, column = event.fields["table"], event.fields["column"]
+            yield Observation(
+                kind=Kind.BLIND_COUNT,
+                place=event.fields["place"],
+                sentence=f"observe counts the rows of {table}, of which the database keeps one for each {column}: a "
+                "second time cannot show there",
+                count=1,
+                examples=(f"{table}.{column}",),
+            )
 
 
 def unread(events: Iterable[Event]) -> Iterator[Observation]:

@@ -5,7 +5,7 @@ Each kind is a function of its own in `KINDS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from .footprints import apart, tables_read, transactions
 from .observation import Declared, Kind, Observation, Requests, at, examples, listed, n_of
@@ -13,6 +13,7 @@ from .repeated_keys import repeated_keys
 
 READ_ONLY = "read-only"
 KEY_POLICY = "idempotency-key"
+DEDUPE_POLICY = "dedupe-table"
 
 
 def _another_database(requests: Requests, declared: Declared) -> Iterator[Observation]:
@@ -117,19 +118,53 @@ def _random_keys(requests: Requests, declared: Declared) -> Iterator[Observation
 
 def _dedupe_row_apart(requests: Requests, declared: Declared) -> Iterator[Observation]:
     for place, table in declared.dedupe_tables.items():
-        found = transactions(list(at(requests, place)))
-        effect = declared.effects[place]
-        tables = apart(found, table, tables_read(effect.observe, effect.system))
-        if tables:
-            yield Observation(
-                kind=Kind.DEDUPE_ROW_APART,
-                place=place,
-                sentence=f"{table} and {listed(tables)} were never written in one database transaction: a crash "
-                f"between "
-                "the two commits doubles or loses the effect",
-                count=len(found),
-                examples=examples(tables),
-            )
+        yield from _apart(requests, declared, place, table)
+
+
+def guessed_dedupe_row_apart(
+    requests: Requests, declared: Declared, place: str, keys: Mapping[str, Iterable[Sequence[str]]]
+) -> Iterator[Observation]:
+    """The same of a dedupe table that nobody has named: the one written table that is unique by the identity.
+
+    Args:
+        requests: what was sent.
+        declared: what the declaration says.
+        place: an SQL database.
+        keys: by table, the columns of each unique key.
+    """
+    effect = declared.effects.get(place)
+    if effect is None or effect.policy != DEDUPE_POLICY or place in declared.dedupe_tables:
+        return
+    written = {table for tables in transactions(list(at(requests, place))) for table in tables}
+    counted = tables_read(effect.observe, effect.system)
+    likely = [
+        table
+        for table, found in keys.items()
+        if table.lower() in written
+        and table.lower() not in counted
+        and any([_plain(column) for column in key] == [_plain(declared.identity)] for key in found)
+    ]
+    if len(likely) == 1:
+        yield from _apart(requests, declared, place, likely[0])
+
+
+def _apart(requests: Requests, declared: Declared, place: str, table: str) -> Iterator[Observation]:
+    found = transactions(list(at(requests, place)))
+    effect = declared.effects[place]
+    if tables := apart(found, table, tables_read(effect.observe, effect.system)):
+        yield Observation(
+            kind=Kind.DEDUPE_ROW_APART,
+            place=place,
+            sentence=f"{table} and {listed(tables)} were never written in one database transaction: a crash between "
+            "the two commits doubles or loses the effect",
+            count=len(found),
+            examples=examples(tables),
+        )
+
+
+def _plain(name: str) -> str:
+    """`eventId` and `event_id` are one name."""
+    return name.replace("_", "").lower()
 
 
 KINDS: tuple[Callable[[Requests, Declared], Iterator[Observation]], ...] = (

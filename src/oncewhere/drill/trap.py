@@ -67,6 +67,8 @@ class Trap:
         """True once what was asked at the last point was asked for again, on another connection."""
         self.transaction_timeout_s: float | None = None
         self.kafka_commits_answered = 0
+        self.first_message_s: float | None = None
+        """When the first message came since the present life began to have its time, if one did."""
         self.last_boundary_s = time.monotonic()
         self._history = history
         self._plan = plan
@@ -102,6 +104,8 @@ class Trap:
 
     def __call__(self, link: LinkName, message: Message) -> Decision:
         """Sees one message; answers whether its bytes may move."""
+        if self.first_message_s is None:
+            self.first_message_s = time.monotonic()
         name = str(link)
         address = self._addresses.advance(link.place, message)
         if self._addresses.interval != self._interval:

@@ -32,7 +32,7 @@ from .itinerary import Sighting
 from .judging import findings
 from .lane import Lane
 from .lives import Lives
-from .looking import compared_places, identities, look, write_unique_keys, written
+from .looking import compared_places, identities, look, write_blind_counts, write_unique_keys, written
 from .observations import Declared, observe
 from .phases import Phases
 from .result import TrialResult
@@ -120,6 +120,7 @@ class Trial:
             write_ended(self._history, progress, lives.crashes, reached=trap.complete)
             found = await look(self._version, self._lane, self._history.path, trap.transaction_timeout_s)
             write_found(self._history, found)
+            await write_blind_counts(self._version, self._lane, self._history)
             if self._plan.is_clean:
                 await write_unique_keys(self._lane, self._history)
             judged = await asyncio.to_thread(self._judged)
@@ -201,6 +202,7 @@ class Trial:
             output_topics=processor.output,
             group=processor.group,
             effects=self._version.effects,
+            identity=processor.identity,
             databases={name: database for name, database in places.items() if database},
             dedupe_tables={n: e.dedupe_table for n, e in self._version.claims.effects.items() if e.dedupe_table},
         )

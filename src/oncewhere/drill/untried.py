@@ -44,6 +44,10 @@ NOT_TOLD: Final = (
     "how many rows were forgotten cannot be told, so perhaps no window was tried; write the DELETE itself for purge, "
     "and no routine that does it"
 )
+BLIND: Final = (
+    "observe counts the rows of {table}, of which the database keeps one for each {column}, so a second time cannot "
+    "show; let it count rows that the effect itself writes, or declare unique-constraint where that row is the effect"
+)
 NOT_GIVEN_UP: Final = (
     "the processor still waited when the hold was over, so the answer was merely slow; a shorter timeout of its own, "
     "such as a variable of processor.environment, makes it give up within the trial"
@@ -66,6 +70,8 @@ def untried(testimony: Testimony, place: str) -> str | None:
     if not crossed_the_gap(testimony):
         silent = _unannounced(testimony)
         return NOT_ANNOUNCED.format(places=" and ".join(silent)) if silent else NOT_CROSSED
+    if (blind := _last(testimony, "counted-blindly", place=place)) is not None:
+        return BLIND.format(table=blind.get("table"), column=blind.get("column"))
     condition = _CONDITIONS.get(testimony.subject.plan.partition("@")[0])
     return None if condition is None else condition(testimony, place)
 

@@ -90,8 +90,8 @@ TEXTS: Final[Mapping[str, Advice]] = {
     ),
     "blind-count": Advice(
         what="The declared query counts rows of which the database keeps one for each event.",
-        why="Whatever happens twice, the count stays one: `once` there says that each event arrived, and no more. A "
-        "dedupe row stands beside the effect; it is the effect that must not happen twice.",
+        why="Whatever happens twice, the count stays one, so the verdict there is unknown. A dedupe row stands beside "
+        "the effect; it is the effect that must not happen twice.",
         remedy="Let observe count the rows that the effect itself writes, in a table that takes a second one. Where "
         'the row is the effect, and the database refuses the second: policy = "unique-constraint".',
     ),

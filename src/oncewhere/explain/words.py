@@ -97,6 +97,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "broker back": "The broker that was killed is there again.",
     "aborted upstream": "Inputs were written in a transaction that was aborted: nobody may process them.",
     "elsewhere": "The processor has a connection that goes past the proxies.",
+    "counted-blindly": "What `observe` counts is kept once by the database: no second time can show there.",
     "unique-keys": "What an SQL database says of the unique keys of the tables that were written.",
     "crossed": "How many connections and bytes crossed a proxy, of each place.",
     "complete": "The group has committed the whole input.",
