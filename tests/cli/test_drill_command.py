@@ -198,3 +198,4 @@ def test_a_processor_that_exits_at_once_is_told_in_its_own_words(example: Path, 
     assert done.returncode == 2
     assert "ended by itself (exit code 1)" in done.stderr
     assert "| payments: no licence found" in done.stderr
+    assert "inputs.jsonl" not in done.stderr, "its own inputs have the fields that it reads"

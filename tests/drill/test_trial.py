@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from oncewhere.drill import Choice, Drill, DrillResult, Keyword, NamedCrash, PointSet, Servers, Verdict, load
 from oncewhere.drill.history import Happened, Wire, read
 from oncewhere.errors import ConfigurationError, InconclusiveError
+from oncewhere.project.writing import sample_inputs
 
 if TYPE_CHECKING:
     from oncewhere.stack import KafkaServer, PostgresServer
@@ -195,6 +196,20 @@ def test_a_processor_that_exits_at_once_is_told_in_its_own_words(
     with pytest.raises(ConfigurationError, match=r"ended by itself \(exit code 78\)") as caught:
         drill(declare(tmp_path, "exits-at-once"), kafka, postgres)
     assert "no configuration found" in str(caught.value.detail)
+    assert "that init wrote" not in str(caught.value.hint)
+
+
+def test_a_processor_that_ends_by_itself_is_told_what_it_was_given_too_little_of(
+    tmp_path: Path, kafka: KafkaServer, postgres: PostgresServer
+) -> None:
+    file = declare(tmp_path, "exits-at-once") / "oncewhere.toml"
+    file.write_text(file.read_text().replace('schema = "schema.sql"', ""))
+    (tmp_path / "inputs.jsonl").write_text(sample_inputs("event_id"))
+    with pytest.raises(ConfigurationError, match=r"ended by itself \(exit code 78\)") as caught:
+        drill(tmp_path, kafka, postgres)
+    assert "put the fields that your processor reads into inputs.jsonl" in str(caught.value.hint)
+    assert "effects.bank.schema is not declared, so its database is empty" in str(caught.value.hint)
+    assert str(caught.value.hint).endswith("Its own last words:")
 
 
 def test_a_processor_that_uses_another_group_is_inconclusive(

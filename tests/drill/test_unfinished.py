@@ -8,10 +8,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from oncewhere.drill.declaration import Processor, Settings, Version
 from oncewhere.drill.effect import Effect
 from oncewhere.drill.history import Wire
+from oncewhere.drill.inputs import Input
 from oncewhere.drill.observation import Declared
-from oncewhere.drill.unfinished import reasons
+from oncewhere.drill.unfinished import lacking, reasons
+from oncewhere.project.writing import sample_inputs
 
 DECLARED = Declared(input_topic="order-placed", output_topics=("points-granted",), group="loyalty", effects={})
 
@@ -90,3 +93,28 @@ def test_the_same_group_is_told_once() -> None:
 )
 def test_what_is_as_declared_or_of_kafka_streams_is_no_reason(events: list[Wire]) -> None:
     assert reasons(events, DECLARED) == ()
+
+
+def version(identity: str = "event_id", **effects: str | None) -> Version:
+    processor = Processor(command=["x"], input="i", output=["o"], group="g", identity=identity)
+    places = {
+        name: Effect(system="postgresql", observe="select 1, 1", schema=schema) for name, schema in effects.items()
+    }
+    settings = Settings(inputs="inputs.jsonl")
+    return Version(name="v", about="", processor=processor, effects=places, settings=settings, expect={})
+
+
+@pytest.mark.parametrize("identity", ["event_id", "key", "header:id"])
+def test_the_inputs_that_init_wrote_are_told_from_those_with_fields_of_their_own(identity: str) -> None:
+    written = msgspec.json.Decoder(Input)
+    sample = [written.decode(line) for line in sample_inputs(identity).splitlines()]
+    (told,) = lacking(version(identity), sample)
+    assert f"no more than {identity} and number: put the fields that your processor reads into inputs.jsonl." in told
+    for own in ('{"event_id": "e", "amount": 3}', '{"event_id": "e"}', '"text"'):
+        assert lacking(version(identity), [*sample, written.decode(f'{{"value": {own}}}')]) == ()
+    assert lacking(version(identity), []) == ()
+
+
+def test_a_database_without_a_schema_is_said_to_be_empty() -> None:
+    (told,) = lacking(version(refunds=None, bank="schema.sql"), [])
+    assert told.startswith("effects.refunds.schema is not declared, so its database is empty")

@@ -25,6 +25,7 @@ from .progress import Progress
 from .result import Crash
 from .scenario import ACTIONS
 from .trap import Sprung, Trap
+from .unfinished import lacking
 from .victim import Victim
 
 
@@ -40,6 +41,7 @@ class Lives:
         lane: the worlds of the trial.
         history: where everything is written down.
         course: what follows the steps.
+        inputs: all of them.
         later: inputs that are published when the first are finished.
 
     Attributes:
@@ -59,6 +61,7 @@ class Lives:
         lane: Lane,
         history: History,
         course: type[Course] = Course,
+        inputs: Sequence[Input] = (),
         later: Sequence[Input] = (),
     ) -> None:
         self.crashes: list[Crash] = []
@@ -71,6 +74,7 @@ class Lives:
         self.aftermath = Aftermath(lane.kafka, cluster, history)
         self.watch = Progress(cluster, lane.kafka, trap, crossing)
         self._version = version
+        self._inputs = inputs
         self._cluster = cluster
         self._dealt_with = 0
         self._deadline = Deadline(version.settings.deadline_s)
@@ -202,10 +206,16 @@ class Lives:
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             kind = ConfigurationError if self.trap.complete else InconclusiveError
             command = shlex.join(masked_arguments(self._version.processor.command))
+            told = lacking(self._version, self._inputs) if self.trap.complete else ()
             raise kind(
                 f"{self._version.name}: the processor ended by itself ({how}) before it had finished its input.",
-                hint=f"It was started by processor.command: {command}. "
-                + ("Its own last words:" if self.victim.last_words() else "It said nothing."),
+                hint=" ".join(
+                    (
+                        f"It was started by processor.command: {command}.",
+                        *told,
+                        "Its own last words:" if self.victim.last_words() else "It said nothing.",
+                    )
+                ),
                 detail=self.victim.last_words(),
             )
         restarts = self.victim.life - 1 - len(self.crashes)

@@ -158,6 +158,7 @@ class Trial:
                 lane=self._lane,
                 history=self._history,
                 course=self._scenario.course,
+                inputs=self._inputs,
                 later=later,
             )
             elsewhere = Elsewhere(victim.mark, crossing, self._history)

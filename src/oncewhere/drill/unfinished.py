@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
+
 from oncewhere.wire.message import Direction
 from oncewhere.wire.opacity import KIND as OPAQUE
 
+from .declaration import Version
+from .effect import SQL_SYSTEMS
 from .history import Event, Wire
+from .inputs import Input
 from .observation import Declared, Kind, listed
 from .observations import observe
 
@@ -16,6 +21,9 @@ SLOW = (
     "or do one trial at a time: -j 1."
 )
 """What to do about a processor that was still going on."""
+
+NUMBER = "number"
+"""What the inputs carry beside their identity that `init` writes."""
 
 
 def reasons(events: Iterable[Event], declared: Declared) -> tuple[str, ...]:
@@ -41,6 +49,36 @@ def reasons(events: Iterable[Event], declared: Declared) -> tuple[str, ...]:
         *_refused(wires, declared),
     )
     return tuple(f"{sentence[0].upper()}{sentence[1:]}{'' if sentence.endswith('?') else '.'}" for sentence in told)
+
+
+def lacking(version: Version, inputs: Sequence[Input]) -> tuple[str, ...]:
+    """Sentences about what the declaration gives a processor too little of, where it ended in the clean run.
+
+    Args:
+        version: what is drilled.
+        inputs: all that it was given.
+    """
+    told = []
+    identity, file = version.processor.identity, version.settings.inputs
+    beside = identity == "key" or ":" in identity
+    fields = {NUMBER} if beside else {identity, NUMBER}
+    if isinstance(file, str) and inputs and all(_fields(record) == fields for record in inputs):
+        told.append(
+            f"The inputs are those that init wrote, with no more than {identity} and {NUMBER}: put the fields that "
+            f"your processor reads into {file}."
+        )
+    told += [
+        f"effects.{name}.schema is not declared, so its database is empty: name the SQL file that makes its tables."
+        for name, effect in version.effects.items()
+        if effect.system in SQL_SYSTEMS and effect.schema is None
+    ]
+    return tuple(told)
+
+
+def _fields(record: Input) -> set[str]:
+    """Of its value; none where it is no object."""
+    value = msgspec.json.decode(record.value)
+    return set(value) if isinstance(value, dict) else set()
 
 
 def _missing_topics(wires: Sequence[Wire], declared: Declared) -> Iterator[str]:
