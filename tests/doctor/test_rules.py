@@ -468,9 +468,16 @@ def test_the_advised_sql_adds_no_second_primary_key() -> None:
     assert "add unique (event_id)" in str(only("table-key", facts(places=(place(keys=(("id",),)),))).fix)
 
 
-def test_a_table_that_lacks_its_column_or_is_not_there_is_found() -> None:
-    assert "lacks event_id" in only("table-shape", facts(places=(place(columns={"id": "text"}),))).reason
-    assert only("table-shape", facts(places=(place(columns={}),))).mark is Mark.FAULT
+def test_a_table_that_lacks_its_column_or_is_not_there_is_found_and_what_to_do() -> None:
+    other = {"at": "timestamp", "refund_id": "text"}
+    lacking = only("table-shape", facts(places=(place(columns=other, keys=(("refund_id",),)),)))
+    assert "lacks event_id; it has at, refund_id" in lacking.reason
+    assert 'DedupeTable("processed_event", column="refund_id")' in str(lacking.fix)
+    missing = only("table-shape", facts(places=(place(columns={}),)))
+    assert missing.mark is Mark.FAULT
+    assert 'create table "processed_event" ("event_id" varchar(64) primary key' in str(missing.fix)
+    ours = Expected(purpose=Purpose.LEDGER, name="oncewhere_ledger", columns={"group_id": ""}, key=LEDGER.key)
+    assert only("table-shape", facts(places=(place(columns={}, expected=ours),))).fix is None, "the remedy prints ours"
 
 
 def test_a_dedupe_table_that_forgot_what_the_topic_still_holds_is_a_warning() -> None:

@@ -16,6 +16,8 @@ from oncewhere.doctor.spans import moment, span
 from oncewhere.effects.calls import State
 from oncewhere.effects.ledger import LedgerRow, stand
 from oncewhere.effects.place import Start
+from oncewhere.effects.sql.dedupe_table import example_ddl, example_policy
+from oncewhere.effects.sql.dialect import DIALECTS
 from oncewhere.errors import LedgerRefusedError
 from oncewhere.records import Partition
 
@@ -120,7 +122,9 @@ def _table(facts: Chart, place: PlaceFacts, table: TableFacts) -> Iterator[Findi
                 _name_it(place, expected),
             )
         else:
-            yield SHAPE.fault(about, f"there is no such table, and it is the {expected.purpose}")
+            yield SHAPE.fault(
+                about, f"there is no such table, and it is the {expected.purpose}", _make(place, expected)
+            )
         return
     lacks = [
         f"{column} {kind}".strip()
@@ -133,7 +137,8 @@ def _table(facts: Chart, place: PlaceFacts, table: TableFacts) -> Iterator[Findi
         yield SHAPE.unknown(about, said, _name_it(place, expected))
         return
     if lacks:
-        yield SHAPE.fault(about, f"the {expected.purpose} lacks {', '.join(lacks)}")
+        there = f"; it has {', '.join(table.columns)}" if expected.purpose is Purpose.DEDUPE else ""
+        yield SHAPE.fault(about, f"the {expected.purpose} lacks {', '.join(lacks)}{there}", _name_column(place, table))
     else:
         yield SHAPE.good(about, f"the {expected.purpose} has its columns")
     key = _key(about, table)
@@ -147,6 +152,26 @@ def _table(facts: Chart, place: PlaceFacts, table: TableFacts) -> Iterator[Findi
         # What cannot be read of a topic stands in the way of both.
         yield from dict.fromkeys((*_declared_horizon(facts, about, expected), *_horizon(facts, about, table)))
         yield _growth(facts, about, table)
+
+
+def _make(place: PlaceFacts, expected: Expected) -> str | None:
+    """What makes a dedupe table; our own, the remedy prints."""
+    dialect = DIALECTS.get(place.system)
+    if expected.purpose is not Purpose.DEDUPE or dialect is None:
+        return None
+    return f"Create it: {example_ddl(expected.name, expected.key[0], dialect)}"
+
+
+def _name_column(place: PlaceFacts, table: TableFacts) -> str | None:
+    """How a dedupe table's column is told, where it has another than the one that was looked for."""
+    expected, columns = table.expected, table.columns
+    if expected.purpose is not Purpose.DEDUPE or isinstance(columns, Unread):
+        return None
+    keys = () if isinstance(table.keys, Unread) else table.keys
+    return (
+        f"Name the one that holds the event identity: {example_policy(expected.name, list(columns), keys)}, or without "
+        f"the library document.effects.{place.name}.dedupe_column."
+    )
 
 
 def _name_it(place: PlaceFacts, expected: Expected) -> str | None:

@@ -23,7 +23,7 @@ from oncewhere.effects.sql.table import Table, check_engine, columns_of, require
 from oncewhere.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from oncewhere.effects.policy import DedupeTable
     from oncewhere.records import Partition
@@ -44,12 +44,24 @@ RECORDED = Table(
 """Our companion of a dedupe table: where each event was done, and what its effects returned."""
 
 
-def example_ddl(policy: DedupeTable, dialect: Dialect) -> str:
-    """A dedupe table that fits the policy, for the hint when there is none."""
+def example_ddl(table: str, column: str, dialect: Dialect) -> str:
+    """A dedupe table of that name and column, for the hint when there is none."""
     return (
-        f"create table {dialect.quoted(policy.table)} ({dialect.quoted(policy.column)} varchar(64) primary key, "
+        f"create table {dialect.quoted(table)} ({dialect.quoted(column)} varchar(64) primary key, "
         "processed_at timestamp not null default current_timestamp);"
     )
+
+
+def example_policy(table: str, columns: Sequence[str], keys: Collection[tuple[str, ...]]) -> str:
+    """What tells the policy its column, for the hint when the table has another: one that is unique by itself, or any.
+
+    Args:
+        table: the dedupe table.
+        columns: that it has.
+        keys: its unique keys.
+    """
+    column = next((name for name in columns if (name,) in keys), columns[0])
+    return f'DedupeTable("{table}", column="{column}")'
 
 
 class DedupeKeeper(Keeper):
@@ -79,12 +91,14 @@ class DedupeKeeper(Keeper):
         if not columns:
             raise ConfigurationError(
                 f"The dedupe table {policy.table!r} does not exist in {self.place!r}.",
-                hint=f"Create it: {example_ddl(policy, self._dialect)}",
+                hint=f"Create it: {example_ddl(policy.table, policy.column, self._dialect)} In a drill it "
+                f"belongs into the file that effects.{self.place}.schema names.",
             )
         if policy.column not in columns:
             raise ConfigurationError(
                 f"The dedupe table {policy.table!r} in {self.place!r} has no column {policy.column!r}.",
-                hint=f"Its columns are {', '.join(columns)}: name the one that holds the event identity.",
+                hint=f"Its columns are {', '.join(columns)}: name the one that holds the event identity, as in "
+                f"{example_policy(policy.table, list(columns), unique_keys(db, policy.table))}.",
             )
         self._check_usable(db)
         RECORDED.ensure(db, policy.recorded, create=policy.create, place=self.place)
