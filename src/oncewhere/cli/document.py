@@ -22,6 +22,7 @@ from oncewhere.document import (
     encode,
 )
 from oncewhere.document.claim import claims, sentence
+from oncewhere.document.drilled import BLIND
 from oncewhere.document.statement import Standing
 from oncewhere.drill import Declaration, load
 from oncewhere.drill.declaration import FILE_NAME
@@ -63,6 +64,7 @@ class Documented:
 @click.option(
     "--run",
     "runs",
+    type=click.Path(),
     multiple=True,
     metavar="RUN",
     shell_complete=runs_begun,
@@ -257,6 +259,8 @@ def _checked(
         mark = ("  ? ", "yellow") if difference.open else ("  ✗ ", "red")
         console.print(Text.assemble(mark, difference.sentence.replace("`", "")), soft_wrap=True)
     first = "Drill it" if only_open else "Mend what is wrong, drill again"
+    if only_open and any(BLIND in difference.sentence for difference in found):
+        first = "Let observe count rows that the effect itself writes, drill it"
     console.print(f"{first}, and write it anew: oncewhere document", markup=False)
     return INCONCLUSIVE if only_open else VIOLATED
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from oncewhere.drill.observations import Kind
+
 from .claim import claims, stale
 from .compose import compose
 from .declared import Declared, DeclaredEffect
@@ -80,6 +82,8 @@ def disagreements(facts: Facts) -> Iterator[Difference]:
             )
     observed = facts.observed
     for seen in observed.undeclared if observed else ():
+        if seen.kind == Kind.BLIND_COUNT:
+            continue  # the claim of that place says it
         yield Difference(subject=f"seen at {seen.place}", sentence=f"{seen.sentence}.")
     if observed is not None:
         level = facts.declared.settings.get("isolation.level")

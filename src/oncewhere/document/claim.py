@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from oncewhere.drill import Verdict
 from oncewhere.drill.footprints import apart
+from oncewhere.drill.observations import Kind
 
 from .declared import Declared, DeclaredEffect
-from .drilled import Drilled, PlaceDrilled
+from .drilled import BLIND, Drilled, PlaceDrilled
 from .facts import Facts
 from .promises import WORDS
 from .setup import set_up_otherwise
@@ -152,11 +153,21 @@ def _of_effect(facts: Facts, effect: DeclaredEffect) -> Claim:
         return _claim(effect.name, where, f"NOT {told}", Standing.BROKEN, broken[0][1], "; ".join(b for b, _ in broken))
     if found is not None and not stale(facts) and found.violated and not _allowed(promise, found):
         return _claim(effect.name, where, f"NOT {told}", Standing.BROKEN, Basis.DRILLED, _violations([found]))
-    if reason := _unproved(facts, [] if found is None else [found], 1, excused=excused_by(promise)):
+    reason = _unproved(facts, [] if found is None else [found], 1, excused=excused_by(promise))
+    if reason := reason or _blind(facts, effect):
         return _claim(effect.name, where, f"not proved to be {told}", Standing.UNKNOWN, Basis.NONE, reason)
     if effect.promise in {None, "nothing"}:
         told = "once at every crash that was visited, though nobody has stated a promise,"
     return _claim(effect.name, where, told, Standing.HOLDS, Basis.DRILLED)
+
+
+def _blind(facts: Facts, effect: DeclaredEffect) -> str:
+    """Why a count that held proves nothing, where a run that is as new says that none can be above one; or nothing."""
+    observed, drilled = facts.observed, facts.drilled
+    if observed is None or drilled is None or observed.run < drilled.run:
+        return ""
+    seen = any(one.kind == Kind.BLIND_COUNT and one.place == effect.name for one in observed.undeclared)
+    return BLIND if seen else ""
 
 
 def _allowed(promise: str, found: PlaceDrilled) -> bool:

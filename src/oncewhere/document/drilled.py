@@ -8,10 +8,13 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from oncewhere.drill import CRASH, SCENARIOS, NamedCrash, PointSet, TrialResult, Verdict, VersionResult
+from oncewhere.drill.observations import Kind
 
 from .setup import Setup, setup_of
 
 EXAMPLES_SHOWN = 3
+BLIND = "no second time can show in what `observe` counts"
+"""Why a place that was counted as once is not proved to be."""
 
 
 class PlaceDrilled(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,7 +172,14 @@ def date_of(run: str) -> str | None:
 
 def _place(place: str, result: VersionResult) -> PlaceDrilled:
     found = [(trial, verdict) for trial in result.trials if (verdict := trial.verdict_at(place))]
-    violated = [(trial, verdict) for trial, verdict in found if verdict is not Verdict.ONCE]
+    blind = _is_blind(result, place)
+    if blind:
+        found = [(trial, Verdict.UNKNOWN if verdict is Verdict.ONCE else verdict) for trial, verdict in found]
+    told = [
+        BLIND if verdict is Verdict.UNKNOWN and blind else _violation(trial, place, result.version.settings.noun)
+        for trial, verdict in sorted(found, key=lambda one: not one[1].violated)
+        if verdict is not Verdict.ONCE
+    ]
     worst = min((verdict for _, verdict in found), key=list(Verdict).index, default=Verdict.UNKNOWN)
     counts = Counter(verdict for trial, verdict in found if not trial.plan.is_clean)
     return PlaceDrilled(
@@ -177,7 +187,14 @@ def _place(place: str, result: VersionResult) -> PlaceDrilled:
         system="kafka" if place in result.version.processor.output else result.version.effects[place].system,
         verdict=str(worst),
         counts={str(verdict): counts[verdict] for verdict in Verdict if counts[verdict]},
-        violations=[_violation(trial, place, result.version.settings.noun) for trial, _ in violated[:EXAMPLES_SHOWN]],
+        violations=list(dict.fromkeys(told))[:EXAMPLES_SHOWN],
+    )
+
+
+def _is_blind(result: VersionResult, place: str) -> bool:
+    """True where a count that cannot be above one was observed there: it proves no time to be the only one."""
+    return any(
+        seen.kind is Kind.BLIND_COUNT and seen.place == place for trial in result.trials for seen in trial.observations
     )
 
 

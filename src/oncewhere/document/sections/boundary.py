@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from oncewhere.document.facts import Facts
 from oncewhere.document.statement import Basis, Boundary, Box, Section, Standing, Statement, listed
+from oncewhere.drill.observations import Kind
 
 
 def boundary(facts: Facts) -> Section:
@@ -66,6 +67,9 @@ def _outside(facts: Facts) -> list[Statement]:
     if not facts.declared.effects:
         found.append(Statement("Nothing is declared to happen outside the transaction.", Basis.DECLARED))
     for seen in facts.observed.undeclared if facts.observed else ():
+        if seen.kind == Kind.BLIND_COUNT:
+            found.append(Statement(f"{seen.place}: {seen.sentence}.", Basis.OBSERVED, Standing.UNKNOWN))
+            continue
         text = f"Seen, and not declared ({seen.place}): {seen.sentence}."
         found.append(Statement(text, Basis.OBSERVED, Standing.BROKEN))
     return found
