@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from made_run import make_run, plans
@@ -109,5 +110,9 @@ def test_a_result_is_never_cut_off(width: int, tmp_path_factory: pytest.TempPath
     show_result(run.result, Console(file=out, width=width))
     text = out.getvalue()
     assert "…" not in text
-    assert all(len(line) <= width for line in text.splitlines() if not line.startswith("Evidence"))
+    lines = [line for line in text.splitlines() if not line.startswith("Evidence")]
+    commands = [line.strip() for line in lines if line.lstrip().startswith("again: ")]
+    assert commands
+    assert all(line.endswith(Path(run.result.folder).name) for line in commands), "a command is copied whole"
+    assert all(len(line) <= width for line in lines if line.strip() not in commands)
     assert "✗ 5 duplicate" in text

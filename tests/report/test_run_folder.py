@@ -6,6 +6,7 @@ import dataclasses
 import errno
 import json
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -193,6 +194,47 @@ def test_runs_that_have_nothing_in_common_are_not_called_the_same(
     other = make_run(tmp_path / "other", points=2, names=("sound",))
     assert main(["show", "--diff", str(run), str(other)]) == 3
     assert "Nothing could be compared" in capsys.readouterr().err
+
+
+def test_a_run_that_stands_elsewhere_is_named_by_its_path_in_the_command_that_shows_it_again(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(given: str) -> list[str]:
+        assert main(["show", given]) == 1
+        lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+        found = {line.removeprefix("again: ") for line in lines if line.startswith("again: ")}
+        assert len(found) == 1
+        return shlex.split(found.pop())
+
+    point = ["oncewhere", "replay", "after-effect"]
+    handed = tmp_path / "handed over"
+    shutil.copytree(run, handed)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    for given in (str(handed), "../handed over", str(run)):
+        assert command(given) == [*point, given, "--project", "DIR"]
+    (elsewhere / "payments").mkdir()
+    (elsewhere / "payments" / "oncewhere.toml").touch()
+    assert command(str(handed)) == [*point, str(handed)], "the declaration is at hand"
+    own = make_run(tmp_path, points=3)
+    monkeypatch.chdir(tmp_path)
+    for given in (own.name, str(own)):
+        assert command(given) == [*point, own.name]
+
+
+def test_a_run_without_all_of_its_histories_is_not_shown_as_if_it_had_them(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["show", str(run)]) == 1
+    assert "no whole history" not in capsys.readouterr().out
+    (run / "naive" / "1" / "wire.jsonl").unlink()
+    with (run / "naive" / "2" / "wire.jsonl").open("a") as history:
+        history.write("{")
+    assert main(["show", str(run)]) == 1
+    text = " ".join(capsys.readouterr().out.split())
+    gone = "naive/1/wire.jsonl cannot be read (No such file or directory), and 1 more."
+    assert f"! Of 2 of 4 trials no whole history is there to judge: {gone}" in text
 
 
 def test_check_judges_all_trials_of_a_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,6 +44,27 @@ def declaration_of(run: Run, project: Path | None) -> Path:
     )
 
 
+def words_to(run: Run, folder: Path, given: str) -> list[str]:
+    """How a run is named in a command of `oncewhere replay`, from the current folder.
+
+    Args:
+        run: what was drilled.
+        folder: where it is.
+        given: how the user has named it.
+
+    Returns:
+        Its name where it is one of the project's own. Of any other the path, as the user gave it, and `--project DIR`
+        where the declaration of what was drilled is not at hand: `DIR` is to be filled in.
+    """
+    if folder.resolve().parent == (project_folder() / "runs").resolve():
+        return [folder.resolve().name]
+    try:
+        declaration_of(run, None)
+    except ConfigurationError:
+        return [given, "--project", "DIR"]
+    return [given]
+
+
 def _stands_in_a_test(run: Run) -> bool:
     """True where a test holds the declaration; a test may drill one that stands in a file, too."""
     return f"{run.path}::" in run.provenance.repeat

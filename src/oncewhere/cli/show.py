@@ -16,6 +16,7 @@ from oncewhere.report import (
     doubts,
     find_run,
     lost_histories,
+    marked,
     read_run,
     show_difference,
     show_run,
@@ -23,6 +24,7 @@ from oncewhere.report import (
 )
 
 from .completing import runs_begun
+from .drilled_before import words_to
 from .places import project_folder, say_where
 
 LATEST = "latest"
@@ -58,15 +60,23 @@ def show(runs: tuple[str, ...], *, html: bool, opening: bool, force: bool, diff:
         return _compared(runs)
     if len(runs) > 1:
         raise ConfigurationError("One run is shown at a time.", hint="To compare two: oncewhere show --diff RUN1 RUN2")
-    folder = _found(runs[0] if runs else LATEST)
+    given = runs[0] if runs else LATEST
+    folder = _found(given)
     if html or opening:
         return _page(folder, writing=html, opening=opening, force=force)
     found = read_run(folder)
-    show_run(found, Console(highlight=False))
+    console = Console(highlight=False)
+    show_run(found, console, called=words_to(found, folder, given))
+    if lost := lost_histories(folder, found):
+        trials = sum(len(version.trials) for version in found.result.versions)
+        more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
+        console.print(
+            marked(f"Of {len(lost)} of {trials} trials no whole history is there to judge: {lost[0].rstrip('.')}{more}")
+        )
     if (page := folder / REPORT_NAME).exists():
         say_where(page)
     else:
-        click.echo(f"A page of it: oncewhere show --html {shlex.quote(runs[0] if runs else LATEST)}")
+        click.echo(f"A page of it: oncewhere show --html {shlex.quote(given)}")
     return found.exit_code
 
 

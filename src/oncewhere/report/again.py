@@ -8,6 +8,7 @@ are missing is said beside the command, so that the command itself can be copied
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,9 @@ class Again:
         return [f"again: {self.command}", *([f"  ({self.beside})"] if self.beside else [])]
 
 
-def again(result: DrillResult, version: VersionResult, trial: TrialResult, told: Provenance) -> Again | None:
+def again(
+    result: DrillResult, version: VersionResult, trial: TrialResult, told: Provenance, *, called: Sequence[str] = ()
+) -> Again | None:
     """`oncewhere replay POINT RUN`, or `pytest TEST`; None for the clean run, in which nothing was done to repeat.
 
     Args:
@@ -42,6 +45,7 @@ def again(result: DrillResult, version: VersionResult, trial: TrialResult, told:
         version: what was drilled.
         trial: the trial.
         told: whose servers it used.
+        called: the words that lead to the run from where the command is read; none where its folder's name does.
     """
     if trial.plan.is_clean:
         return None
@@ -49,7 +53,7 @@ def again(result: DrillResult, version: VersionResult, trial: TrialResult, told:
         return Again(told.repeat)
     several = len(result.versions) > 1
     point = f"{version.version.name}/{trial.plan.label}" if several else trial.plan.label
-    words = ["oncewhere", "replay", point, Path(result.folder).resolve().name]
+    words = ["oncewhere", "replay", point, *(called or [Path(result.folder).resolve().name])]
     for option in told.options:
         if not option.is_secret:
             words += [option.flag, option.value]

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from oncewhere.drill import DrillResult, NamedCrash, TrialResult, Verdict, VersionResult
+from oncewhere.drill import DrillResult, NamedCrash, TrialResult, Verdict
 
 from .advice import A_FEW, ids_of
 from .again import again
 from .fitting import fitted
 from .provenance import Provenance
 from .sentence import sentence
-from .words import STYLE, beside, cell, conclusion, proof
+from .words import STYLE, beside, cell, conclusion, proof, whole
 
 WORD_WIDTH = 16
+BELOW_SENTENCE = 4
+"""Columns."""
 
 
-def show_mission(result: DrillResult, console: Console, told: Provenance) -> None:
+def show_mission(result: DrillResult, console: Console, told: Provenance, called: Sequence[str] = ()) -> None:
     """Prints the table, a sentence for each version with its proof, and where the evidence is.
 
     Args:
         result: what was found.
         console: where it goes; standard output.
         told: whose servers were used.
+        called: the words that lead to the run, see `again`.
     """
     crashes = [n for n in NamedCrash if any(t.point and t.point.name is n for v in result.versions for t in v.trials)]
     console.print()
@@ -42,7 +47,10 @@ def show_mission(result: DrillResult, console: Console, told: Provenance) -> Non
             console.print(told_beside)
         for trial in version.crashes:
             if any(f.verdict is not Verdict.ONCE for f in trial.findings):
-                console.print(Padding(_proof(result, version, trial, told), (0, 0, 0, 4)), style="dim")
+                console.print(Padding(_proof(trial), (0, 0, 0, BELOW_SENTENCE)), style="dim")
+                if not told.repeat and (repeated := again(result, version, trial, told, called=called)):
+                    for line in repeated.lines:
+                        console.print(whole(line, BELOW_SENTENCE), style="dim", soft_wrap=True)
     console.print()
     for line in conclusion(result, told):
         console.print(line, markup=False, soft_wrap=True)
@@ -57,8 +65,8 @@ def _explained(word: str, meaning: str) -> Table:
     return table
 
 
-def _proof(result: DrillResult, version: VersionResult, trial: TrialResult, told: Provenance) -> Text:
-    """How it is known, which inputs it is about, and the one command that shows it again."""
+def _proof(trial: TrialResult) -> Text:
+    """How it is known, and which inputs it is about."""
     crash, point = trial.crash, trial.point
     if crash is None or point is None:
         return Text(f"{point.name if point else 'clean run'}: the point was not reached again")
@@ -66,8 +74,7 @@ def _proof(result: DrillResult, version: VersionResult, trial: TrialResult, told
     for finding in trial.findings:
         if ids := ids_of(finding, A_FEW):
             text.append(f"\n{finding.place} {finding.verdict}: {ids}")
-    repeated = None if told.repeat else again(result, version, trial, told)
-    return text.append("\n" + "\n".join(repeated.lines)) if repeated is not None else text
+    return text
 
 
 def _table(result: DrillResult, crashes: list[NamedCrash]) -> Table:

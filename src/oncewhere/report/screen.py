@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
@@ -19,24 +21,28 @@ BELOW_TRIAL = 2
 """Columns."""
 
 
-def show_result(result: DrillResult, console: Console, told: Provenance | None = None) -> None:
+def show_result(
+    result: DrillResult, console: Console, told: Provenance | None = None, *, called: Sequence[str] = ()
+) -> None:
     """Prints the table of the named crashes where nothing else was visited, and the sweep's otherwise.
 
     Args:
         result: what was found.
         console: where it goes; standard output.
         told: whose servers were used, so that the command that shows a trial again leads to the same; None for ours.
+        called: the words that lead to the run from where the screen is read; none where its folder's name does.
     """
     show = show_sweep if is_sweep(result) else show_mission
-    show(result, console, told or Provenance())
+    show(result, console, told or Provenance(), called)
 
 
-def show_run(run: Run, console: Console) -> None:
+def show_run(run: Run, console: Console, *, called: Sequence[str] = ()) -> None:
     """Prints what a stranger must know of a run, and then what it found; of a replay, its one point.
 
     Args:
         run: as far as it came.
         console: where it goes; standard output.
+        called: see `show_result`.
     """
     for line in heading(run):
         console.print(line, markup=False, soft_wrap=True)
@@ -44,7 +50,7 @@ def show_run(run: Run, console: Console) -> None:
         console.print()
         show_trial(run.result, console, run.provenance)
     else:
-        show_result(run.result, console, run.provenance)
+        show_result(run.result, console, run.provenance, called=called)
 
 
 def show_trial(result: DrillResult, console: Console, told: Provenance | None = None) -> None:

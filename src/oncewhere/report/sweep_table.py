@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.padding import Padding
@@ -15,23 +15,26 @@ from oncewhere.drill import CRASH, SCENARIOS, Coverage, DrillResult, Finding, Ph
 from oncewhere.drill.verdict import SEVERITY
 
 from .advice import A_FEW, ids_of
-from .again import again
+from .again import Again, again
 from .fitting import fitted
 from .provenance import Provenance
 from .sentence import swept
-from .words import STYLE, beside, conclusion
+from .words import STYLE, beside, conclusion, indented, whole
 
 KINDS_SHOWN = 12
 SCENARIO_WIDTH = 40
+BELOW_TABLE, BELOW_FINDING = 4, 6
+"""Columns."""
 
 
-def show_sweep(result: DrillResult, console: Console, told: Provenance) -> None:
+def show_sweep(result: DrillResult, console: Console, told: Provenance, called: Sequence[str] = ()) -> None:
     """Prints what a sweep found.
 
     Args:
         result: what was found.
         console: where it goes; standard output.
         told: whose servers were used.
+        called: the words that lead to the run, see `again`.
     """
     console.print()
     for version in result.versions:
@@ -47,8 +50,9 @@ def show_sweep(result: DrillResult, console: Console, told: Provenance) -> None:
             console.print(fitted(_scenarios(version), console, labels=1))
             console.print()
         for trials, finding in _distinct(version):
-            for line in _explained(result, version, trials, finding, told):
-                console.print(Padding(Text(line), (0, 0, 0, 4)), style="dim")
+            repeated = None if told.repeat else again(result, version, trials[0], told, called=called)
+            for told_of_it in _explained(version, trials, finding, repeated):
+                console.print(told_of_it, style="dim", soft_wrap=isinstance(told_of_it, Text))
         if version.coverage is not None:
             for line in [
                 *coverage_lines(version.coverage, told, crashes_only=all(map(_is_crash, version.crashes))),
@@ -163,23 +167,29 @@ def _distinct(version: VersionResult) -> list[tuple[list[TrialResult], Finding]]
 
 
 def _explained(
-    result: DrillResult, version: VersionResult, trials: Sequence[TrialResult], finding: Finding, told: Provenance
-) -> Iterable[str]:
-    shown = trials[0]
-    crashed = [trial for trial in trials if not trial.plan.is_clean]
-    total = len(version.crashes)
-    yield f"{finding.place}: {finding.verdict} in {len(crashed)} of {total} trials; for example {shown.plan.label}:"
-    if finding.chain:
-        yield from (f"  {sentence}" for sentence in finding.chain)
-    else:
-        yield f"  {finding.sentence}"
+    version: VersionResult, trials: Sequence[TrialResult], finding: Finding, repeated: Again | None
+) -> Iterator[Padding | Text]:
+    """What is wrong at one place, line by line: those with a command to copy are whole, all others are wrapped."""
+    shown, total = trials[0], len(version.crashes)
+    crashed = sum(not trial.plan.is_clean for trial in trials)
+    told = f"{finding.place}: {finding.verdict} in {crashed} of {total} trials; for example {shown.plan.label}:"
+    yield indented(told, BELOW_TABLE)
+    for line in _told_of(trials, finding):
+        yield indented(line, BELOW_FINDING)
+    if repeated is not None:
+        for line in repeated.lines:
+            yield whole(line, BELOW_FINDING)
+    yield indented(f"evidence: {shown.folder}/wire.jsonl", BELOW_FINDING)
+
+
+def _told_of(trials: Sequence[TrialResult], finding: Finding) -> Iterator[str]:
+    """How it came about, which inputs it is about, and where it shows."""
+    yield from finding.chain or (finding.sentence,)
     if ids := ids_of(finding, A_FEW):
-        yield f"  namely {ids}"
-    if crashed and _is_crash(shown):
-        yield f"  shown at: {_kinds(crashed)}"
-    if not told.repeat and (repeated := again(result, version, shown, told)):
-        yield from (f"  {line}" for line in repeated.lines)
-    yield f"  evidence: {shown.folder}/wire.jsonl"
+        yield f"namely {ids}"
+    crashed = [trial for trial in trials if not trial.plan.is_clean]
+    if crashed and _is_crash(trials[0]):
+        yield f"shown at: {_kinds(crashed)}"
 
 
 def _kinds(trials: Iterable[TrialResult]) -> str:

@@ -32,6 +32,11 @@ def indented(told: Text | str, columns: int) -> Padding:
     return Padding(Text(told) if isinstance(told, str) else told, (0, 0, 0, columns), expand=False)
 
 
+def whole(line: str, columns: int) -> Text:
+    """A line so far to the right that only the terminal wraps: a command in it can be copied. It is printed so."""
+    return Text(" " * columns + line)
+
+
 def proof(crash: Crash) -> str:
     """How a crash is known to have come about as named."""
     commits = (
