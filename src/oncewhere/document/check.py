@@ -21,6 +21,7 @@ from .drilled import Drilled
 from .facts import Committed, Facts, digest_of
 from .markdown import as_markdown
 from .observed import Observed
+from .promises import GUARANTEES, by_hand
 from .statement import Standing, listed
 
 LINES_SHOWN = 12
@@ -117,7 +118,7 @@ _OF_EFFECT: tuple[tuple[str, Callable[[DeclaredEffect], Any]], ...] = (
     ("system", lambda e: e.system),
     ("policy", lambda e: e.policy),
     ("promise", lambda e: e.promise),
-    ("guarantee", lambda e: e.guarantee),
+    ("guarantee", lambda e: None if e.guarantee in {GUARANTEES.get(e.policy), by_hand(e.policy)} else e.guarantee),
     ("key", lambda e: e.key),
     ("retention", lambda e: e.retention),
     ("dedupe table", lambda e: e.dedupe_table),

@@ -16,7 +16,7 @@ from oncewhere.drill.claims import EffectClaims, Promise, Reader
 from oncewhere.drill.effect import Effect
 from oncewhere.runtime.declaration import Declaration, EffectDeclaration
 
-from .promises import GUARANTEES, promise_of
+from .promises import by_hand, promise_of
 from .setup import Setup, setup_of
 from .unique_keys import Keys, unique_keys
 
@@ -240,7 +240,7 @@ def _effect(name: str, effect: Effect, claims: EffectClaims, schema: str | None)
         system=effect.system,
         policy=effect.policy,
         promise=claims.promise or promise_of(effect.policy),
-        guarantee=claims.guarantee or GUARANTEES.get(effect.policy),
+        guarantee=claims.guarantee or by_hand(effect.policy),
         key=claims.key or _usual_key(effect.policy),
         retention=claims.retention,
         dedupe_table=claims.dedupe_table,

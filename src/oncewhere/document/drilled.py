@@ -26,6 +26,7 @@ class PlaceDrilled(msgspec.Struct, frozen=True, kw_only=True):
         verdict: the worst of all trials.
         counts: how many trials ended with which verdict.
         violations: what went wrong, and when; a few of them.
+        scenarios: the worst verdict in each scenario; empty in facts of a version that did not write them down.
     """
 
     place: str
@@ -33,6 +34,7 @@ class PlaceDrilled(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     counts: dict[str, int]
     violations: list[str] = []
+    scenarios: dict[str, str] = {}
 
     @property
     def violated(self) -> bool:
@@ -180,15 +182,22 @@ def _place(place: str, result: VersionResult) -> PlaceDrilled:
         for trial, verdict in sorted(found, key=lambda one: not one[1].violated)
         if verdict is not Verdict.ONCE
     ]
-    worst = min((verdict for _, verdict in found), key=list(Verdict).index, default=Verdict.UNKNOWN)
     counts = Counter(verdict for trial, verdict in found if not trial.plan.is_clean)
     return PlaceDrilled(
         place=place,
         system="kafka" if place in result.version.processor.output else result.version.effects[place].system,
-        verdict=str(worst),
+        verdict=_worst(verdict for _, verdict in found),
         counts={str(verdict): counts[verdict] for verdict in Verdict if counts[verdict]},
         violations=list(dict.fromkeys(told))[:EXAMPLES_SHOWN],
+        scenarios={
+            name: _worst(verdict for trial, verdict in found if trial.plan.scenario == name)
+            for name in dict.fromkeys(trial.plan.scenario for trial, _ in found if not trial.plan.is_clean)
+        },
     )
+
+
+def _worst(verdicts: Iterable[Verdict]) -> str:
+    return str(min(verdicts, key=list(Verdict).index, default=Verdict.UNKNOWN))
 
 
 def _is_blind(result: VersionResult, place: str) -> bool:

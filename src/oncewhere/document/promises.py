@@ -9,7 +9,13 @@ from oncewhere.drill.claims import Promise
 from oncewhere.effects.honours import HONOURED
 
 GUARANTEES: Final[Mapping[str, str]] = {policy.name: policy.guarantee for policy in HONOURED}
-"""By the policy's name, what the library guarantees; a policy of the same name in another language means the same."""
+"""By the policy's name, what the library guarantees."""
+
+BY_HAND: Final[Mapping[str, str]] = {
+    "dedupe-table": "One row per event commits in the effect's own database transaction, and an event that finds its "
+    "row is not done again; what becomes of the output then is the code's matter.",
+}
+"""By the policy's name, what any such policy gives, where the library's own gives more; all others mean the same."""
 
 _OTHERS: Final[Mapping[str, Promise]] = {
     "compensate": "once-in-the-end",
@@ -27,6 +33,11 @@ WORDS: Final[Mapping[Promise, str]] = {
     "at-least-once": "at least once",
     "nothing": "no promise",
 }
+
+
+def by_hand(policy: str) -> str | None:
+    """What a policy of that name guarantees in code that is not written with the library; None for any other name."""
+    return BY_HAND.get(policy) or GUARANTEES.get(policy)
 
 
 def promise_of(policy: str) -> Promise | None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from oncewhere.document.claim import stale
+from oncewhere.document.declared import Declared
+from oncewhere.document.drilled import PlaceDrilled
 from oncewhere.document.facts import Facts
 from oncewhere.document.statement import Basis, Section, Standing, Statement, listed
+from oncewhere.drill import Verdict
 
 BY_IDENTITY = {"dedupe-table"}
+UPSTREAM_DUPLICATE = "upstream-duplicate"
+VIOLATED = {str(verdict) for verdict in Verdict if verdict.violated}
 
 
 def limits(facts: Facts) -> Section:
@@ -31,25 +37,44 @@ def limits(facts: Facts) -> Section:
 
 
 def _duplicates(facts: Facts) -> list[Statement]:
-    """The same business event published twice upstream, at two offsets, is two events to whoever goes by position."""
-    effects = facts.declared.effects
-    by_table = [effect.name for effect in effects if effect.dedupe_table and effect.policy not in BY_IDENTITY]
-    if by_table and len(by_table) == len(effects):
-        text = (
-            f"The same event published twice upstream, at two offsets, finds its row in {listed(by_table)} and is not "
-            "done again there; whether its output is given again is the code's matter."
+    """The same business event published twice upstream, at two offsets: what a drill found, and what is declared."""
+    drilled = facts.drilled if not stale(facts) else None
+    if drilled and (broken := [place for place in drilled.places if _verdict_upstream(place) in VIOLATED]):
+        return [
+            Statement(
+                f"The same business event published twice upstream, at two offsets, was found "
+                f"`{_verdict_upstream(place)}` in `{place.place}`, in the scenario `{UPSTREAM_DUPLICATE}`.",
+                Basis.DRILLED,
+            )
+            for place in broken
+        ]
+    return [Statement(_twice_upstream(facts.declared), Basis.DECLARED)]
+
+
+def _verdict_upstream(place: PlaceDrilled) -> str | None:
+    """What was found where events were published twice; None where it was not tried."""
+    told = any(f"in the scenario {UPSTREAM_DUPLICATE}" in text for text in place.violations)
+    return place.scenarios.get(UPSTREAM_DUPLICATE) or (place.verdict if told else None)
+
+
+def _twice_upstream(declared: Declared) -> str:
+    """What is declared of it; of a policy that is written by hand no more than any dedupe row gives."""
+    effects, again = declared.effects, "The same event published twice upstream, at two offsets,"
+    known = [effect for effect in effects if effect.dedupe_table or effect.policy in BY_IDENTITY]
+    if not effects or len(known) < len(effects):
+        by_position = [effect.name for effect in effects if effect.policy not in BY_IDENTITY]
+        where = f" in {listed(by_position)}" if by_position else ""
+        return (
+            f"The same business event published twice upstream, at two offsets, is two events{where}: exactly once is "
+            "said of each record, not of each fact in the world."
         )
-        return [Statement(text, Basis.DECLARED)]
-    by_position = [effect.name for effect in effects if effect.policy not in BY_IDENTITY]
-    if effects and not by_position:
-        text = "The same event published twice upstream, at two offsets, is suppressed: it is known by its identity."
-        return [Statement(text, Basis.DECLARED)]
-    where = f" in {listed(by_position)}" if by_position else ""
-    text = (
-        f"The same business event published twice upstream, at two offsets, is two events{where}: exactly once is said "
-        "of each record, not of each fact in the world."
-    )
-    return [Statement(text, Basis.DECLARED)]
+    if all(effect.functions for effect in known):
+        return f"{again} is suppressed: it is known by its identity."
+    output = "whether its output is given again is the code's matter."
+    places = listed([effect.name for effect in known])
+    if all(effect.key and effect.key == declared.identity for effect in known):
+        return f"{again} finds its row in {places} and is not done again there; {output}"
+    return f"{again} finds its row in {places} only if the row bears the event's identity, not its position; {output}"
 
 
 def _poison(topic: str, action: str) -> str:
