@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from kio.schema.streams_group_heartbeat.v0 import request as streams
 
 from oncewhere.cluster import NOT_FOUND, UNSTABLE, ClusterClient, client, replies
-from oncewhere.errors import ConfigurationError, InconclusiveError
+from oncewhere.errors import ConfigurationError, InconclusiveError, UnreachableError
 
 if TYPE_CHECKING:
     from oncewhere.stack import KafkaServer
@@ -44,7 +44,7 @@ def topic(kafka: KafkaServer) -> str:
 def test_a_cluster_that_cannot_be_reached_is_a_clear_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
-    with pytest.raises(ConfigurationError) as caught:
+    with pytest.raises(UnreachableError) as caught:
         asyncio.run(ClusterClient.connect(f"127.0.0.1:{port}"))
     assert str(caught.value) == (
         f"Kafka cannot be reached at 127.0.0.1:{port}. Start the cluster, or correct the bootstrap servers."
@@ -62,7 +62,7 @@ def test_a_server_that_is_no_kafka_is_a_clear_sentence() -> None:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        with pytest.raises(ConfigurationError, match="cannot be reached"):
+        with pytest.raises(UnreachableError, match="cannot be reached"):
             asyncio.run(ClusterClient.connect(f"127.0.0.1:{server.getsockname()[1]}"))
         thread.join()
 

@@ -19,6 +19,7 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 from late_write import LIMIT_S, abort, committed_once, describe, leave_hanging, unverified
 
 from oncewhere.cli import main
+from oncewhere.errors import UnreachableError
 
 if TYPE_CHECKING:
     from oncewhere.stack import KafkaServer, PostgresServer
@@ -311,7 +312,8 @@ def test_what_cannot_be_understood_is_usage(tmp_path: Path, capsys: pytest.Captu
     assert main(["doctor", "--watch"]) == 2
     assert main(["doctor"]) == 2
     assert "Name it: -b HOST:PORT" in capsys.readouterr().err
-    assert main(["doctor", "-b", "127.0.0.1:1"]) == 2
+    for target in ([], ["transactions"]):
+        assert main(["doctor", *target, "-b", "127.0.0.1:1"]) == UnreachableError.exit_code == 5
     assert "cannot be reached" in capsys.readouterr().err
     (tmp_path / "oncewhere.toml").write_text(DECLARATION.format(input="i", output="o", group="g"))
     assert main(["doctor", str(tmp_path), "-b", "127.0.0.1:1", "--client", "librdkafka"]) == 2

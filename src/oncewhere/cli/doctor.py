@@ -124,7 +124,7 @@ def doctor(  # noqa: PLR0913  # one parameter for each option
     the library. Without either, the whole cluster is looked at. ✓ is good, ! holds and should be known, ✗ is a fault,
     and ? could not be read: that is never a pass.
 
-    Exit codes: 0 good, 1 a fault, 2 usage, 3 something could not be read.
+    Exit codes: 0 good, 1 a fault, 2 usage, 3 something could not be read, 5 no Kafka answers.
 
     \b
     oncewhere doctor settlement:app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Final, Literal, Self, TypeVar
@@ -27,7 +28,7 @@ from oncewhere.cluster.replies import (
     transaction_description,
     transaction_listings,
 )
-from oncewhere.errors import ConfigurationError, InconclusiveError
+from oncewhere.errors import ConfigurationError, InconclusiveError, UnreachableError
 from oncewhere.wire.kafka.schema import UnreadableError, Values, error_name
 
 CALL_LIMIT_S: Final = 10.0
@@ -79,14 +80,16 @@ class ClusterClient:
             access: how the brokers are spoken to; plainly and anonymously when None.
 
         Raises:
-            ConfigurationError: none of them can be reached, or an address is malformed.
+            UnreachableError: none of them answers.
+            ConfigurationError: they refuse us, or an address is malformed.
         """
         client = cls([_address(text) for text in bootstrap_servers.split(",")], access or Access())
         try:
             reply = await asyncio.wait_for(client._ask_any(questions.versions()), CONNECT_LIMIT_S)
         except (OSError, UnreadableError) as error:  # TimeoutError is an OSError
             await client.close()
-            raise ConfigurationError(
+            refused = isinstance(error, PermissionError | ssl.SSLError)  # it answers: a setting of ours is wrong
+            raise (ConfigurationError if refused else UnreachableError)(
                 f"Kafka cannot be reached at {bootstrap_servers}.",
                 hint="Start the cluster, or correct the bootstrap servers.",
                 detail=str(error) or type(error).__name__,

@@ -28,7 +28,8 @@ async def read_facts(patient: Patient, bootstrap_servers: str, settings: Mapping
         settings: how its brokers are spoken to.
 
     Raises:
-        ConfigurationError: no broker can be reached.
+        UnreachableError: no broker answers.
+        ConfigurationError: they refuse us.
         InconclusiveError: the brokers do not even say who they are.
     """
     principal = principal_of(settings)
