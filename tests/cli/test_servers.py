@@ -39,6 +39,16 @@ def test_a_wish_that_cannot_be_met_is_refused(
     assert words in refused(capsys, tmp_path, *options)
 
 
+def test_a_version_that_is_not_there_is_told_with_the_nearest(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2] / "examples")
+    told = refused(capsys, Path("payments"), "offset-leger")
+    assert "There is no version 'offset-leger'" in told
+    assert "Did you mean offset-ledger? It has naive, " in told
+    assert "Did you mean" not in refused(capsys, Path("payments"), "zzz")
+
+
 def test_settings_may_come_from_a_file_and_the_option_wins(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "client.properties"
     file.write_text(f"# ours\n\nsecurity.protocol = sasl_ssl\nsasl.password={SECRET}\n")

@@ -33,6 +33,7 @@ from oncewhere.doctor.rules.groups import READERS
 from oncewhere.doctor.rules.table import CHECKS, RULES, examine
 from oncewhere.doctor.rules.topics import REPLICATION_FACTOR
 from oncewhere.doctor.rules.transactions import offsets_partition
+from oncewhere.doctor.subject import Subject
 from oncewhere.doctor.topics import OFFSETS_TOPIC, TRANSACTIONS_TOPIC
 from oncewhere.effects.calls import Entry, State
 from oncewhere.effects.sql.ledger_table import LEDGER
@@ -461,6 +462,12 @@ def test_a_table_that_is_only_guessed_to_be_the_dedupe_table_is_no_fault_and_the
     assert only("table-shape", facts(places=(place(columns={}, expected=guessed),))).mark is Mark.UNKNOWN
     told = replace(guessed, claimed=True)
     assert only("table-shape", facts(places=(place(columns={}, expected=told),))).mark is Mark.FAULT
+
+
+def test_a_cluster_without_topics_is_called_by_its_name() -> None:
+    finding = only("hanging-transaction", facts(subject=Subject(), topics={}, group=None))
+    assert (finding.mark, finding.about) == (Mark.GOOD, "the cluster")
+    assert all(finding.about for finding in examine(facts(subject=Subject(), topics={}, group=None)))
 
 
 def test_the_advised_sql_adds_no_second_primary_key() -> None:

@@ -136,6 +136,19 @@ def test_the_same_event_at_another_offset_is_a_duplicate() -> None:
     assert tx.redelivered().run(settle_once, first.value) == Settled("e-1", 7)
 
 
+def test_another_record_at_a_position_that_was_delivered_is_refused_and_a_redelivery_is_not() -> None:
+    tx = FakeTransaction(record(), effects={settle_once: Settled("e-1", 7)}, identity="event_id")
+    with pytest.raises(ConfigurationError, match=r"offset 0 already.* Record\.of\(…, offset=1\); .* redelivered\(\)"):
+        tx.followed_by(record())
+    other = tx.followed_by(record(offset=1))
+    with pytest.raises(ConfigurationError, match="at offset 0 already"):
+        other.followed_by(record())
+    batch = [record(offset=2), record(offset=3)]
+    many = other.redelivered().followed_by(Records([one.value for one in batch], [one.message for one in batch]))
+    with pytest.raises(ConfigurationError, match="at offset 3 already"):
+        many.redelivered().followed_by(record(offset=3))
+
+
 def test_a_result_that_is_not_of_the_declared_type_is_refused_as_in_production() -> None:
     given = record()
     with pytest.raises(ConfigurationError, match="does not fit its declared result type"):

@@ -16,6 +16,7 @@ from rich.console import Console
 from oncewhere.cluster import Access
 from oncewhere.drill import Declaration, Servers, Version
 from oncewhere.errors import ConfigurationError
+from oncewhere.spelling import nearest
 from oncewhere.stack import Event, KafkaServer, Progress, Ready, Stack, Step
 from oncewhere.stack.kafka_cluster import KafkaCluster
 
@@ -177,9 +178,11 @@ def choose_versions(declaration: Declaration, names: Sequence[str]) -> list[Vers
     """
     for name in names:
         if name not in declaration.versions:
+            near = nearest(name, declaration.versions)
+            meant = f"Did you mean {near}? " if near else ""
             raise ConfigurationError(
                 f"There is no version {name!r} in the declaration.",
-                hint=f"It has {', '.join(declaration.versions)}.",
+                hint=f"{meant}It has {', '.join(declaration.versions)}.",
             )
     return [declaration.versions[name] for name in dict.fromkeys(names or declaration.versions)]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from oncewhere.effects.place import Work
+from oncewhere.errors import ConfigurationError
 from oncewhere.records import Partition, Record, Records
 from oncewhere.runtime.subscription import Identity, identity_reader
 from oncewhere.runtime.transaction import Transaction
@@ -14,9 +15,10 @@ from oncewhere.testing.fake_work import Book, FakeWork
 from oncewhere.testing.seen import Output, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from oncewhere.effects.effect import Effect
+    from oncewhere.records import Message
 
 Given = Record[Any] | Records[Any]
 
@@ -59,11 +61,12 @@ class FakeTransaction(Transaction):
         self._work = FakeWork(
             book, redelivery=redelivery, named=identity is not None, effects=effects, connections=connections
         )
+        book.delivered.update(_position(message) for message in _messages(record))
         self.outputs: list[Output] = []
         self.to(self._take)
         if isinstance(record, Records):
             places = {
-                (m.topic(), m.partition(), m.offset()): (_partition(m), identify(value))
+                _position(m): (_partition(m), identify(value))
                 for m, value in zip(record.messages, record.values, strict=True)
             }
             self.enter_many(_Everywhere(self._work), places)
@@ -96,7 +99,21 @@ class FakeTransaction(Transaction):
         return self._again(self._given, redelivery=True)
 
     def followed_by(self, record: Given) -> Self:
-        """Another record of the same processor, such as the same event at another offset."""
+        """Another record of the same processor, such as the same event at another offset.
+
+        Raises:
+            ConfigurationError: it stands where an earlier one stood, so that it would be taken for that one.
+        """
+        for message in _messages(record):
+            position = _position(message)
+            if position in self._book.delivered:
+                topic, partition, offset = position
+                raise ConfigurationError(
+                    f"A record was delivered from {topic}[{partition}] at offset {offset} already, and no other stands "
+                    "there.",
+                    hint=f"Give this one its own: Record.of(…, offset={offset + 1}); or write redelivered(), for the "
+                    "same record once more.",
+                )
         return self._again(record, redelivery=False)
 
     def _again(self, record: Given, *, redelivery: bool) -> Self:
@@ -166,6 +183,14 @@ class _Checked(Mapping[str, "Callable[[Any], Any]"]):
 
     def __len__(self) -> int:
         return len(self._serializers)
+
+
+def _messages(record: Given) -> Sequence[Message]:
+    return record.messages if isinstance(record, Records) else [record.message]
+
+
+def _position(message: Message) -> tuple[str, int, int]:
+    return message.topic(), message.partition(), message.offset()
 
 
 def _partition(message: Any) -> Partition:

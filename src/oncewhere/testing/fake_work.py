@@ -25,12 +25,17 @@ Position = tuple[str, int, int, str, int]
 
 
 class Book:
-    """What would be in the databases: results by position, answers by key, and the events of each dedupe table."""
+    """What would be in the databases: results by position, answers by key, and the events of each dedupe table.
+
+    Attributes:
+        delivered: where records were read by now: topic, partition, offset.
+    """
 
     def __init__(self) -> None:
         self.results: dict[Position, bytes] = {}
         self.answers: dict[str, bytes] = {}
         self.events: dict[tuple[str, str], tuple[str, int, int]] = {}
+        self.delivered: set[tuple[str, int, int]] = set()
 
 
 class FakeWork(Work):

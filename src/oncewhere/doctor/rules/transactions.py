@@ -103,7 +103,9 @@ def _hanging(facts: Chart) -> Iterator[Finding]:
             unread.setdefault(described.why, []).append(name)
     for why, places in unread.items():
         yield HANGING.unknown(_several(places), Unread(why))
-    if not found and not unread:
+    if not looked_at and not unread:
+        yield HANGING.good("the cluster", "no topic is to be seen in which a transaction could be open")
+    elif not found and not unread:
         yield HANGING.good(
             _several([f"{topic}[{one.number}]" for topic, one in looked_at]),
             "every open transaction has a coordinator that will end it",
