@@ -139,3 +139,9 @@ def test_a_document_that_an_earlier_version_worded_otherwise_was_not_edited(ledg
     committed = decode(encode(ledger, earlier), "exactly-once.json")
     assert differences(committed, earlier.replace("\n", "\r\n"), ledger, today=NOW) == []
     assert differences(committed, earlier.replace("settlement-0", "x"), ledger, today=NOW) != []
+
+
+def test_a_dedupe_column_that_an_earlier_version_assumed_was_no_declaration(dedupe, with_effect):
+    assert dedupe.declared.effects[0].dedupe_column == "event_id"
+    assert found(dedupe, with_effect(dedupe, dedupe_column=None, key="event_id")) == []
+    assert any("dedupe column of bank" in told for told in found(dedupe, with_effect(dedupe, dedupe_column="other")))

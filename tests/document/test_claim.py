@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from oncewhere.document import as_markdown, compose
 from oncewhere.document.check import disagreements
 from oncewhere.document.claim import claims, sentence
 from oncewhere.document.drilled import PlaceDrilled
@@ -139,6 +140,22 @@ def test_a_dedupe_table_without_its_key_breaks_the_promise_by_the_schema_alone(d
     assert "nothing refuses a second row" in sentence(gone)
     wider = with_effect(dedupe, keys={"processed_event": [["event_id", "processed_at"]]})
     assert standing(wider)[0] is Standing.BROKEN
+
+
+@pytest.mark.parametrize(
+    ("key", "keys", "expected", "words"),
+    [
+        (None, [], Standing.BROKEN, "no unique key of `processed_event` is there, so nothing refuses a second row"),
+        (None, [["id"]], Standing.HOLDS, "which column of `processed_event` is to refuse a second row is not stated"),
+        ("id", [["id"]], Standing.HOLDS, "the schema makes `id` a unique key of `processed_event`"),
+        ("the id", [["id"]], Standing.HOLDS, "which column of `processed_event` is to refuse a second row"),
+    ],
+)
+def test_where_no_dedupe_column_is_declared_none_is_assumed(dedupe, changed, with_effect, key, keys, expected, words):
+    unseen = changed(dedupe, "observed", places={})
+    facts = with_effect(unseen, dedupe_column=None, key=key, keys={"processed_event": keys})
+    assert standing(facts)[0] is expected
+    assert words in " ".join(as_markdown(compose(facts)).split())
 
 
 def test_a_dedupe_table_whose_key_the_database_does_not_have_breaks_it_too(dedupe, changed):

@@ -141,3 +141,8 @@ def test_a_place_outside_a_database_says_where_its_claims_are_kept():
     assert gateway.promise == "at-most-once"
     assert gateway.key == "derived from event_id, the effect's name and the number of the call"
     assert gateway.tables == {"the policy's own table": "oncewhere_calls"}
+
+
+def test_a_dedupe_column_that_nobody_declared_is_no_fact(tmp_path):
+    (effect,) = declared(tmp_path, policy="dedupe-table").effects
+    assert (effect.dedupe_table, effect.dedupe_column) == ("processed", None)

@@ -25,6 +25,8 @@ from .promises import GUARANTEES, by_hand
 from .statement import Standing, listed
 
 LINES_SHOWN = 12
+ONCE_ASSUMED = "event_id"
+"""What an earlier version wrote down as the dedupe column where nobody had declared one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +124,7 @@ _OF_EFFECT: tuple[tuple[str, Callable[[DeclaredEffect], Any]], ...] = (
     ("key", lambda e: e.key),
     ("retention", lambda e: e.retention),
     ("dedupe table", lambda e: e.dedupe_table),
-    ("dedupe column", lambda e: e.dedupe_column),
+    ("dedupe column", lambda e: None if e.dedupe_column == ONCE_ASSUMED else e.dedupe_column),
     ("reason for accepting it", lambda e: e.acknowledged),
     ("effects in the code", lambda e: e.functions),
     ("tables of the policy", lambda e: e.tables),

@@ -19,7 +19,6 @@ from .facts import Facts
 from .promises import WORDS
 from .setup import set_up_otherwise
 from .statement import Basis, Standing, listed
-from .unique_keys import is_unique
 
 KAFKA = "Kafka"
 
@@ -105,14 +104,12 @@ def broken_in_kafka(facts: Facts) -> Iterator[str]:
 def broken_at(facts: Facts, effect: DeclaredEffect) -> Iterator[tuple[str, Basis]]:
     """What was seen or is declared at an effect's place that its policy does not survive, and how it is known."""
     seen = None if facts.observed is None else facts.observed.places.get(effect.name)
-    if effect.dedupe_table and effect.dedupe_column:
-        key = (
-            f"no unique key of `{effect.dedupe_table}` is on `{effect.dedupe_column}` alone, so nothing refuses "
-            "a second row"
-        )
-        if effect.keys is not None and is_unique(effect.keys, effect.dedupe_table, effect.dedupe_column) is False:
+    if effect.dedupe_table:
+        on = f" is on `{effect.dedupe_column}` alone" if effect.dedupe_column else " is there"
+        key = f"no unique key of `{effect.dedupe_table}`{on}, so nothing refuses a second row"
+        if effect.keys is not None and effect.refuses_by(effect.keys) is False:
             yield key, Basis.DECLARED
-        if seen and is_unique(seen.unique_keys, effect.dedupe_table, effect.dedupe_column) is False:
+        if seen and effect.refuses_by(seen.unique_keys) is False:
             yield key, Basis.OBSERVED
     for undeclared in facts.observed.undeclared if facts.observed else ():
         if undeclared.place == effect.name and undeclared.kind in {

@@ -18,10 +18,9 @@ from oncewhere.runtime.declaration import Declaration, EffectDeclaration
 
 from .promises import by_hand, promise_of
 from .setup import Setup, setup_of
-from .unique_keys import Keys, unique_keys
+from .unique_keys import Keys, is_unique, keys_of, unique_keys
 
 INSTANCE = "{instance}"
-DEDUPE_COLUMN = "event_id"
 _BY_POSITION = {"offset-ledger"}
 
 
@@ -37,7 +36,7 @@ class DeclaredEffect(msgspec.Struct, frozen=True, kw_only=True):
         key: by what a second attempt is known again.
         retention: how long that is remembered.
         dedupe_table: the table whose unique key refuses the duplicate.
-        dedupe_column: its column.
+        dedupe_column: its column; None where nobody has said it.
         acknowledged: why what the policy lets happen does no harm.
         functions: the effects in the code, by name.
         tables: other tables that the policy keeps there, by what they are for.
@@ -59,6 +58,19 @@ class DeclaredEffect(msgspec.Struct, frozen=True, kw_only=True):
     tables: dict[str, str] = {}
     idle_limit_ms: int | None = None
     keys: Keys | None = None
+
+    def refuses_by(self, keys: Keys) -> bool | None:
+        """Whether the dedupe table refuses a second row; None where that cannot be said, or no table is declared.
+
+        Args:
+            keys: what is unique there: by the schema, or by the database itself.
+        """
+        table = self.dedupe_table or ""
+        if (name := self.dedupe_column or self.key) and is_unique(keys, table, name):
+            return True
+        if self.dedupe_column:
+            return is_unique(keys, table, self.dedupe_column)
+        return False if keys_of(keys, table) == [] else None
 
 
 class Declared(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,7 +246,6 @@ def _joined(declared: DeclaredEffect, coded: DeclaredEffect) -> DeclaredEffect:
 
 
 def _effect(name: str, effect: Effect, claims: EffectClaims, schema: str | None) -> DeclaredEffect:
-    by_table = effect.policy == "dedupe-table" or claims.dedupe_table is not None
     return DeclaredEffect(
         name=name,
         system=effect.system,
@@ -244,7 +255,7 @@ def _effect(name: str, effect: Effect, claims: EffectClaims, schema: str | None)
         key=claims.key or _usual_key(effect.policy),
         retention=claims.retention,
         dedupe_table=claims.dedupe_table,
-        dedupe_column=(claims.dedupe_column or DEDUPE_COLUMN) if by_table else None,
+        dedupe_column=claims.dedupe_column,
         acknowledged=claims.acknowledged,
         keys=None if schema is None else unique_keys(schema, effect.system),
     )

@@ -52,8 +52,14 @@ def is_unique(keys: Mapping[str, Sequence[Sequence[str]]], table: str, column: s
         table: `name` or `schema.name`.
         column: the column that holds the event's identity.
     """
+    known = keys_of(keys, table)
+    return None if known is None else [column.lower()] in known
+
+
+def keys_of(keys: Mapping[str, Sequence[Sequence[str]]], table: str) -> list[list[str]] | None:
+    """The unique keys of a table, `name` or `schema.name`; None where it is not known."""
     known = keys.get(table.rpartition(".")[2].lower())
-    return None if known is None else [column.lower()] in [list(key) for key in known]
+    return None if known is None else [list(key) for key in known]
 
 
 def _statements(text: str, system: str) -> Iterator[list[Word]]:

@@ -7,7 +7,6 @@ from oncewhere.document.declared import DeclaredEffect
 from oncewhere.document.facts import Facts
 from oncewhere.document.promises import WORDS
 from oncewhere.document.statement import Basis, Block, Row, Section, Standing, Statement, Table, listed
-from oncewhere.document.unique_keys import is_unique
 from oncewhere.drill.durations import seconds
 
 NO_ROWS = {"offset-ledger"}
@@ -81,21 +80,22 @@ def _guarantee(effect: DeclaredEffect) -> Statement:
 
 def _key_stands(facts: Facts, effect: DeclaredEffect) -> list[Statement]:
     """Whether the dedupe table has its unique key: by the schema, and by the database itself."""
-    if not effect.dedupe_table or not effect.dedupe_column:
+    if not effect.dedupe_table:
         return []
-    table, column = effect.dedupe_table, effect.dedupe_column
+    table, column = effect.dedupe_table, effect.dedupe_column or effect.key
     found = []
-    if effect.keys is not None and is_unique(effect.keys, table, column):
+    if effect.keys is not None and effect.refuses_by(effect.keys):
         text = f"{effect.name}: the schema makes `{column}` a unique key of `{table}`."
         found.append(Statement(text, Basis.DECLARED))
     seen = facts.observed.places.get(effect.name) if facts.observed else None
-    if seen and is_unique(seen.unique_keys, table, column):
+    if seen and effect.refuses_by(seen.unique_keys):
         text = f"{effect.name}: the database itself says that `{column}` is a unique key of `{table}`."
         found.append(Statement(text, Basis.OBSERVED))
     if not found and not any("unique key" in text for text, _ in broken_at(facts, effect)):
-        text = (
-            f"{effect.name}: whether `{column}` is a unique key of `{table}` is not known: no schema makes that table."
-        )
+        text = f"whether `{column}` is a unique key of `{table}` is not known: no schema makes that table"
+        if not effect.dedupe_column:
+            text = f"which column of `{table}` is to refuse a second row is not stated (`dedupe_column`)"
+        text = f"{effect.name}: {text}."
         found.append(Statement(text, Basis.NONE, Standing.UNKNOWN))
     return found
 
