@@ -21,7 +21,10 @@ from oncewhere.explain.catalogue import CATALOGUE, _all, find, near
 from oncewhere.explain.entry import Topic
 from oncewhere.report import State
 from oncewhere.report.advice import explained_by
+from oncewhere.report.sentence import NOTHING
+from oncewhere.report.words import proof
 from oncewhere.runtime.failures import CONSUMER_HEALS, FAILURES
+from oncewhere.wire.kafka.apis import READ
 
 RUN_FOLDER = Path(__file__).parents[2] / "docs" / "reference" / "run-folder.md"
 
@@ -36,6 +39,24 @@ def test_every_verdict_rule_observation_and_error_is_explained() -> None:
     assert {f"check {check.number}" for check in CHECKS} | {f"check {HELD}", "check 0"} <= said
     assert verdicts.TEXTS.keys() == set(Verdict)
     assert errors.TEXTS.keys() == errors.classes().keys()
+
+
+def test_the_words_of_a_proof_and_every_message_of_kafka_that_is_read_are_explained() -> None:
+    said = {entry.code: entry.topic for entry in words.entries()}
+    assert {api.kind for api in READ.values()} <= {code for code, topic in said.items() if topic is Topic.MESSAGE}
+    proofs = proof(drill.Crash(message="EndTxn", outcome="dropped", effects_before=1, offsets_stable=False)), NOTHING
+    for printed in (
+        "EndTxn",
+        "dropped",
+        "effect commit",
+        "whole batch",
+        "no transaction",
+        "offsets pending",
+        "NOT PROVED",
+    ):
+        assert any(printed in told for told in proofs)
+        assert printed in said
+    assert {"no crash", "named crashes", "read_committed", "noun"} <= said.keys()
 
 
 def test_a_text_says_what_it_is_why_it_is_bad_and_what_to_do() -> None:

@@ -35,6 +35,9 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "REPRODUCED": "A replay showed what the run showed: the bug is in your hands.",
     "NOT REPRODUCED": "A replay did not show what the run showed. It is no all-clear: how records are batched depends "
     "on time.",
+    "NOT PROVED": "Nothing was violated there, and nothing is known to have held: the point was not visited or not "
+    "reached, or the evidence does not reach. It counts as no pass (exit code 3).",
+    "no crash": "The clean run: nothing is done to the processor, and what is wrong there is wrong without any crash.",
     "dropped": "The request never reached the server.",
     "forwarded": "The message passed the proxy.",
     "not done": "A message that changed nothing: it was dropped or refused, or its transaction was aborted.",
@@ -43,6 +46,9 @@ OUTCOMES: Final[Mapping[str, str]] = {
     "withheld": "The server answered, and the processor never saw the answer.",
     "Empty": "The cluster knows the transactional.id, and no transaction of it is open: nothing was sent into one.",
     "pending": "Offsets were sent into a transaction that is still open: they count once it is committed.",
+    "offsets pending": "Behind a transaction: offsets were sent into it, and it was still open when the processor "
+    "died. They count once it is committed.",
+    "no transaction": "Nothing was known of a transaction of the processor's at the crash: it had begun none.",
     "Ongoing": "What the cluster said of the transaction after the kill: neither committed nor aborted. The next "
     "producer of that transactional.id aborts it, or transaction.timeout.ms does.",
     "PrepareCommit": "The cluster has decided to commit the transaction, and is writing its markers.",
@@ -63,6 +69,13 @@ TERMS: Final[Mapping[str, str]] = {
     "history": "A trial's wire log, read as evidence: oncewhere check judges it again.",
     "run": "One command's trials, in a folder of their own: .oncewhere/runs/.",
     "clean": "The run in which nothing is done to the processor: its messages are the points of the others.",
+    "named crashes": "The three that a drill visits unless told otherwise: before-effect, after-effect, after-commit.",
+    "effect commit": "What makes an effect durable, whatever Kafka does: COMMIT in a database, the answer to a call or "
+    "to a mail. How many were confirmed before the crash, in its commit interval, stands in a trial's proof.",
+    "whole batch": "One commit held the effects of all records of a batch, so all of them were durable at the crash.",
+    "read_committed": "How a consumer (isolation.level) sees no record of a transaction that is open or was aborted. "
+    "So a drill reads the output, and so must whoever reads it after the processor.",
+    "noun": "What one input is called in sentences, in the plural, such as payments (drill.noun).",
     "version": "One of the processors that a declaration names.",
     "processor": "The program that is drilled: it reads the input, does the effects and writes the outputs.",
     "SIGKILL": "How a processor is killed: it is not asked, and cleans nothing up, as when memory runs out.",
@@ -111,14 +124,34 @@ MESSAGES: Final[Mapping[str, str]] = {
     "TxnOffsetCommit": "Positions of the group are sent into the transaction: they count once it is committed.",
     "OffsetCommit": "Positions of the consumer group are committed at once, outside of any transaction.",
     "OffsetFetch": "A consumer asks where to go on.",
+    "AddPartitionsToTxn": "A producer names the partitions that it is about to write to in its transaction; no record "
+    "is in it yet. Newer clients do not send it.",
+    "AddOffsetsToTxn": "A producer says that it is about to send a group's positions into its transaction; none is in "
+    "it yet. Newer clients do not send it.",
+    "FindCoordinator": "A client asks which broker answers for a group or a transactional.id.",
+    "ApiVersions": "The first message of a connection: a client asks which versions of which messages a broker knows, "
+    "and most say what library they are. It changes nothing.",
+    "Metadata": "A client asks for the topics, their partitions and who leads them. The wire log has it where a topic "
+    "is missing.",
+    "Fetch": "A consumer reads records. The wire log has it where it says something new, such as the isolation level.",
+    "JoinGroup": "A consumer asks to be a member of its group; the members that are there begin anew, too.",
+    "SyncGroup": "A member of a group learns which partitions are its own.",
+    "LeaveGroup": "A consumer leaves its group, and its partitions go to others at once. A killed one sends none.",
+    "Heartbeat": "A member of a group says that it lives. The wire log has it where the answer is an error.",
+    "ConsumerGroupHeartbeat": "The same in Kafka's newer group protocol; its answer says which partitions are its own.",
+    "StreamsGroupHeartbeat": "The same for a member of a Kafka Streams group.",
     "EndTxn": "The producer asks to commit (or abort) its transaction. Its field `committed` says what was asked "
     "for, and not what became of it.",
     "write": "A statement or command that changes something in a database.",
     "commit": "COMMIT in a database: behind it the effect is durable, whatever Kafka does.",
     "rollback": "ROLLBACK in a database.",
+    "begin": "BEGIN in a database: what follows is durable together, at COMMIT, or not at all.",
+    "query": "A statement that reads a database, and changes nothing.",
+    "startup": "A connection to a database begins.",
     "DATA": "A mail's content: the server that confirms it has taken the mail.",
     "end-of-DATA": "The end of a mail's content: the server that confirms it has taken the mail.",
     "EXEC": "The end of a Redis transaction: its commands are done at once, or none is.",
+    "EVALSHA": "A script that Redis holds is run, by its hash: its commands are done at once, or none is.",
     "POST": "A call that asks an HTTP service to do something; sent twice, it may do it twice, unless a key tells it.",
     "PUT": "A call that writes something at an HTTP service; the same once more leaves the same behind.",
     "PATCH": "A call that changes a part of something at an HTTP service.",
