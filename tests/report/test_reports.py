@@ -21,7 +21,7 @@ from oncewhere.cli.entry import main
 from oncewhere.cli.provenance import provenance
 from oncewhere.cli.replay import find_trial, other_servers
 from oncewhere.cli.servers import Wishes, server_options
-from oncewhere.drill import DrillEnded, DrillResult, Verdict, VersionResult
+from oncewhere.drill import DrillEnded, DrillResult, Finding, Verdict, VersionResult
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import (
     Provenance,
@@ -69,6 +69,30 @@ def test_junit_has_one_case_for_each_point(run: Path) -> None:
     assert lines[-1].startswith(f"evidence: {run.name}/naive/")
     assert naive.get("timestamp")
     assert naive.get("time") == "5.000"
+
+
+def test_what_came_about_alike_at_two_places_is_told_once_in_junit(run: Path) -> None:
+    found = read_run(run)
+    version = found.result.versions[0]
+    trial = version.trials[1]
+    how = ("1 s  kafka EndTxn dropped", "2 s  the processor is started again (life 2)")
+    out, bank = (
+        dataclasses.replace(f, verdict=Verdict.STUCK, sentence="4 of 16", chain=(*how, f"so at {f.place}: 4 of 16"))
+        for f in trial.findings
+    )
+    unlike = dataclasses.replace(bank, chain=("so at bank: 4 of 16",))
+
+    def lines(*findings: Finding) -> list[str]:
+        stuck = dataclasses.replace(trial, findings=findings)
+        told = dataclasses.replace(found.result, versions=(dataclasses.replace(version, trials=(stuck,)),))
+        failure = as_junit(dataclasses.replace(found, result=told)).find("testsuite/testcase/failure")
+        assert failure is not None
+        return [line for line in (failure.text or "").splitlines() if line[0].isdigit() or line[:2] in {"so", "as"}]
+
+    first = [*how, f"so at {out.place}: 4 of 16"]
+    assert lines(out, bank) == [*first, f"as at {out.place}, above", "so at bank: 4 of 16"]
+    assert lines(out, unlike) == [*first, "so at bank: 4 of 16"]
+    assert lines(unlike, dataclasses.replace(out, chain=())) == ["so at bank: 4 of 16"]
 
 
 def test_what_xml_forbids_is_written_out_and_a_reader_takes_the_whole_file(run: Path) -> None:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from oncewhere.drill import UnreadableHistoryError, Verdict, worst
 from oncewhere.errors import ConfigurationError
-from oncewhere.report import Retrial, cell, ids_of, indented, marked, retried
+from oncewhere.report import Retrial, cell, ids_of, indented, marked, retried, told_once
 
 from .completing import runs_begun
 from .histories import FILE_NAME, find_history, without_history
@@ -115,16 +115,11 @@ def _show_one(trial: Retrial, console: Console) -> None:
     console.print(Text(f"{trial.version} {trial.plan}", style="bold"))
     for told in trial.notes:
         console.print(indented(told, BELOW_TRIAL), style="yellow")
-    told_of: dict[tuple[str, ...], str] = {}
-    for finding in trial.findings:
+    for finding, sentences in told_once(trial.findings):
         line = Text().append_text(cell(finding.verdict))
         line.append(f"  {finding.place}: {finding.sentence} (check {finding.check})")
         console.print(indented(line, BELOW_TRIAL))
-        how = finding.chain[:-1]
-        above = told_of.setdefault(how, finding.place)
-        if how and above != finding.place:
-            console.print(indented(f"as at {above}, above", BELOW_FINDING), style="dim")
-        for sentence in finding.chain[-1:] if above != finding.place else finding.chain:
+        for sentence in sentences:
             console.print(indented(sentence, BELOW_FINDING), style="dim")
         if ids := ids_of(finding):
             console.print(indented(f"namely {ids}", BELOW_FINDING), style="dim")

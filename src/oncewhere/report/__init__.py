@@ -1,6 +1,7 @@
 """What is read of a drill: the screens, the sentence, the run folder; all listen to its events or read its result."""
 
 from .advice import ids_of
+from .chains import told_once
 from .difference import compare, doubts
 from .difference_table import show_difference
 from .drilled_otherwise import drilled_otherwise
@@ -58,5 +59,6 @@ __all__ = [
     "show_run",
     "show_scenarios",
     "show_trial",
+    "told_once",
     "write_report",
 ]

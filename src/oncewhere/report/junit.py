@@ -12,6 +12,7 @@ from oncewhere.drill import DrillResult, Finding, TrialResult, Verdict, VersionR
 
 from .advice import explained_by, ids_of, whom
 from .again import again
+from .chains import told_once
 from .run_json import Run
 
 FILE_NAME = "junit.xml"
@@ -94,8 +95,8 @@ def _case(suite: ET.Element, run: Run, version: VersionResult, trial: TrialResul
 
 def _lines(run: Run, version: VersionResult, trial: TrialResult, wrong: Sequence[Finding]) -> Iterator[str]:
     """How it came about, what it is about, what to do, and where the evidence is."""
-    for finding in wrong:
-        yield from finding.chain
+    for finding, sentences in told_once(wrong):
+        yield from sentences
         if ids := ids_of(finding):
             yield f"{finding.place} {finding.verdict}: {ids}"
     if repeated := again(run.result, version, trial, run.provenance):
