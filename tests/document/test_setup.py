@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from drilled_folder import DECLARATION
 
 SETUP = Setup(
-    command=["java", "-jar", "sound.jar"],
+    command=["{python}", "sound.py", "a b"],
     observe={"bank": "select event_id, count(*)\nfrom settlement group by event_id"},
     schema={"bank": ["ledger.sql"]},
 )
@@ -31,7 +31,7 @@ SETUP = Setup(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"command": ["java", "-jar", "naive.jar"]}, "the command was `java -jar sound.jar`"),
+        ({"command": ["java", "-jar", "naive.jar"]}, "the command was `{python} sound.py 'a b'`"),
         (
             {"observe": {"bank": "select 1, 1"}},
             "`observe` of `bank` was `select event_id, count(*) from settlement group by event_id`",

@@ -53,7 +53,7 @@ def set_up_otherwise(then: Setup | None, now: Setup | None, places: Iterable[str
     if then is None or now is None:
         return
     if then.command != now.command:
-        yield f"the command was {_shown(shlex.join(then.command))}"
+        yield f"the command was {_shown(_line(then.command))}"
     for place in places:
         if then.observe.get(place) != now.observe.get(place):
             yield f"`observe` of `{place}` was {_shown(then.observe.get(place))}"
@@ -64,6 +64,11 @@ def set_up_otherwise(then: Setup | None, now: Setup | None, places: Iterable[str
 def _files(schema: str | list[str]) -> list[str]:
     paths = [schema] if isinstance(schema, str) else schema
     return [Path(path).name if Path(path).is_absolute() else path for path in paths]
+
+
+def _line(command: Iterable[str]) -> str:
+    """A command to be read: words are quoted where a blank is in them, and `{python}` stays as it is declared."""
+    return " ".join(shlex.quote(word) if word.split() != [word] else word for word in command)
 
 
 def _shown(text: str | None) -> str:
