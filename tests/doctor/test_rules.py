@@ -477,7 +477,9 @@ def test_the_advised_sql_adds_no_second_primary_key() -> None:
 
 def test_a_table_that_lacks_its_column_or_is_not_there_is_found_and_what_to_do() -> None:
     other = {"at": "timestamp", "refund_id": "text"}
-    lacking = only("table-shape", facts(places=(place(columns=other, keys=(("refund_id",),)),)))
+    given = facts(places=(place(columns=other, keys=(("refund_id",),)),))
+    lacking = only("table-shape", given)
+    assert of_rule("table-key", given) == [], "no key is advised on a column that is not there"
     assert "lacks event_id; it has at, refund_id" in lacking.reason
     assert 'DedupeTable("processed_event", column="refund_id")' in str(lacking.fix)
     missing = only("table-shape", facts(places=(place(columns={}),)))

@@ -118,6 +118,10 @@ SECOND = '\n[effects.refunds]\nsystem = "postgresql"\nobserve = "select 1, 1"\n'
             '[document]\nreaders = [{ name = "x", isolation_level = "read-committed" }]\n',
             r"document\.readers\[0\]\.isolation_level cannot be .* mean 'read_committed'",
         ),
+        (
+            '[versions.a.effects.bank]\npolicy = "dedupe-tabel"\n',
+            r"toml: versions\.a\.effects\.bank: policy 'dedupe-tabel' is unknown; did you mean 'dedupe-table'\?$",
+        ),
         ('[versions.a]\nabuot = "x"\n', r"unknown key 'abuot' in versions\.a\. Did you mean 'about'"),
     ],
 )

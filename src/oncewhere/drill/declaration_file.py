@@ -16,7 +16,7 @@ from . import application
 from .claims import Claims
 from .declaration import FILE_NAME, Declaration, Processor, Settings, Version, VersionChange
 from .effect import Effect, EffectChange, check_name
-from .misdeclared import misdeclared, unknown_name
+from .misdeclared import misdeclared, unknown_name, wrong_table
 
 SIZE_LIMIT_BYTES = 1_000_000
 
@@ -88,7 +88,7 @@ def declare(tables: Mapping[str, Any], file: Path, *, name: str) -> Declaration:
     changes = parsed.versions or {name: VersionChange()}
     return Declaration(
         folder=file.parent.resolve(),
-        versions={name: _apply(parsed, name, change) for name, change in changes.items()},
+        versions={name: _apply(parsed, name, change, file) for name, change in changes.items()},
         demonstrates=any(change.expect for change in changes.values()),
     )
 
@@ -152,9 +152,9 @@ def _check_claims(claims: Claims, parsed: _File, file: Path, where: str) -> None
             raise unknown_name(str(file), where, effect, list(parsed.effects))
 
 
-def _apply(parsed: _File, name: str, change: VersionChange) -> Version:
+def _apply(parsed: _File, name: str, change: VersionChange, file: Path) -> Version:
     effects = {
-        key: _changed(effect, change.effects.get(key, EffectChange()), f"versions.{name}.effects.{key}")
+        key: _changed(effect, change.effects.get(key, EffectChange()), file, f"versions.{name}.effects.{key}")
         for key, effect in parsed.effects.items()
     }
     command = parsed.processor.command if change.command is None else change.command
@@ -169,9 +169,9 @@ def _apply(parsed: _File, name: str, change: VersionChange) -> Version:
     )
 
 
-def _changed(effect: Effect, change: EffectChange, where: str) -> Effect:
+def _changed(effect: Effect, change: EffectChange, file: Path, where: str) -> Effect:
     given = {field: value for field, value in msgspec.structs.asdict(change).items() if value is not None}
     try:
         return msgspec.structs.replace(effect, **given)
     except ValueError as error:
-        raise ConfigurationError(f"{where}: {error}.") from None
+        raise wrong_table(str(file), where, str(error)) from None

@@ -53,7 +53,19 @@ def misdeclared(
         return ConfigurationError(
             f"{file}: {where} cannot be {wrong['name']!r}.", hint=_instead(wrong["name"], known, all_of_them=True)
         )
-    return ConfigurationError(f"{file}: {where}: {what}." if where else f"{file}: {what}.")
+    return wrong_table(file, where, what)
+
+
+def wrong_table(file: str, where: str, what: str) -> ConfigurationError:
+    """The error for a table whose values do not fit each other.
+
+    Args:
+        file: where it stands.
+        where: the table; empty for the whole file.
+        what: a sentence or a question; a full stop may be missing.
+    """
+    said = what if what.endswith("?") else f"{what}."
+    return ConfigurationError(f"{file}: {where}: {said}" if where else f"{file}: {said}")
 
 
 def unknown_name(file: str, where: str, name: str, known: Sequence[str]) -> ConfigurationError:

@@ -139,6 +139,8 @@ def _table(facts: Chart, place: PlaceFacts, table: TableFacts) -> Iterator[Findi
     if lacks:
         there = f"; it has {', '.join(table.columns)}" if expected.purpose is Purpose.DEDUPE else ""
         yield SHAPE.fault(about, f"the {expected.purpose} lacks {', '.join(lacks)}{there}", _name_column(place, table))
+        if expected.purpose is Purpose.DEDUPE:
+            return  # by a column that is not there, nothing is unique, and nothing has an age
     else:
         yield SHAPE.good(about, f"the {expected.purpose} has its columns")
     key = _key(about, table)
