@@ -149,13 +149,19 @@ def test_everything_can_be_done_by_keys(chromium: Chromium, run: Path) -> None:
         in_order(opened)
 
 
+def as_a_table(page: Page) -> None:
+    """Opens the table, which is made once its summary was clicked: a moment later."""
+    page.click("summary:has-text('The same as a table')")
+    page.wait_for_selector("table.facts tbody tr")
+
+
 def test_the_table_tells_what_the_drawing_shows(chromium: Chromium, run: Path) -> None:
     with chromium.open(run / "report.html") as opened:
         page = opened.page
         for button in page.locator(".controls button").all():
             button.click()
         drawn = page.locator(".strip .mark").count()
-        page.click("summary:has-text('The same as a table')")
+        as_a_table(page)
         rows = page.locator("table.facts tbody tr").all_inner_texts()
         assert drawn == sum(": " in row and any(k in row for k in ("done:", "open:", "unknown:")) for row in rows)
         assert any("the cluster says of the transaction: settlement-0 Ongoing" in row for row in rows)
@@ -166,7 +172,7 @@ def test_nothing_that_a_run_holds_is_read_as_markup(chromium: Chromium, tmp_path
     run = make_run(tmp_path, points=2, names=(f"naive{HOSTILE.replace('/', '|')}",), hostile=HOSTILE)
     with chromium.open(run / "report.html") as opened:
         page = opened.page
-        page.click("summary:has-text('The same as a table')")
+        as_a_table(page)
         assert "pwned" not in page.title()
         assert page.locator("img").count() == 0
         assert page.locator("script").count() == 2 + 3, "the facts, the script, and a trial for each point"
@@ -178,7 +184,7 @@ def test_nothing_that_a_run_holds_is_read_as_markup(chromium: Chromium, tmp_path
 def test_nobody_is_kept_out(chromium: Chromium, run: Path, theme: str, width: int, tmp_path: Path) -> None:
     with chromium.open(run / "report.html", width=width, color_scheme=theme) as opened:
         page = opened.page
-        page.click("summary:has-text('The same as a table')")
+        as_a_table(page)
         assert faults(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "no scrolling sideways"
         picture = tmp_path / f"{theme}-{width}.png"
