@@ -14,7 +14,7 @@ DETAIL_LINES: Final = 10
 
 
 class OncewhereError(Exception):
-    """Something the user can act on; printed as one sentence, never as a traceback.
+    """Something the user can act on; the command line prints it as one sentence, without a traceback.
 
     Args:
         message: what is wrong, in one sentence.

@@ -101,6 +101,13 @@ def test_an_effect_that_cannot_be_called_so_leaves_nothing_behind(project: Path,
     assert not (project / "inputs.jsonl").exists()
 
 
+def test_a_misspelt_system_is_answered_with_the_nearest(project: Path, typed) -> None:
+    done = typed("init", "--yes", *TOPICS, "--effect", "bank=postgres")
+    assert done.returncode == 2
+    assert "Did you mean bank=postgresql?" in done.stderr
+    assert not (project / "oncewhere.toml").exists()
+
+
 def test_what_a_drill_would_refuse_is_not_written(project: Path, typed) -> None:
     (project / "oncewhere.toml").write_text("# mine")
     done = typed("init", "--yes", "--force", "--input", "in", "--output", ",", "--command", " ")

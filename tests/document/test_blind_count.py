@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from oncewhere.document import as_markdown, compose, drilled
+from oncewhere.document import as_markdown, comparison, compose, drilled
 from oncewhere.document.check import disagreements
 from oncewhere.document.claim import claims, sentence
 from oncewhere.document.observed import Seen
@@ -50,6 +50,10 @@ def blind(ledger, changed):
     places = [found if place.place == "bank" else place for place in ledger.drilled.places]
     seen = Seen(kind=SEEN.kind, place=SEEN.place, sentence=SEEN.sentence)
     return changed(changed(ledger, "drilled", places=places), "observed", undeclared=[seen])
+
+
+def test_an_observed_run_does_not_call_it_another_than_was_declared(blind):
+    assert not [text for text in comparison.sentences(blind) if "observe counts" in text]
 
 
 def test_the_sentence_and_the_table_say_that_it_is_not_proved(blind):

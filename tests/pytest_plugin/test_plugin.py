@@ -177,6 +177,7 @@ def test_a_test_drills_a_processor_under_xdist_and_prints_what_the_command_line_
             "*NOT in bank:*",
             "*applied twice*",
             "*again: pytest *::test_the_naive_one_does_not --oncewhere-seed 3*",
+            "*Report:   evidence/runs/*-test_the_naive_one_does_not*/report.html*",
         ]
     )
     done.stdout.fnmatch_lines(

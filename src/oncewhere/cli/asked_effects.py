@@ -16,6 +16,7 @@ from oncewhere.project.sources import renamed
 from oncewhere.project.survey import Found
 from oncewhere.project.told import Told
 from oncewhere.project.variables import Variable
+from oncewhere.spelling import nearest
 
 from .asking import Asking, Question
 
@@ -53,8 +54,11 @@ def _systems(folder: Path, told: Answers, given: tuple[str, ...], found: Found, 
 def _named(text: str) -> tuple[str, str]:
     name, separator, system = text.partition("=")
     if not separator or system not in get_args(System):
-        systems = ", ".join(get_args(System))
-        raise ConfigurationError(f"{text!r} is not NAME=SYSTEM.", hint=f"SYSTEM is one of {systems}.")
+        near = nearest(system, get_args(System))
+        meant = f"Did you mean {name}={near}? " if near else ""
+        raise ConfigurationError(
+            f"{text!r} is not NAME=SYSTEM.", hint=f"{meant}SYSTEM is one of {', '.join(get_args(System))}."
+        )
     check_name(name, text)
     return name, system
 

@@ -27,6 +27,8 @@ from .provenance import provenance
 from .servers import Wishes, choose_versions, named_dsns, running_servers, server_options
 
 DIFFERS, UNREAD = 1, 3
+NOT_SEEN = frozenset({Kind.UNREAD, Kind.BLIND_COUNT})
+"""Kinds that say that something cannot be seen, which is neither as it is declared nor otherwise."""
 SEPARATOR = "--"
 BEHIND = "oncewhere.behind"
 MARKS = {Standing.HOLDS: ("✓", "green"), Standing.BROKEN: ("✗", "bold red"), Standing.UNKNOWN: ("?", "yellow")}
@@ -117,7 +119,7 @@ def _show(facts: Facts, folder: str, console: Console) -> int:
         )
     console.print(table)
     console.print()
-    unread = [seen for seen in facts.observed.undeclared if seen.kind == Kind.UNREAD] if facts.observed else []
+    unread = [seen for seen in facts.observed.undeclared if seen.kind in NOT_SEEN] if facts.observed else []
     wrong = sentences(facts)
     for text in wrong:
         console.print(Text.assemble(("✗ ", "bold red"), text.replace("`", "")), soft_wrap=True)

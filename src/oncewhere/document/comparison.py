@@ -15,7 +15,7 @@ from .statement import Standing
 
 COMMITTED = "read_committed"
 TOLD_ALREADY = {
-    Kind.UNREAD, Kind.OUTSIDE_THE_TRANSACTION, Kind.OFFSETS_OUTSIDE_THE_TRANSACTION, Kind.READS_UNCOMMITTED
+    Kind.UNREAD, Kind.BLIND_COUNT, Kind.OUTSIDE_THE_TRANSACTION, Kind.OFFSETS_OUTSIDE_THE_TRANSACTION, Kind.READS_UNCOMMITTED
 }  # fmt: skip
 """Kinds of observations that the rows, or what breaks Kafka's guarantee, tell as well."""
 

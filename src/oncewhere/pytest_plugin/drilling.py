@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from rich.console import Console
 from oncewhere.cli.servers import choose_versions
 from oncewhere.drill import CRASH, Choice, Drill, DrillResult, Keyword, PointSet, Verdict, scenarios_named, worst
 from oncewhere.errors import OncewhereError
-from oncewhere.report import RunFolder, show_result
+from oncewhere.report import REPORT_NAME, RunFolder, show_result
 
 from .summary import summary
 from .telling import with_all_words
@@ -170,6 +171,7 @@ class Driller:
             result = asyncio.run(drill.run())
         text = io.StringIO()
         show_result(result, Console(file=text, width=WIDTH, no_color=True, highlight=False), told)
+        text.write(f"Report:   {os.path.relpath(folder.path / REPORT_NAME)}\n")
         return Drilled(result, text.getvalue())
 
 
