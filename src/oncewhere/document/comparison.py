@@ -15,8 +15,12 @@ from .statement import Standing
 
 COMMITTED = "read_committed"
 TOLD_ALREADY = {
-    Kind.UNREAD, Kind.BLIND_COUNT, Kind.OUTSIDE_THE_TRANSACTION, Kind.OFFSETS_OUTSIDE_THE_TRANSACTION, Kind.READS_UNCOMMITTED
-}  # fmt: skip
+    Kind.UNREAD,
+    Kind.BLIND_COUNT,
+    Kind.OUTSIDE_THE_TRANSACTION,
+    Kind.OFFSETS_OUTSIDE_THE_TRANSACTION,
+    Kind.READS_UNCOMMITTED,
+}
 """Kinds of observations that the rows, or what breaks Kafka's guarantee, tell as well."""
 
 
