@@ -143,7 +143,7 @@ def test_an_interrupt_stops_everything_and_says_so(
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["drill", "payments", "plain", "-b", "127.0.0.1:9"], 2, "127.0.0.1:9"),
+        (["drill", "payments", "plain", "-b", "127.0.0.1:9"], 5, "127.0.0.1:9"),
         (["drill", "payments", "plain", "-b", "127.0.0.1:9", "-j", "2"], 2, "Leave -j out"),
         (["drill", "payments", "--dsn", "bank=postgresql://nobody:x@127.0.0.1:9/x", "plain"], 2, "127.0.0.1:9"),
         (["drill", "payments", "--dsn", "bank=postgresql://127.0.0.1:port/x", "plain"], 2, "bank"),
