@@ -116,3 +116,5 @@ def test_a_result_is_never_cut_off(width: int, tmp_path_factory: pytest.TempPath
     assert all(line.endswith(Path(run.result.folder).name) for line in commands), "a command is copied whole"
     assert all(len(line) <= width for line in lines if line.strip() not in commands)
     assert "✗ 5 duplicate" in text
+    words = [line for line in lines if line[:1] not in "┏┃┡│├└" and not line.startswith("Exactly once, where?")]
+    assert [line for line in words if line != line.rstrip()] == [], "what is copied ends in no blanks"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -14,11 +13,13 @@ from oncewhere.drill import DrillResult, NamedCrash, TrialResult, Verdict
 from .advice import A_FEW, ids_of
 from .again import again
 from .fitting import fitted
+from .indented import Indented
 from .provenance import Provenance
 from .sentence import sentence
-from .words import STYLE, beside, cell, conclusion, proof, whole
+from .words import BELOW_VERDICT, STYLE, beside, cell, conclusion, indented, proof, whole
 
-WORD_WIDTH = 16
+MEANING_AT = 17
+"""The column in which the meaning of a word begins."""
 BELOW_SENTENCE = 4
 """Columns."""
 
@@ -42,12 +43,13 @@ def show_mission(result: DrillResult, console: Console, told: Provenance, called
     console.print()
     for version in result.versions:
         mark, style = STYLE[version.verdict]
-        console.print(Text.assemble((f"{mark} ", style), (f"{version.version.name}: ", "bold"), sentence(version)))
+        answer = Text.assemble((f"{version.version.name}: ", "bold"), sentence(version))
+        console.print(Indented(answer, BELOW_VERDICT, head=Text(mark, style)))
         for told_beside in beside(version):
             console.print(told_beside)
         for trial in version.crashes:
             if any(f.verdict is not Verdict.ONCE for f in trial.findings):
-                console.print(Padding(_proof(trial), (0, 0, 0, BELOW_SENTENCE)), style="dim")
+                console.print(indented(_proof(trial), BELOW_SENTENCE), style="dim")
                 if not told.repeat and (repeated := again(result, version, trial, told, called=called)):
                     for line in repeated.lines:
                         console.print(whole(line, BELOW_SENTENCE), style="dim", soft_wrap=True)
@@ -56,13 +58,9 @@ def show_mission(result: DrillResult, console: Console, told: Provenance, called
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _explained(word: str, meaning: str) -> Table:
+def _explained(word: str, meaning: str) -> Indented:
     """A word and what it means, side by side at any width."""
-    table = Table.grid(padding=(0, 1))
-    table.add_column(width=WORD_WIDTH)
-    table.add_column()
-    table.add_row(f"  {word}", meaning)
-    return table
+    return Indented(Text(meaning), MEANING_AT, head=Text(f"  {word}"))
 
 
 def _proof(trial: TrialResult) -> Text:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -17,9 +16,10 @@ from oncewhere.drill.verdict import SEVERITY
 from .advice import A_FEW, ids_of
 from .again import Again, again
 from .fitting import fitted
+from .indented import Indented
 from .provenance import Provenance
 from .sentence import swept
-from .words import STYLE, beside, conclusion, indented, whole
+from .words import BELOW_VERDICT, STYLE, beside, conclusion, indented, whole
 
 KINDS_SHOWN = 12
 SCENARIO_WIDTH = 40
@@ -39,7 +39,8 @@ def show_sweep(result: DrillResult, console: Console, told: Provenance, called: 
     console.print()
     for version in result.versions:
         mark, style = STYLE[version.verdict]
-        console.print(Text.assemble((f"{mark} ", style), (f"{version.version.name}: ", "bold"), swept(version)))
+        answer = Text.assemble((f"{version.version.name}: ", "bold"), swept(version))
+        console.print(Indented(answer, BELOW_VERDICT, head=Text(mark, style)))
         for told_beside in beside(version):
             console.print(told_beside)
         console.print()
@@ -58,7 +59,7 @@ def show_sweep(result: DrillResult, console: Console, told: Provenance, called: 
                 *coverage_lines(version.coverage, told, crashes_only=all(map(_is_crash, version.crashes))),
                 *spared_lines(version, told),
             ]:
-                console.print(Padding(Text(line), (0, 0, 0, 2)))
+                console.print(indented(line, BELOW_VERDICT))
         console.print()
     for line in conclusion(result, told):
         console.print(line, markup=False, soft_wrap=True)
@@ -168,7 +169,7 @@ def _distinct(version: VersionResult) -> list[tuple[list[TrialResult], Finding]]
 
 def _explained(
     version: VersionResult, trials: Sequence[TrialResult], finding: Finding, repeated: Again | None
-) -> Iterator[Padding | Text]:
+) -> Iterator[Indented | Text]:
     """What is wrong at one place, line by line: those with a command to copy are whole, all others are wrapped."""
     shown, total = trials[0], len(version.crashes)
     crashed = sum(not trial.plan.is_clean for trial in trials)

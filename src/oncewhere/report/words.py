@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.padding import Padding
 from rich.text import Text
 
 from oncewhere.drill import Crash, DrillResult, Verdict, VersionResult
 
 from .advice import what_to_do
+from .indented import Indented
 from .provenance import Provenance
 
 STYLE = {
@@ -27,9 +27,9 @@ def cell(verdict: Verdict) -> Text:
     return Text(f"{mark} {verdict}", style=style)
 
 
-def indented(told: Text | str, columns: int) -> Padding:
+def indented(told: Text | str, columns: int) -> Indented:
     """Some words so far to the right, with the lines that they are wrapped into."""
-    return Padding(Text(told) if isinstance(told, str) else told, (0, 0, 0, columns), expand=False)
+    return Indented(Text(told) if isinstance(told, str) else told, columns)
 
 
 def whole(line: str, columns: int) -> Text:
@@ -49,12 +49,12 @@ def proof(crash: Crash) -> str:
     return f"{crash.message} {crash.outcome}; {confirmed}; {states or 'no transaction'}{offsets}"
 
 
-def beside(version: VersionResult) -> list[Padding]:
+def beside(version: VersionResult) -> list[Indented]:
     """What the processor did that no verdict covers, a sentence each."""
     return [marked(observation.sentence) for observation in version.unjudged]
 
 
-def marked(sentence: str) -> Padding:
+def marked(sentence: str) -> Indented:
     """A sentence that limits what the verdict above it says."""
     return indented(Text.assemble(("! ", "yellow"), f"{sentence}."), BELOW_VERDICT)
 
