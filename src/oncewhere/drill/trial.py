@@ -40,7 +40,7 @@ from .scenario import ACTIONS, Plan
 from .scenarios import SCENARIOS, Publication
 from .testimony import TrialSubject, take_testimony, write_ended, write_found, write_inputs, write_subject
 from .trap import Sprung, Trap
-from .unfinished import SLOW, reasons
+from .unfinished import SLOW, lacking, reasons
 from .victim import Victim
 from .worlds import Server
 
@@ -193,7 +193,8 @@ class Trial:
             return " ".join(told)
         if progress.going_on:
             return SLOW
-        return "Give it more time (--deadline SECONDS, or drill.deadline_s), or look at what it says:"
+        more_time = "Give it more time (--deadline SECONDS, or drill.deadline_s), or look at what it says:"
+        return " ".join((*lacking(self._version, self._inputs), more_time))
 
     def _declared(self) -> Declared:
         processor = self._version.processor
