@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from oncewhere.drill import Crash, Finding, NamedCrash, Verdict, testimony, untried
@@ -71,6 +72,8 @@ COMMIT = Wire(
     boundary=True,
     outcome="forwarded",
 )
+LATE_ANSWER = msgspec.structs.replace(COMMIT, direction="reply")
+LAST_REQUEST = msgspec.structs.replace(COMMIT, life=1)  # the stopped one's own, on its way
 STOPPED = Happened(t=0, what="stopped", fields={"life": 1})
 EXITED = Happened(t=0, what="exited", fields={"life": 2, "exit": 1})
 
@@ -129,6 +132,8 @@ def test_a_gap_that_cannot_be_seen_since_sqlite_announces_nothing_is_told_with_t
         ("zombie@x", [STOPPED, COMMIT, EXITED, woken(finished=False)], untried.SUCCESSOR_ENDED),
         ("zombie@x", [STOPPED, COMMIT, woken(finished=False)], None),
         ("zombie@x", [COMMIT, STOPPED, woken(finished=False), COMMIT], untried.NO_SUCCESSOR),
+        ("zombie@x", [STOPPED, LATE_ANSWER, woken(finished=False)], untried.NO_SUCCESSOR),
+        ("zombie@x", [STOPPED, LAST_REQUEST, woken(finished=False)], untried.NO_SUCCESSOR),
         ("zombie@x", [], untried.NEVER_RELEASED),
         ("dedupe-window", [told("purged", place=BANK, rows=3), told("rewound", group="g")], None),
         ("dedupe-window", [told("purged", place=BANK, rows=0), told("rewound", group="g")], untried.NOTHING_FORGOTTEN),

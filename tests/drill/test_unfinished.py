@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 
+from oncewhere.drill.checks import ProgressSeen
 from oncewhere.drill.declaration import Processor, Settings, Version
 from oncewhere.drill.effect import Effect
 from oncewhere.drill.history import Wire
 from oncewhere.drill.inputs import Input
 from oncewhere.drill.observation import Declared
+from oncewhere.drill.trial import Trial
 from oncewhere.drill.unfinished import lacking, reasons
 from oncewhere.project.writing import sample_inputs
 
@@ -118,3 +122,18 @@ def test_the_inputs_that_init_wrote_are_told_from_those_with_fields_of_their_own
 def test_a_database_without_a_schema_is_said_to_be_empty() -> None:
     (told,) = lacking(version(refunds=None, bank="schema.sql"), [])
     assert told.startswith("effects.refunds.schema is not declared, so its database is empty")
+
+
+@pytest.mark.parametrize(("schema", "told"), [(None, True), ("schema.sql", False)])
+def test_a_processor_that_hangs_is_told_it_too(tmp_path: Path, schema: str | None, *, told: bool) -> None:
+    (tmp_path / "wire.jsonl").touch()
+    trial: Any = SimpleNamespace(
+        _history=SimpleNamespace(path=tmp_path / "wire.jsonl"),
+        _declared=lambda: DECLARED,
+        _version=version(refunds=schema),
+        _inputs=[],
+    )
+    crossing: Any = SimpleNamespace(counters={"kafka": SimpleNamespace(connections=1)})
+    hint = Trial._why_unfinished(trial, crossing, ProgressSeen(committed=0, total=1))
+    assert ("effects.refunds.schema is not declared" in hint) is told
+    assert "Give it more time (--deadline SECONDS" in hint

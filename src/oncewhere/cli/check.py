@@ -24,6 +24,7 @@ WHAT_FILES_ARE = {
     "junit.xml": "the result of a run for CI",
     "README.txt": "what stands in every run's folder",
 }
+UNFINISHED = frozenset({Verdict.STUCK, Verdict.TORN})
 NOT_COUNTED = "–"
 """In the place of a verdict, of a try that did not come by its point: the run judges a later one."""
 BELOW_TRIAL, BELOW_FINDING = 2, 6
@@ -40,7 +41,7 @@ def check(name: str, point: str) -> int:
     A run's folder has all its trials judged, in a table; the folder of a trial, or its wire.jsonl, has that one
     explained. A run may be named as elsewhere, `latest` too, and a POINT of it behind it. A history that breaks off is
     judged as far as it goes, and never as held; nor is a run of which a history is gone. A try that did not come by its
-    point is shown, and not counted: the run judges a later one.
+    point is shown, and not counted unless something was doubled or lost in it: the run judges a later one.
 
     Exit codes: 0 held, 1 violated, 3 inconclusive.
 
@@ -70,9 +71,18 @@ def check(name: str, point: str) -> int:
             trial = _judged_try(trial, console)
         judged = [trial]
         _show_one(trial, console)
-    counted = [trial.verdict for trial in judged if trial.judged_instead is None]
+    counted = [trial.verdict for trial in judged if not _is_mere_try(trial)]
     verdict = worst([*counted, *([Verdict.UNKNOWN] if gone or not counted else [])])
     return 1 if verdict.violated else 3 if verdict.open else 0
+
+
+def _is_mere_try(trial: Retrial) -> bool:
+    """True for a try that the run does not count, since it did not come by its point; other violations always count.
+
+    It was ended early, so that it had not finished says nothing.
+    """
+    wrong = any(found.verdict.violated and found.verdict not in UNFINISHED for found in trial.findings)
+    return trial.judged_instead is not None and not wrong
 
 
 def _judged_try(trial: Retrial, console: Console) -> Retrial:
@@ -134,13 +144,13 @@ def _show_all(judged: Sequence[Retrial], folder: Path, gone: Sequence[str], cons
     following = {trial.file.resolve(): trial.judged_instead for trial in judged}
     for trial in judged:
         name = str(trial.file.parent.relative_to(folder))
-        if trial.judged_instead is not None:
+        if trial.judged_instead is not None and _is_mere_try(trial):
             table.add_row(name, NOT_COUNTED, _told_of_try(trial, _last_try(trial.judged_instead, following)))
             continue
         told = "; ".join(part for part in (_places(trial, Verdict.ONCE), *trial.notes) if part)
         table.add_row(name, cell(trial.verdict), told or "every place")
     console.print(table)
-    counted = [trial for trial in judged if trial.judged_instead is None]
+    counted = [trial for trial in judged if not _is_mere_try(trial)]
     violated = sum(trial.verdict.violated for trial in counted)
     still_open = sum(trial.verdict.open for trial in counted)
     held = len(counted) - violated - still_open

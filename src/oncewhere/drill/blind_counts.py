@@ -23,21 +23,21 @@ _COUNT: Final = re.compile(
 _REFUSES: Final = "unique-constraint"
 
 
-def may_be_blind(effect: Effect) -> bool:
-    """True for a plain count: what the keys of its table say of it is worth asking."""
-    return effect.policy != _REFUSES and _COUNT.fullmatch(effect.observe or "") is not None
-
-
-def blind_count(effect: Effect, keys: Mapping[str, Iterable[Sequence[str]]]) -> tuple[str, str] | None:
-    """The table and the column by which its rows are counted, where that cannot be above one; else None.
-
-    Args:
-        effect: as it is declared.
-        keys: by table, the columns of each unique key.
-    """
+def plain_count(effect: Effect) -> tuple[str, str] | None:
+    """The table and the column by which `observe` counts rows that stand beside the effect; None where it does not."""
     asked = _COUNT.fullmatch(effect.observe or "")
     if asked is None or effect.policy == _REFUSES:
         return None
-    table, column = asked["table"].rpartition(".")[2].lower(), asked["column"].lower()
+    return asked["table"].rpartition(".")[2].lower(), asked["column"].lower()
+
+
+def keeps_one(keys: Mapping[str, Iterable[Sequence[str]]], table: str, column: str) -> bool:
+    """Whether the database keeps one row of a table for each value of a column.
+
+    Args:
+        keys: by table, the columns of each unique key.
+        table: in small letters.
+        column: likewise.
+    """
     known = {name.lower(): [[part.lower() for part in key] for key in found] for name, found in keys.items()}
-    return (table, column) if [column] in known.get(table, []) else None
+    return [column] in known.get(table, [])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from .blind_counts import blind_count, may_be_blind
+from .blind_counts import keeps_one, plain_count
 from .checks import InputSeen, PlaceSeen
 from .declaration import Version
 from .history import History, read
@@ -55,10 +55,10 @@ async def write_blind_counts(version: Version, lane: Lane, history: History) -> 
     """Writes down which places are asked by a count that cannot be above one."""
     for world in lane.worlds:
         effect = version.effects[world.name]
-        if isinstance(world, Keyed) and may_be_blind(effect):
-            found = blind_count(effect, await asyncio.to_thread(world.unique_keys))
-            if found is not None:
-                history.happened("counted-blindly", place=world.name, table=found[0], column=found[1])
+        if isinstance(world, Keyed) and (counted := plain_count(effect)) is not None:
+            table, column = counted
+            if keeps_one(await asyncio.to_thread(world.unique_keys), table, column):
+                history.happened("counted-blindly", place=world.name, table=table, column=column)
 
 
 def compared_field(version: Version) -> Identity | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from oncewhere.wire.message import Direction
+
 from .history import Event, Happened, Wire
 from .points import NamedCrash
 from .testimony import Testimony
@@ -136,8 +138,9 @@ def _succeeded(testimony: Testimony, _place: str) -> str | None:
     finished = woken.get("successor_had_finished") is not False
     if ended and not (finished and woken.get("reached")):
         return SUCCESSOR_ENDED
-    worked = any(isinstance(event, Wire) and event.boundary for event in asleep)
-    return None if finished or worked else NO_SUCCESSOR
+    zombie = (_last(testimony, "stopped", first=True) or {}).get("life", 0)
+    requests = (e for e in asleep if isinstance(e, Wire) and e.boundary and e.direction == Direction.REQUEST)
+    return None if finished or any(request.life > zombie for request in requests) else NO_SUCCESSOR
 
 
 def _recreated(testimony: Testimony, _place: str) -> str | None:
