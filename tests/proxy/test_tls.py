@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
+import socket
 import ssl
 import subprocess
 import sys
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +31,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from oncewhere.cluster import Access, ClusterClient
+from oncewhere.cluster import Access, ClusterClient, questions
+from oncewhere.cluster.broker import Broker
 from oncewhere.drill.effect import Effect
 from oncewhere.drill.worlds.mysql import MysqlWorld
 from oncewhere.errors import ConfigurationError
@@ -189,6 +194,31 @@ def test_a_broker_whose_certificate_nobody_trusts_is_not_spoken_to(
             assert crossing.counters["kafka"].refused == 1
 
     asyncio.run(main())
+
+
+def test_a_connection_is_closed_at_once_however_long_its_broker_would_talk(authority: tuple[trustme.CA, Path]) -> None:
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority[0].issue_cert("127.0.0.1").configure_cert(serving)
+    over = threading.Event()
+
+    def say_nothing(server: socket.socket) -> None:
+        with serving.wrap_socket(server.accept()[0], server_side=True) as connection:
+            connection.recv(65536)
+            over.wait(LIMIT_S)
+
+    way = Access.from_settings({"security.protocol": "ssl", "ssl.ca.location": str(authority[1])})
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
+        silent = threads.submit(say_nothing, server)
+        broker = Broker(("127.0.0.1", server.getsockname()[1]), way)
+
+        async def main() -> None:
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(broker.ask(questions.versions()), 0.5)
+
+        asyncio.run(main())
+        gc.collect()  # what is still open then warns, and a warning fails a test
+        over.set()
+        silent.result(LIMIT_S)
 
 
 @pytest.mark.servers

@@ -88,10 +88,10 @@ class Broker:
         raise ConnectionError("the broker never ends the authentication")
 
     async def close(self) -> None:
-        """Closes the connection."""
+        """Closes the connection, without waiting for what the other end still says (TLS has a goodbye of two sides)."""
         self.is_lost = True
         if self._streams is not None:
-            self._streams[1].close()
+            self._streams[1].transport.abort()
 
     @asynccontextmanager
     async def _lost_on_error(self) -> AsyncIterator[None]:
