@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 from pathlib import Path
 
@@ -334,6 +335,34 @@ def test_an_empty_answer_is_told_why_it_will_not_do(project: Path) -> None:
     os.close(ours)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("cannot be left empty. For example: payment-authorized") == 1
+
+
+def test_where_the_answers_end_the_question_is_named_and_its_flag(project: Path) -> None:
+    ours, theirs = pty.openpty()
+    os.write(ours, b"\n\x04")
+    done = subprocess.run(
+        command("init"), cwd=project, stdin=theirs, capture_output=True, text=True, timeout=60, check=False
+    )
+    os.close(ours)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "The topic that it consumes was not answered, so nothing was written." in done.stderr
+    assert "--input" in done.stderr.splitlines()[-1]
+    assert not (project / "oncewhere.toml").exists()
+
+
+def test_an_interrupt_at_a_question_is_one(project: Path) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command("init"), cwd=project, stdin=theirs, stderr=subprocess.PIPE) as asked:
+        assert asked.stderr is not None
+        told = b""
+        while b"How the processor is started" not in told:
+            told += os.read(asked.stderr.fileno(), 4096)
+        asked.send_signal(signal.SIGTERM)  # ends as Ctrl-C does, also where a shell has that one ignored
+        last = asked.stderr.read().decode()
+    os.close(ours)
+    assert asked.returncode == 130
+    assert last.splitlines()[-1] == "Interrupted; nothing was written, and nothing started."
+    assert not (project / "oncewhere.toml").exists()
 
 
 def test_what_tells_events_apart_is_in_every_record_and_never_twice(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from oncewhere.project.told import Told
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 JAR = ("java", "-jar", "target/settlement.jar")
-EXEC = 'ENTRYPOINT ["java", "-Xmx64m", "-jar", "/app/settlement.jar"]'
+EXEC = 'ENTRYPOINT ["java", "-jar", "/app/settlement.jar"]'
 
 
 @pytest.mark.parametrize("example", ["java", "kafka-streams"])
@@ -94,6 +94,25 @@ def test_a_program_is_told_what_its_container_tells_it(
     assert command is not None
     assert command.value == (*JAR, *arguments.split())
     assert ("with the arguments of" in command.by) == bool(arguments)
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "command"),
+    [
+        ('["java", "-Xmx512m", "-Dm=fast", "-jar", "/app/app.jar", "serve"]', "java -Xmx512m -Dm=fast {jar} serve"),
+        ("exec java $JAVA_OPTS -Xss1m -jar app.jar", "java -Xss1m {jar}"),
+        ("java -javaagent:/opt/a.jar -Xlog:gc:/var/gc.log -jar app.jar", "java {jar}"),
+        ("java -cp /app/lib --add-opens java.base/java.lang=ALL-UNNAMED -jar a.jar", "java --add-opens {opened} {jar}"),
+        ("/opt/jdk/bin/java -Xint -jar app.jar $MODE", "java -Xint {jar}"),
+    ],
+)
+def test_options_of_the_jvm_are_kept_and_paths_of_the_image_are_not(
+    tmp_path: Path, dockerfile: str, command: str
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"ENTRYPOINT {dockerfile}")
+    told = with_arguments(Told(("java", "-jar", "target/a.jar"), "pom.xml"), tmp_path, None)
+    assert " ".join(told.value) == command.format(jar="-jar target/a.jar", opened="java.base/java.lang=ALL-UNNAMED")
+    assert ("JVM options" in told.by) == ("java {jar}" not in command)
 
 
 def test_without_a_compose_file_the_dockerfile_counts_and_other_commands_stay(tmp_path: Path) -> None:

@@ -93,11 +93,11 @@ DARK = ((ONCE, ONCE), (UNKNOWN, ONCE), (ONCE, ONCE))
 def test_the_sentence_answers_where() -> None:
     assert sentence(result(*HELD)) == "exactly once in Kafka and bank (by offset-ledger)"
     assert sentence(result(*TWICE)) == (
-        "exactly once in Kafka; NOT in bank: 1 payments applied twice "
+        "exactly once in Kafka; NOT in bank: 1 of the payments applied twice "
         "when the process died between the database commit and the Kafka commit"
     )
     assert sentence(result(*GONE)) == (
-        "exactly once in bank (by offset-ledger); NOT in Kafka (out): 1 payments lost "
+        "exactly once in bank (by offset-ledger); NOT in Kafka (out): 1 of the payments lost "
         "when the process died between the database commit and the Kafka commit"
     )
 
@@ -185,7 +185,7 @@ def test_a_choice_of_crashes_is_not_told_as_all_of_them() -> None:
     )
     caught = result(*TWICE)
     assert sentence(dataclasses.replace(caught, trials=(caught.trials[0], caught.trials[2]))).startswith(
-        "exactly once in Kafka at the crash that was tried: after-effect; NOT in bank: 1 payments applied twice"
+        "exactly once in Kafka at the crash that was tried: after-effect; NOT in bank: 1 of the payments applied twice"
     )
     assert sentence(dataclasses.replace(held, trials=held.trials[:1])).startswith("NOT PROVED in Kafka and bank")
 

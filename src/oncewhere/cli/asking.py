@@ -85,11 +85,12 @@ class Asking:
         """One answer; an empty one is told why it will not do.
 
         Raises:
-            ConfigurationError: nobody is there to say it.
+            ConfigurationError: nobody is there to say it, or the answers have come to an end.
+            click.Abort: it was interrupted.
         """
         for _ in range(ASKED_LIMIT if self.interactive else 0):
-            given = click.prompt(question.text, default=default or "", show_default=bool(default), err=True)
-            if answer := str(given).strip():
+            given = _asked(question, default)
+            if answer := given.strip():
                 return answer
             example = question.example or question.flag
             click.echo(f"Nothing tells it, so it cannot be left empty. For example: {example}", err=True)
@@ -98,3 +99,17 @@ class Asking:
                 f"{question.text} is not known.", hint=f"Say it by {question.flag}; --help has examples."
             )
         return default
+
+
+def _asked(question: Question, default: str | None) -> str:
+    """What is said; click has one exception for an interrupt (Ctrl-C) and for the end of what is said (Ctrl-D)."""
+    try:
+        return str(click.prompt(question.text, default=default or "", show_default=bool(default), err=True))
+    except click.Abort as error:
+        if not isinstance(error.__context__, EOFError):
+            raise
+        click.echo(err=True)
+        raise ConfigurationError(
+            f"{question.text} was not answered, so nothing was written.",
+            hint=f"Say it by {question.flag}; --help has examples.",
+        ) from None

@@ -161,7 +161,10 @@ def main(arguments: list[str] | None = None) -> int:
     except OncewhereError as error:
         _explain(error)
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except click.Abort:  # at a question: before anything else is done
+        Console(stderr=True).print("\nInterrupted; nothing was written, and nothing started.")
+        return INTERRUPTED
+    except KeyboardInterrupt:
         Console(stderr=True).print("Interrupted; everything that was started is stopped.")
         return INTERRUPTED
     except click.ClickException as error:

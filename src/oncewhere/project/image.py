@@ -1,7 +1,7 @@
-"""A Compose service and its Dockerfile come in; the arguments that the program gets in its container go out.
+"""A Compose service and its Dockerfile come in; what the program is told in its container goes out.
 
 ENTRYPOINT and CMD, and what the Compose file says instead of them, name a program at a path of the image's. The path is
-not ours; what stands behind it is what the program is told, here as there.
+not ours; the program's arguments behind it, and the options of a JVM before it, are the same here as there.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ DOCKERFILE: Final = "Dockerfile"
 _CONTINUED: Final = re.compile(r"\\\s*\n")
 _INSTRUCTION: Final = re.compile(r"^\s*(FROM|ENTRYPOINT|CMD)\s+(.+?)\s*$", re.IGNORECASE | re.MULTILINE)
 _JAR: Final = "-jar"
+_OF_THE_IMAGE: Final = re.compile(r"(^|[=:,])/")
+"""A path from the root, by itself or as an option's value: `-javaagent:/opt/agent.jar`."""
+_VARIABLE: Final = "$"
+_TAKES_A_WORD: Final = frozenset({"-cp", "-classpath", "--class-path", "-p", "--module-path", "--upgrade-module-path"})
+"""Options of `java` whose value is the next word, where that is a path."""
 
 
 def with_arguments(command: Told[tuple[str, ...]], folder: Path, service: Service | None) -> Told[tuple[str, ...]]:
@@ -38,14 +43,30 @@ def with_arguments(command: Told[tuple[str, ...]], folder: Path, service: Servic
         entrypoint, words, by = service.entrypoint, (), service.file
     if service is not None and service.command:
         words, by = service.command, service.file
-    arguments = _behind(command.value, (*entrypoint, *words))
-    if not arguments or any("$" in word for word in arguments):
+    said = (*entrypoint, *words)
+    options, arguments = _of_the_jvm(command.value, said), _behind(command.value, said)
+    what = " and ".join(name for name, given in (("JVM options", options), ("arguments", arguments)) if given)
+    if not what:
         return command
-    return Told((*command.value, *arguments), f"{command.by}, with the arguments of {by}", command.sure)
+    program, *rest = command.value
+    return Told((program, *options, *rest, *arguments), f"{command.by}, with the {what} of {by}", command.sure)
+
+
+def _of_the_jvm(command: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:
+    """What stands between `java` and `-jar` in other words that start it: no variables, no paths of the image's."""
+    names = [Path(word).name for word in words]
+    if _JAR not in command or _JAR not in words or "java" not in names[: words.index(_JAR)]:
+        return ()
+    options = words[names.index("java") + 1 : words.index(_JAR)]
+    return tuple(
+        option
+        for before, option in zip((None, *options), options, strict=False)
+        if not _OF_THE_IMAGE.search(option) and not {option, before} & _TAKES_A_WORD and _VARIABLE not in option
+    )
 
 
 def _behind(command: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:
-    """What stands behind the program of a command, in other words that start it."""
+    """What stands behind the program of a command, in other words that start it; nothing where a variable is in it."""
     if _JAR in command:
         at = words.index(_JAR) + 1 if _JAR in words else len(words)
     elif len(command) == 1:
@@ -54,7 +75,8 @@ def _behind(command: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:
         at = names.index(name) if name in names else len(words)
     else:
         at = len(words)
-    return tuple(words[at + 1 :])
+    arguments = tuple(words[at + 1 :])
+    return () if any(_VARIABLE in word for word in arguments) else arguments
 
 
 def _of_dockerfile(file: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -113,11 +113,16 @@ def _broken(result: VersionResult, place: str, name: NamedCrash | None) -> str |
         case Verdict.DUPLICATE:
             times = "twice" if finding.most == 2 else f"up to {finding.most} times"
             verb = "produced" if finding.system == "kafka" else "applied"
-            return f"{finding.duplicates} {noun} {verb} {times} {when}"
+            return f"{_counted(finding.duplicates, noun)} {verb} {times} {when}"
         case Verdict.LOST:
-            return f"{finding.missing} {noun} lost {when}"
+            return f"{_counted(finding.missing, noun)} lost {when}"
         case _:
             return f"{finding.sentence}, {when}"
+
+
+def _counted(number: int, noun: str) -> str:
+    """How many of what a declaration calls its events, in the plural: `3 payments`, `1 of the payments`."""
+    return f"{number} {noun}" if number != 1 else f"1 of the {noun}"
 
 
 def _names(result: VersionResult) -> list[NamedCrash | None]:
