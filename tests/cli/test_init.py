@@ -125,13 +125,19 @@ def test_what_nobody_says_is_asked_for_by_its_flag(project: Path, typed) -> None
     assert not (project / "oncewhere.toml").exists()
 
 
-def test_on_a_terminal_the_rest_is_asked(project: Path) -> None:
+def answered(project: Path, said: bytes) -> subprocess.CompletedProcess[str]:
+    """`init` on a terminal at which a person types."""
     ours, theirs = pty.openpty()
-    os.write(ours, b"\npayment-authorized\npayment-settled\n\nevent_id\ndedupe-table\n")
+    os.write(ours, said)
     done = subprocess.run(
-        command("init"), cwd=project, stdin=theirs, capture_output=True, text=True, timeout=60, check=False
+        command("init"), cwd=project, stdin=theirs, capture_output=True, text=True, timeout=200, check=False
     )
     os.close(ours)
+    return done
+
+
+def test_on_a_terminal_the_rest_is_asked(project: Path) -> None:
+    done = answered(project, b"\npayment-authorized\npayment-settled\n\nevent_id\ndedupe-table\n")
     assert done.returncode == 0, done.stderr
     (version,) = load(project).versions.values()
     assert (version.processor.group, version.effects["bank"].policy) == (project.name, "dedupe-table")
@@ -327,23 +333,13 @@ def test_an_identity_that_the_inputs_do_not_have_is_told_at_once(project: Path, 
 
 
 def test_an_empty_answer_is_told_why_it_will_not_do(project: Path) -> None:
-    ours, theirs = pty.openpty()
-    os.write(ours, b"\n\npayment-authorized\npayment-settled\n\nevent_id\ndedupe-table\n")
-    done = subprocess.run(
-        command("init"), cwd=project, stdin=theirs, capture_output=True, text=True, timeout=200, check=False
-    )
-    os.close(ours)
+    done = answered(project, b"\n\npayment-authorized\npayment-settled\n\nevent_id\ndedupe-table\n")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("cannot be left empty. For example: payment-authorized") == 1
 
 
 def test_where_the_answers_end_the_question_is_named_and_its_flag(project: Path) -> None:
-    ours, theirs = pty.openpty()
-    os.write(ours, b"\n\x04")
-    done = subprocess.run(
-        command("init"), cwd=project, stdin=theirs, capture_output=True, text=True, timeout=60, check=False
-    )
-    os.close(ours)
+    done = answered(project, b"\n\x04")
     assert (done.returncode, done.stdout) == (2, "")
     assert "The topic that it consumes was not answered, so nothing was written." in done.stderr
     assert "--input" in done.stderr.splitlines()[-1]
@@ -384,12 +380,7 @@ SETTINGS = """
 
 def test_what_a_file_says_is_not_asked_and_has_its_source_beside_it(project: Path) -> None:
     (project / "compose.yaml").write_text(COMPOSE.replace("\n      LOG_LEVEL: info\n", SETTINGS))
-    ours, theirs = pty.openpty()
-    os.write(ours, b"java -jar build/mine.jar\n\ndedupe-table\n")
-    done = subprocess.run(
-        command("init"), cwd=project, stdin=theirs, capture_output=True, text=True, timeout=200, check=False
-    )
-    os.close(ours)
+    done = answered(project, b"java -jar build/mine.jar\n\ndedupe-table\n")
     assert done.returncode == 0, done.stderr
     assert "How the processor is started (a guess: pom.xml (mvn package builds it; no plugin is seen" in done.stderr
     assert "topic" not in done.stderr, "what the Compose file says is not asked"
