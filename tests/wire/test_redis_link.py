@@ -80,6 +80,14 @@ SCRIPTS: dict[str, list[Step]] = {
         (">>", b'PING\r\nSET greeting "hello secret"\r\n\r\nget greeting\n'),
         ("<<", b"+PONG\r\n+OK\r\n$12\r\nhello secret\r\n"),
     ],
+    "conditional": [
+        (">>", command("SADD", "seen", "e-1") + command("SADD", "seen", "e-1")),
+        ("<<", b":1\r\n:0\r\n"),
+        (">>", command("SET", "e-1", "1", "NX", "GET") + command("set", "e-1", "1", "get", "nx")),
+        ("<<", b"$-1\r\n" + bulk(b"secret")),
+        (">>", command("ZADD", "z", "NX", "1", "e-1") + command("BF.MADD", "b", "e-1", "e-2")),
+        ("<<", b":0\r\n*2\r\n:0\r\n#f\r\n"),
+    ],
     "silent": [
         (">>", command("CLIENT", "REPLY", "SKIP") + command("SET", "a", "1") + command("SET", "b", "1")),
         ("<<", OK),
@@ -150,6 +158,18 @@ def test_a_script_is_one_unit_that_is_not_rolled_back(wire: Wire) -> None:
     ]
 
 
+def test_a_condition_that_does_not_hold_changes_nothing(wire: Wire) -> None:
+    replies = wire.play(RedisLink(), SCRIPTS["conditional"]).lines("outcome")
+    assert [line for line in replies if line.startswith("<<")] == [
+        "<< SADD#0! outcome=done",
+        "<< SADD#1! outcome=not done",
+        "<< SET#2! outcome=done",
+        "<< SET#3! outcome=not done",
+        "<< ZADD#4! outcome=not done",
+        "<< BF.MADD#5! outcome=not done",
+    ]
+
+
 def test_inline_commands_are_read(wire: Wire) -> None:
     assert play(wire, *SCRIPTS["inline"]) == [
         ">> SET#1! keys=['greeting'] effect=writes",
@@ -189,6 +209,30 @@ def test_no_byte_is_changed_and_no_value_is_told(wire: Wire, name: str) -> None:
         (command("SET", "a", "1", "GET"), b"$-1\r\n", "SET#0! outcome=done"),
         (command("SET", "a", "1", "NX"), b"_\r\n", "SET#0! outcome=not done"),
         (command("SETNX", "a", "1"), b":0\r\n", "SETNX#0! outcome=not done"),
+        (command("SET", "a", "1", "XX", "GET"), b"$-1\r\n", "SET#0! outcome=not done"),
+        (command("SET", "a", "1", "XX", "GET"), b"$1\r\n0\r\n", "SET#0! outcome=done"),
+        (command("SET", "a", "get", "NX"), b"$-1\r\n", "SET#0! outcome=not done"),
+        (command("SET", "get", "nx", "GET"), b"$1\r\n0\r\n", "SET#0! outcome=done"),
+        (command("SET", "a", "1", "IFEQ", "get"), b"$-1\r\n", "SET#0! outcome=not done"),
+        (command("SET", "a", "1", "IFEQ", "0", "GET"), b"$-1\r\n", "SET#0! outcome=not done"),
+        (command("SET", "a", "1", "IFEQ", "nx", "GET"), b"$1\r\n0\r\n", "SET#0! outcome=unknown"),
+        (command("SET", "a", "1", "IFNE", "xx", "GET"), b"_\r\n", "SET#0! outcome=done"),
+        (command("SADD", "a", "e-1", "e-2"), b":1\r\n", "SADD#0! outcome=done"),
+        (command("ZADD", "a", "1", "NX"), b":0\r\n", "ZADD#0! outcome=done"),
+        (command("ZADD", "a", "XX", "1", "e-1"), b":0\r\n", "ZADD#0! outcome=done"),
+        (command("ZADD", "a", "XX", "CH", "1", "e-1"), b":0\r\n", "ZADD#0! outcome=not done"),
+        (command("ZADD", "a", "NX", "INCR", "1", "e-1"), b"$-1\r\n", "ZADD#0! outcome=not done"),
+        (command("ZADD", "a", "NX", "INCR", "0", "e-1"), b"$1\r\n0\r\n", "ZADD#0! outcome=done"),
+        (command("GEOADD", "a", "NX", "1", "2", "e-1"), b":0\r\n", "GEOADD#0! outcome=not done"),
+        (command("BF.ADD", "a", "e-1"), b":0\r\n", "BF.ADD#0! outcome=not done"),
+        (command("BF.ADD", "a", "e-1"), b"#f\r\n", "BF.ADD#0! outcome=not done"),
+        (command("BF.ADD", "a", "e-1"), b"#t\r\n", "BF.ADD#0! outcome=done"),
+        (command("BF.MADD", "a", "e-1", "e-2"), b"*2\r\n:0\r\n:1\r\n", "BF.MADD#0! outcome=done"),
+        (command("CF.ADDNX", "a", "e-1"), b":0\r\n", "CF.ADDNX#0! outcome=not done"),
+        (command("PFADD", "a", "e-1"), b":0\r\n", "PFADD#0! outcome=not done"),
+        (command("EXPIRE", "a", "5"), b":0\r\n", "EXPIRE#0! outcome=not done"),
+        (command("EXPIRE", "a", "5"), b":1\r\n", "EXPIRE#0! outcome=done"),
+        (command("LINSERT", "a", "BEFORE", "x", "y"), b":-1\r\n", "LINSERT#0! outcome=not done"),
         (command("HSET", "a", "f", "1"), b":0\r\n", "HSET#0! outcome=done"),
         (command("BLPOP", "a", "b", "5"), b"*-1\r\n", "BLPOP#0! outcome=not done"),
         (command("BLPOP", "a", "b", "5"), b"*2\r\n$1\r\na\r\n$1\r\nx\r\n", "BLPOP#0! outcome=done"),

@@ -11,9 +11,10 @@ drill ever tries.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from typing import Final
 
 MAX_KEYS: Final = 32
@@ -71,6 +72,12 @@ _COUNTED: Final = {
 SCRIPTS: Final = frozenset({"EVAL", "EVALSHA", "FCALL"})
 """One unit each: the server runs nothing in between, but does not roll back what a script did before it failed."""
 
+_WITH_A_VALUE: Final = frozenset({b"EX", b"EXAT", b"IFDEQ", b"IFDNE", b"IFEQ", b"IFNE", b"PX", b"PXAT"})
+"""Options of SET behind which stands what may look like another one."""
+
+_BEFORE_SCORES: Final = frozenset({b"CH", b"GT", b"INCR", b"LT", b"NX", b"XX"})
+"""Options of ZADD and GEOADD; what follows the last of them is a number, and then a member of any name."""
+
 _READING: Final = """
     BITCOUNT BITFIELD_RO BITPOS CLUSTERSCAN DBSIZE DUMP EVALSHA_RO EVAL_RO EXISTS EXPIRETIME FCALL_RO GEODIST
     GEOHASH GEOPOS GEORADIUSBYMEMBER_RO GEORADIUS_RO GEOSEARCH GET GETBIT GETRANGE HEXISTS HEXPIRETIME HGET
@@ -122,7 +129,7 @@ class Command:
         name: in upper case; with the subcommand where the first argument is one.
         effect: whether it writes.
         keys: the front of the keys (or channels) that it names, at most `MAX_KEYS`.
-        options: its arguments in upper case, as far as they are short; for what depends on one of them.
+        options: in upper case, of SET, ZADD and GEOADD; what their answers mean depends on them.
     """
 
     name: str
@@ -137,10 +144,9 @@ def read(arguments: Sequence[bytes]) -> Command:
     if name in _SUBCOMMANDED and len(arguments) > 1:
         name = f"{name} {_text(arguments[1])}"
     effect = _effect(name)
-    options = frozenset(argument.upper() for argument in arguments[1:] if len(argument) <= 10)
     if effect is Effect.READS:
-        return Command(name, effect, options=options)
-    return Command(name, effect, tuple(_keys(name, arguments))[:MAX_KEYS], options)
+        return Command(name, effect)
+    return Command(name, effect, tuple(_keys(name, arguments))[:MAX_KEYS], frozenset(_options(name, arguments)))
 
 
 def writing() -> frozenset[str]:
@@ -159,6 +165,19 @@ def _effect(name: str) -> Effect:
     if name in _KNOWN:
         return Effect.WRITES
     return Effect.READS if name in _HARMLESS or name.split(" ", 1)[0] in _SUBCOMMANDED else Effect.MAYBE
+
+
+def _options(name: str, arguments: Sequence[bytes]) -> Iterator[bytes]:
+    """Yields the options, and no key, value or member that is spelled like one."""
+    match name:
+        case "SET":
+            words = (word.upper() for word in arguments[3:])
+            for word in words:
+                yield word
+                if word in _WITH_A_VALUE:
+                    next(words, None)
+        case "GEOADD" | "ZADD":
+            yield from takewhile(_BEFORE_SCORES.__contains__, (word.upper() for word in arguments[2:]))
 
 
 def _keys(name: str, arguments: Sequence[bytes]) -> Sequence[bytes]:
