@@ -13,7 +13,8 @@ from oncewhere.errors import ConfigurationError
 
 
 def version(text: str, *command: str) -> Any:
-    processor = SimpleNamespace(command=list(command), environment={"DATABASE_URL": text})
+    environment = {"DATABASE_URL": text, "KAFKA": "{kafka}", "BANK": "{bank}"}
+    processor = SimpleNamespace(command=list(command), environment=environment)
     effects = {"bank": SimpleNamespace(system="postgresql"), "file": SimpleNamespace(system="sqlite")}
     return SimpleNamespace(name="settlement", processor=processor, effects=effects)
 
@@ -33,3 +34,13 @@ def test_every_name_that_the_drill_fills_in_may_stand_there() -> None:
 
 def test_the_names_are_those_of_an_address() -> None:
     assert set(names_of("bank", "mysql")) == set(Address(scheme="mysql", host="h", port=1).placeholders("bank"))
+
+
+@pytest.mark.parametrize(("place", "title"), [("kafka", "Kafka"), ("bank", "bank")])
+def test_a_processor_that_is_not_told_where_a_server_is_would_work_on_another(place: str, title: str) -> None:
+    untold = version("", "java")
+    del untold.processor.environment[place.upper()]
+    with pytest.raises(ConfigurationError, match=f"where the drill's {title} is"):
+        check_placeholders(untold)
+    untold.processor.command.append(f"--{place}={{{place}.host}}" if place == "bank" else "--servers={kafka}")
+    check_placeholders(untold)

@@ -118,7 +118,7 @@ from .servers import (
     "deadline_s",
     type=click.FloatRange(1, 3600),
     metavar="SECONDS",
-    help="How long one life of the processor may take for all inputs, instead of drill.deadline_s.",
+    help="How long a life may go without progress (four times that in all), instead of drill.deadline_s.",
 )
 @report_option
 def drill(  # noqa: PLR0913  # one parameter for each option

@@ -128,7 +128,8 @@ def _not_installed(name: str, package: str) -> click.Command:
         "max_content_width": 110,
         "auto_envvar_prefix": "ONCEWHERE",
     },
-    epilog="Exit codes: 0 held · 1 violated · 2 usage or configuration · 3 inconclusive · 4 internal error · "
+    epilog="Exit codes: 0 held · 1 violated · 2 usage or configuration · 3 inconclusive · 4 internal error (of run: a "
+    "record, ledger or batch that a person must see to) · "
     "5 nothing ran · 6 fenced · 130 interrupted.",
 )
 @click.version_option(metadata.version("oncewhere"), prog_name="oncewhere")

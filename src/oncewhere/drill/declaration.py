@@ -52,7 +52,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     Attributes:
         inputs: a JSON Lines file, or a command that prints such lines: `key`, `value`, `headers`, `partition`.
         partitions: partitions of every topic that the drill makes.
-        deadline_s: seconds for one life of the processor to finish all inputs before it counts as stuck.
+        deadline_s: seconds without progress after which a life of the processor is over, and stuck; four times that in
+            all, and where it still went on then, it is unknown.
         restart_limit: how often a processor that exits by itself is started again after the crash.
         noun: what one input is called in sentences, in the plural.
         control: a version with its protection off, or the command that starts one; `--control` drills it as well.

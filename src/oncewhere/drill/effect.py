@@ -67,16 +67,17 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         schema: an SQL file, relative to the declaration, that makes the empty tables; or several, in the order in which
             they are run, as migrations are.
         observe: how to ask the place what happened. SQL: a query of two columns, the event's identity (as text) and how
-            often the effect happened for it. Redis: a reading command, see `worlds.redis_observation`. Without it,
+            often the effect happened for it. Redis: a reading command (guides/effects-in-a-drill.md). Without it,
             Redis, HTTP and SMTP are judged by what the proxy saw delivered, or by what the stand-in received.
         purge: SQL that forgets what is older than the policy's retention, with `{cutoff}` for the moment at which that
             ends; for the scenario `dedupe-window`. The column that it compares has a zone, or is in the server's, and
             is stamped when the event is processed. SQL only.
         compare: a field of the output (a text or a whole number) that must equal `observe`'s third column: so that the
             output says of an event what the effect did for it. SQL only.
-        identity: where the event's identity stands in what is sent there, see `worlds.sent_identity`; the processor's
-            where it is left out.
-        stand_in: the server of ours that is used where the user names none by `--dsn`.
+        identity: where the event's identity stands in what is sent there (guides/effects-in-a-drill.md); the
+            processor's where it is left out.
+        stand_in: the server of ours that is used where the user names none by `--dsn`. HTTP, where it must be said:
+            every kind but `accepts`; SMTP: `accepts`, which it is unless told otherwise, and `honours-keys`.
         delay_ms: milliseconds that the stand-in takes to answer.
         fail_every: every nth request to the stand-in fails (HTTP 503, SMTP 451) and is not performed; 0: none.
         answer: the body of the HTTP stand-in's answers.

@@ -16,6 +16,7 @@ from oncewhere.spelling import nearest
 
 from .declaration import INSTANCE, Version
 
+_IN_A_FILE = "sqlite"
 _URL_PARTS = ("host", "port", "user", "password", "database")
 _FILE_PARTS = ("url", "steps")
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_.-]*)\}")
@@ -28,7 +29,7 @@ def names_of(place: str, system: str) -> tuple[str, ...]:
         place: the effect's name.
         system: its system.
     """
-    parts = _FILE_PARTS if system == "sqlite" else _URL_PARTS
+    parts = _FILE_PARTS if system == _IN_A_FILE else _URL_PARTS
     return (place, *(f"{place}.{part}" for part in parts))
 
 
@@ -36,7 +37,8 @@ def check_placeholders(version: Version) -> None:
     """Looks at the command and the environment.
 
     Raises:
-        ConfigurationError: one of them uses a name that the drill does not fill in.
+        ConfigurationError: one of them uses a name that the drill does not fill in; or none says where a server of
+            the drill's is, so that the processor would work on another one, which may be production's.
     """
     names = [KAFKA, INSTANCE, *standing_values()]
     for place, effect in version.effects.items():
@@ -46,6 +48,22 @@ def check_placeholders(version: Version) -> None:
         fill(word, values, "processor.command")
     for name, text in version.processor.environment.items():
         fill(text, values, f"processor.environment.{name}")
+    _check_told(version)
+
+
+def _check_told(version: Version) -> None:
+    """A processor finds the drill's servers by these texts alone; a file (SQLite) it may find anywhere."""
+    said = " ".join((*version.processor.command, *version.processor.environment.values()))
+    told = {name.partition(".")[0] for name in _PLACEHOLDER.findall(said)}
+    places = {place: place for place, effect in version.effects.items() if effect.system != _IN_A_FILE}
+    for place, title in {KAFKA: "Kafka", **places}.items():
+        if place not in told:
+            variable = f"{place.upper()}_{'BOOTSTRAP_SERVERS' if place == KAFKA else 'URL'}"
+            raise ConfigurationError(
+                f"Nothing tells the processor where the drill's {title} is: it would work on its own, in production.",
+                hint=f'Write {variable} = "{{{place}}}" into [processor.environment], under the name that it reads. '
+                'One that is written with this library is named instead, app = "module:app".',
+            )
 
 
 def fill(text: str, values: Mapping[str, str], where: str) -> str:

@@ -58,6 +58,11 @@ OUTCOMES: Final[Mapping[str, str]] = {
 }
 TERMS: Final[Mapping[str, str]] = {
     "place": "Where work shows: an output topic, or an effect such as a database. Each place has a verdict of its own.",
+    "effect": "What a processor does outside Kafka: a row, a call, a mail. Kafka's transaction does not cover it.",
+    "policy": "How a duplicate of an effect is prevented, such as dedupe-table. There is no default.",
+    "scenario": "What is done to the processor in a trial: crash (the default), clean-stop, zombie and others.",
+    "phase": "Where a message was at the kill: before its server had it, delivered to it, or replied to.",
+    "LSO": "Last stable offset: a read_committed reader sees up to there. An open transaction holds it back.",
     "point": "A message at which the processor is killed, and in which phase: before the server has it, delivered to "
     "the server, or replied to. Its name: place, message, commit interval, number in it, phase.",
     "identity": "What names the business event (processor.identity): by it an input is found again at each place.",
@@ -162,7 +167,8 @@ CODES: Final[Mapping[str, str]] = {
     "1": "Violated: something was done twice, was lost, or differs.",
     "2": "Usage or configuration: mend what the sentence names; trying again changes nothing.",
     "3": "Inconclusive: nothing was proved. Treat it like 1: what is unknown is no pass.",
-    "4": "An internal error: a bug in oncewhere.",
+    "4": "Of oncewhere run: a record, ledger or batch that a person must see to; the message names the error. "
+    "Of any other command: a bug in oncewhere.",
     "5": "Nothing ran: a server could not be fetched, started or reached.",
     "6": "Fenced: another producer took the transactional.id. Do not restart blindly.",
     "130": "Interrupted by Ctrl-C or SIGTERM; what was judged until then stands in the run's folder.",
