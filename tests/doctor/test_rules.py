@@ -295,6 +295,22 @@ def test_random_ids_of_others_are_not_this_processors_fault() -> None:
     assert only("random-transactional-id", facts(transactions=others)).mark is Mark.GOOD
 
 
+def test_an_id_as_kafka_streams_makes_them_is_a_warning_unless_its_transaction_was_abandoned() -> None:
+    stream = f"{RANDOM_ID}-1"
+    idle = facts(transactions=transactions(known=(stream,)))
+    assert only("random-transactional-id", idle).mark is Mark.WARNING
+    assert "state directory" in only("random-transactional-id", idle).reason
+    running = with_open({stream: ongoing()})
+    assert only("random-transactional-id", running).mark is Mark.WARNING
+    assert only("last-stable-offset", running).mark is Mark.WARNING
+    abandoned = with_open({stream: ongoing(start_time_ms=NOW_MS - MINUTE_MS)})
+    assert only("random-transactional-id", abandoned).mark is Mark.FAULT
+    assert only("last-stable-offset", abandoned).mark is Mark.FAULT
+    both = facts(transactions=transactions(known=(stream, RANDOM_ID)))
+    marks = {finding.about: finding.mark for finding in of_rule("random-transactional-id", both)}
+    assert marks == {stream: Mark.WARNING, RANDOM_ID: Mark.FAULT}
+
+
 @pytest.mark.parametrize(
     ("age_ms", "mark"), [(5_000, Mark.GOOD), (40_000, Mark.WARNING), (90_000, Mark.FAULT)], ids=["young", "old", "late"]
 )
@@ -343,18 +359,28 @@ def test_a_readers_isolation_level_is_unknown_where_nothing_shows_it() -> None:
     ("offset", "start", "end", "mark"),
     [
         (5, 0, 10, Mark.GOOD),
-        (5, 6, 10, Mark.FAULT),
+        (5, 8, 10, Mark.FAULT),
+        (5, 7, 10, Mark.WARNING),
         (11, 0, 10, Mark.FAULT),
         (-1, 0, 10, Mark.WARNING),
         (UNSTABLE, 0, 10, Mark.WARNING),
         (5, NOT_READ, 10, Mark.UNKNOWN),
     ],
-    ids=["inside", "deleted", "beyond", "none", "pending", "unread"],
+    ids=["inside", "deleted", "markers", "beyond", "none", "pending", "unread"],
 )
 def test_a_groups_position_is_judged_by_its_partition(offset: object, start: object, end: int, mark: Mark) -> None:
     topics = {"authorized": topic(partition(start=start, high_watermark=end)), "settled": topic()}
     given = facts(topics=topics, group=group(committed={("authorized", 0): offset}))
     assert only("group-position", given).mark is mark
+
+
+def test_one_offset_below_the_first_record_may_have_been_a_marker_and_is_no_record_that_was_lost() -> None:
+    topics = {"authorized": topic(partition(start=101, high_watermark=101)), "settled": topic()}
+    given = facts(topics=topics, group=group(committed={("authorized", 0): 100}))
+    found = only("group-position", given)
+    assert found.mark is Mark.WARNING
+    assert "1 offset is gone, of a transaction's marker, or of a record that was deleted unprocessed" in found.reason
+    assert "1 offset behind" in only("group-lag", given).reason
 
 
 def test_lag_without_a_member_is_a_warning() -> None:
@@ -571,16 +597,81 @@ def test_settings_that_break_the_guarantee_are_found_and_so_are_those_left_out()
     assert only("client-setting", facts(processor_settings=right)).mark is Mark.GOOD
 
 
+WHOLE = {"enable.auto.commit": "false", "isolation.level": "read_committed", "transactional.id": "s-0", "acks": "all"}
+
+
+def clients(*libraries: str) -> tuple[ClientFacts, ...]:
+    return tuple(ClientFacts(library=library, version="4.3.1") for library in libraries)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "libraries", "mark"),
+    [
+        ("isolation.level", ("librdkafka",), Mark.GOOD),
+        ("isolation.level", ("kafka-clients",), Mark.FAULT),
+        ("isolation.level", ("franz-go",), Mark.UNKNOWN),
+        ("isolation.level", ("librdkafka", "kafka-clients"), Mark.UNKNOWN),
+        ("isolation.level", (), Mark.UNKNOWN),
+        ("enable.auto.commit", ("librdkafka",), Mark.FAULT),
+        ("enable.auto.commit", ("librdkafka", "kafka-clients"), Mark.FAULT),
+        ("enable.auto.commit", (), Mark.UNKNOWN),
+        ("transactional.id", ("librdkafka",), Mark.FAULT),
+        ("transactional.id", (), Mark.FAULT),
+        ("acks", ("librdkafka",), Mark.GOOD),
+    ],
+)
+def test_a_setting_that_is_left_out_is_judged_by_the_default_of_its_client(
+    left_out: str, libraries: tuple[str, ...], mark: Mark
+) -> None:
+    settings = {name: value for name, value in WHOLE.items() if name != left_out}
+    found = only("client-setting", facts(processor_settings=settings, clients=clients(*libraries)))
+    assert found.mark is mark
+    assert mark is Mark.GOOD or found.about == left_out
+
+
+def test_the_half_of_the_settings_that_nobody_told_is_unknown() -> None:
+    consumer = {"group.id": "settlement", "enable.auto.commit": "false", "isolation.level": "read_committed"}
+    found = only("client-setting", facts(processor_settings=consumer, clients=clients("franz-go")))
+    assert (found.mark, found.about) == (Mark.UNKNOWN, "transactional.id")
+    assert "the producer's settings" in str(found.fix)
+    producer = {"transactional.id": "s-0", "request.timeout.ms": "1000"}
+    found = of_rule("client-setting", facts(processor_settings=producer, clients=clients("librdkafka")))
+    assert {(one.mark, one.about) for one in found} == {
+        (Mark.UNKNOWN, "enable.auto.commit"),
+        (Mark.UNKNOWN, "isolation.level"),
+    }
+    both = {"bootstrap.servers": "here:9092", "request.timeout.ms": "1000"}
+    assert {one.mark for one in of_rule("client-setting", facts(processor_settings=both))} == {Mark.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("settings", "faults"),
+    [
+        ({"processing.guarantee": "exactly_once_v2"}, set()),
+        ({"processing.guarantee": "exactly_once_v2", "consumer.isolation.level": "read_uncommitted"}, set()),
+        ({"processing.guarantee": "exactly_once_v2", "producer.max.in.flight.requests.per.connection": "5"}, set()),
+        ({"processing.guarantee": "exactly_once_v2", "producer.acks": "1"}, {"acks"}),
+        ({"processing.guarantee": "at_least_once"}, {"processing.guarantee"}),
+        ({}, {"processing.guarantee"}),
+    ],
+)
+def test_what_kafka_streams_sets_by_itself_is_not_missed_and_its_guarantee_is_read(
+    settings: dict[str, str], faults: set[str]
+) -> None:
+    found = of_rule("client-setting", facts(processor_settings={"application.id": "settlement", **settings}))
+    assert {one.about for one in found if one.mark is Mark.FAULT} == faults
+    assert {one.mark for one in found} <= {Mark.GOOD, Mark.FAULT}
+
+
 @pytest.mark.parametrize(
     ("library", "mark"),
     [("kafka-clients", Mark.GOOD), ("franz-go", Mark.GOOD), ("librdkafka", Mark.WARNING), (None, Mark.UNKNOWN)],
 )
 def test_several_requests_in_flight_are_a_matter_of_librdkafka_alone(library: str | None, mark: Mark) -> None:
-    right = {"enable.auto.commit": "false", "isolation.level": "read_committed", "transactional.id": "s-0"}
-    settings = right | {"max.in.flight.requests.per.connection": "5"}
+    settings = WHOLE | {"max.in.flight.requests.per.connection": "5"}
     assert library is None or library in LIBRARIES, "--client takes it"
-    clients = () if library is None else (ClientFacts(library=library, version="4.3.1"),)
-    assert only("client-setting", facts(processor_settings=settings, clients=clients)).mark is mark
+    named = () if library is None else clients(library)
+    assert only("client-setting", facts(processor_settings=settings, clients=named)).mark is mark
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _UUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
+_NUMBERED_UUID = re.compile(rf"-{_UUID.pattern}-\d+$", re.IGNORECASE)
 # A Deployment's pods: name, ReplicaSet's hash, five letters of Kubernetes' own alphabet (it has no vowels).
 _DEPLOYMENT_POD = re.compile(r"-[bcdf-hj-np-tv-z2456789]{6,10}-[bcdf-hj-np-tv-z2456789]{5}$")
 _ORDINAL = re.compile(r"(?:^|[-_.@])(\d{1,6})$")
@@ -115,6 +116,11 @@ def resolve(identity: TransactionalId, *, group_id: str, environment: Mapping[st
 def looks_random(identity: str) -> bool:
     """True for a name that looks as if another start had another one: with a UUID in it, or a Deployment's pod name."""
     return _UUID.search(identity) is not None or _looks_like_pod(identity)
+
+
+def names_a_stream(identity: str) -> bool:
+    """True for the form of a Kafka Streams thread's id, `application.id-UUID-N`: its state directory keeps the UUID."""
+    return _NUMBERED_UUID.search(identity) is not None
 
 
 def rule(identity: TransactionalId) -> str:

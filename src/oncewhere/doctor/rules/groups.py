@@ -15,7 +15,8 @@ POSITION = Rule(
     code="group-position",
     area=Area.GROUPS,
     title="The group's position is inside its input",
-    why="A committed offset below the first record means that records were deleted before they were processed. One "
+    why="A committed offset below the first record means that records were deleted before they were processed; one or "
+    "two offsets below, it may be that only markers were deleted (a transaction's end takes an offset, too). One "
     "above the end, or none at all, makes auto.offset.reset decide: everything again, or records skipped. A pending "
     "one (UNSTABLE_OFFSET_COMMIT) keeps a restart waiting until its transaction ends.",
     remedy="Find out what was deleted or recreated; raise retention.ms above your longest outage. A position is set by "
@@ -42,6 +43,10 @@ READERS = Rule(
 )
 
 RULES: Final = (POSITION, LAG, READERS)
+
+MARKERS_LIMIT: Final = 2
+"""So many offsets below the first record may have been markers: one, or two where two producers write there."""
+_MARKER: Final = "Normal where a transactional producer writes to it; where none does, raise retention.ms."
 
 
 def check(facts: Chart) -> Iterator[Finding]:
@@ -79,17 +84,17 @@ def _positions(facts: Chart, group: GroupFacts) -> Iterator[Finding]:
             yield POSITION.unknown(place, said)
         elif said is not None:
             wrong = True
-            yield (
-                POSITION.fault(place, said)
-                if isinstance(offset, int) and offset >= 0
-                else _open_end(place, said, offset)
-            )
+            yield _misplaced(place, said, partition, offset)
     if not wrong:
         yield POSITION.good(about, "every committed offset lies inside its partition")
 
 
-def _open_end(place: str, said: str, offset: Offset) -> Finding:
-    """Normal while a transaction is open, or before the first start."""
+def _misplaced(place: str, said: str, partition: PartitionFacts, offset: Offset) -> Finding:
+    """A fault, but where it is normal: while a transaction is open, before the first start, behind a marker."""
+    if isinstance(offset, int) and offset >= 0:
+        start = partition.start
+        few = isinstance(start, int) and 0 < start - offset <= MARKERS_LIMIT
+        return POSITION.warning(place, said, _MARKER) if few else POSITION.fault(place, said)
     if offset == UNSTABLE:
         return POSITION.warning(place, said, "Normal while a transaction is open; see open-transaction.")
     return POSITION.warning(place, said, "Normal before the first start; after it, see offsets-retention.")
@@ -107,10 +112,17 @@ def _position(partition: PartitionFacts, offset: Offset) -> str | Unread | None:
     if offset < 0:
         return "nothing is committed: the first start begins where auto.offset.reset says"
     if offset < start:
-        return f"committed {offset}, and the first record is {start}: {start - offset} records were deleted unprocessed"
+        return f"committed {offset}, and the first record is {start}: {_deleted(start - offset)}"
     if offset > end:
         return f"committed {offset}, beyond the end {end}: the topic was made anew, or lost records"
     return None
+
+
+def _deleted(count: int) -> str:
+    if count <= MARKERS_LIMIT:
+        what = "1 offset is" if count == 1 else f"{count} offsets are"
+        return f"{what} gone, of a transaction's marker, or of a record that was deleted unprocessed"
+    return f"{count} records were deleted unprocessed"
 
 
 def _lag(facts: Chart, group: GroupFacts) -> Finding:
@@ -124,8 +136,8 @@ def _lag(facts: Chart, group: GroupFacts) -> Finding:
     if isinstance(behind, Unread):
         return LAG.unknown(about, behind)
     if state == "Dead":
-        return LAG.warning(about, f"there is no such group yet; {behind} offsets are there to be processed")
-    said = f"{state.lower()}, {members} {'member' if members == 1 else 'members'}, {behind} offsets behind"
+        return LAG.warning(about, f"there is no such group yet; {_offsets(behind)} to be processed")
+    said = f"{state.lower()}, {members} {'member' if members == 1 else 'members'}, {_offsets(behind)} behind"
     if not members and behind:
         return LAG.warning(about, f"{said}: nobody is processing")
     return LAG.good(about, said)
@@ -161,13 +173,17 @@ def _reader(facts: Chart, reader: GroupFacts) -> Finding:
                 "reads read_uncommitted",
             )
     behind = _behind(facts, facts.subject.outputs, reader.committed)
-    lag = "lag unknown" if isinstance(behind, Unread) else f"{behind} offsets behind"
+    lag = "lag unknown" if isinstance(behind, Unread) else f"{_offsets(behind)} behind"
     match facts.subject.isolation.get(reader.name):
         case "read_committed":
             return READERS.good(about, f"{lag}; it asked for read_committed where it was observed on the wire")
         case "read_uncommitted":
             return READERS.fault(about, f"{lag}; it asked for read_uncommitted where it was observed on the wire")
     return READERS.unknown(about, f"{lag}; brokers do not tell its isolation.level, and nothing shows it now")
+
+
+def _offsets(count: int) -> str:
+    return "1 offset" if count == 1 else f"{count} offsets"
 
 
 def _inputs(facts: Chart) -> Iterator[tuple[str, PartitionFacts]]:

@@ -19,7 +19,7 @@ from oncewhere.doctor.finding import Finding
 from oncewhere.doctor.rule import Area, Rule
 from oncewhere.doctor.spans import moment, span
 from oncewhere.doctor.topics import OFFSETS_TOPIC
-from oncewhere.runtime.identity import looks_random
+from oncewhere.runtime.identity import looks_random, names_a_stream
 
 OPEN_STATES: Final = frozenset({"Ongoing", "PrepareCommit", "PrepareAbort"})
 OLD_SHARE: Final = 0.5
@@ -63,7 +63,8 @@ RANDOM_ID = Rule(
     "transaction.timeout.ms has passed, and readers stand still meanwhile (KIP-98). Each start also leaves one more id "
     "behind at the coordinator.",
     remedy="Take the id from what stays: a StatefulSet's ordinal, an instance's number. With oncewhere: "
-    "StableOrdinal('settlement').",
+    "StableOrdinal('settlement'). Kafka Streams keeps the UUID of its ids in state.dir: put that on a "
+    "volume that stays.",
 )
 
 RULES: Final = (HANGING, OPEN, LAST_STABLE_OFFSET, RANDOM_ID)
@@ -235,7 +236,7 @@ def _held_by(about: str, hidden: str, name: str, one: TransactionDescription, ag
     since = moment(one.start_time_ms or 0)
     left = max(one.timeout_ms - age_ms, 0)
     said = f"{hidden}, held by {name} since {since} ({span(age_ms)})"
-    if looks_random(name):
+    if looks_random(name) and not names_a_stream(name):
         return LAST_STABLE_OFFSET.fault(
             about,
             f"{said}; the id looks random: if its process is dead, nobody comes back under it, and readers wait "
@@ -270,10 +271,29 @@ def _random(facts: Chart) -> Iterator[Finding]:
     if not mine:
         yield _all_seen(facts, RANDOM_ID, "no id looks as if each start had another one")
         return
-    shown = ", ".join(mine[:3]) + (f" and {len(mine) - 3} more" if len(mine) > 3 else "")
-    # Of a whole cluster's ids some may be of programs that keep a UUID on disk, as Kafka Streams does.
-    tell = RANDOM_ID.fault if ours or open_here & set(mine) else RANDOM_ID.warning
-    yield tell(shown, "looks as if each start had another one")
+    abandoned = {name for name in open_here if _is_old(facts, described[name])}
+    kept = [name for name in mine if names_a_stream(name) and name not in abandoned]
+    if kept:
+        yield RANDOM_ID.warning(
+            _first(kept),
+            "is of the form of Kafka Streams, which keeps its UUID in the state directory: the same after a restart "
+            "where that stays, another one where it does not",
+        )
+    others = [name for name in mine if name not in kept]
+    if others:
+        # Of a whole cluster's ids some may be of programs that keep a UUID on disk.
+        tell = RANDOM_ID.fault if ours or open_here & set(others) else RANDOM_ID.warning
+        yield tell(_first(others), "looks as if each start had another one")
+
+
+def _is_old(facts: Chart, one: TransactionDescription) -> bool:
+    """Whether a transaction is open for so long that its process is probably dead."""
+    since = one.start_time_ms
+    return since is not None and facts.transactions.looked_at_ms - since > one.timeout_ms * OLD_SHARE
+
+
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 # ---- shared
