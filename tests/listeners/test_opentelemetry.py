@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
+from oncewhere import testing
 from oncewhere.errors import DuplicateEvent
 from oncewhere.listeners.metrics import METRICS
 from oncewhere.listeners.opentelemetry import (
@@ -21,7 +23,7 @@ from oncewhere.listeners.opentelemetry import (
     instrument,
     instrument_batch,
 )
-from oncewhere.records import Headers, Partition, Record
+from oncewhere.records import Headers, Partition, Record, Records
 from oncewhere.runtime import events
 from oncewhere.runtime.discovery import effects_of
 
@@ -274,10 +276,28 @@ def test_a_batch_has_one_span_linked_to_each_sender_once(spans: Spans) -> None:
 
 
 def test_columns_that_a_batch_produces_carry_its_span_on_too(spans: Spans) -> None:
-    tx = FakeTransaction()
-    spans.handle_batch(lambda records, tx: tx.produce_batch("settled", [b"1", b"2"], [b"k", None]), [numbered(1)], tx)
-    assert [(value, options["key"]) for _, value, options in tx.produced] == [(b"1", b"k"), (b"2", None)]
-    assert all("traceparent" in dict(options["headers"]) for _, _, options in tx.produced)
+    given = numbered(1)
+    tx = testing.FakeTransaction(Records([given.value], [given.message]))
+    spans.handle_batch(lambda records, tx: tx.produce_batch("settled", [b"1", [2]], [b"k", None]), [given], tx)
+    assert [(output.value, output.key) for output in tx.outputs] == [(b"1", b"k"), ([2], None)]
+    assert tx.sent == 2
+    span_id = f"{spans.all()['process payment'].context.span_id:016x}".encode()
+    assert all(span_id in dict(output.headers)["traceparent"] for output in tx.outputs)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("values", "keys"), [([1, 2, object()], [None] * 3), ([1, 2, 3], [None] * 2)])
+def test_columns_that_are_refused_leave_nothing_that_a_handler_could_produce_twice(
+    spans: Spans, values: list[object], keys: list[None]
+) -> None:
+    def handler(records: Any, tx: Any) -> None:
+        with contextlib.suppress(TypeError, ValueError):
+            tx.produce_batch("settled", iter(values), iter(keys))
+        tx.produce_batch("settled", [1, 2, 3], [None] * 3)
+
+    given = numbered(1)
+    tx = testing.FakeTransaction(Records([given.value], [given.message]))
+    spans.handle_batch(handler, [given], tx)
+    assert [output.value for output in tx.outputs] == [1, 2, 3]
 
 
 def test_links_are_limited(spans: Spans) -> None:

@@ -193,9 +193,15 @@ class TracedTransaction:
         values: Iterable[object],
         keys: Iterable[bytes | str | None],
     ) -> None:
-        """As `Transaction.produce_batch`."""
-        for value, key in zip(values, keys, strict=True):
-            self.produce(topic, value, key)
+        """As `Transaction.produce_batch`: whatever is refused is, before the first of them is produced."""
+        carried = _context_alone()
+        if carried is None:
+            self._tx.produce_batch(topic, values, keys)
+            return
+        raws, names = self._tx.columns(topic, values, keys)
+        headers = list(carried)
+        for raw, key in zip(raws, names, strict=True):
+            self._tx.send(topic, raw, key, -1, None, None, 0, headers)
 
 
 class OpenTelemetryListener:

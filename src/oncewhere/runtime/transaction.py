@@ -268,11 +268,8 @@ class Transaction:
             TypeError: a value cannot be encoded; nothing has been produced. Or a key is neither bytes nor text.
             ConfigurationError: see `produce`.
         """
-        encode, send = self._encoders.get(topic) or self._meet(topic), self._send
-        raws = [value if value.__class__ is bytes or value is None else encode(value) for value in values]
-        names = keys if isinstance(keys, list) else list(keys)
-        if len(raws) != len(names):
-            raise ValueError(f"there are {len(raws)} values and {len(names)} keys")
+        raws, names = self.columns(topic, values, keys)
+        send = self._send
         self.sent += len(raws)
         pairs = zip(raws, names, strict=True)
         raw = key = None
@@ -324,6 +321,20 @@ class Transaction:
             self._meet(arguments[0])
         self._send_all(arguments)
         self.sent += 1
+
+    def columns(
+        self,
+        topic: str,
+        values: Iterable[object],
+        keys: Iterable[bytes | str | None],
+    ) -> tuple[list[Any], list[bytes | str | None]]:
+        """The values of many outputs, encoded, and their keys, as many; see `produce_batch`. Nothing is produced."""
+        encode = self._encoders.get(topic) or self._meet(topic)
+        raws = [value if value.__class__ is bytes or value is None else encode(value) for value in values]
+        names = keys if isinstance(keys, list) else list(keys)
+        if len(raws) != len(names):
+            raise ValueError(f"there are {len(raws)} values and {len(names)} keys")
+        return raws, names
 
     def enter(
         self,
