@@ -14,9 +14,12 @@ from oncewhere import (
     DedupeTable,
     Derive,
     DuplicateEvent,
+    EffectInDoubt,
     Function,
     IdempotencyKey,
+    NotDone,
     OffsetLedger,
+    OutcomeUnknown,
     Record,
     RecordError,
     Records,
@@ -254,3 +257,169 @@ def test_a_policy_that_goes_by_identity_refuses_a_record_that_has_none(policy: P
 def test_an_identity_without_one_spelling_is_refused_as_in_production(found: object) -> None:
     with pytest.raises(TypeError, match="an event identity is text, a whole number or a UUID"):
         FakeTransaction(record(), identity=lambda payment: found)
+
+
+def test_an_effects_failure_that_the_handler_swallows_leaves_no_output_as_in_production() -> None:
+    given = record()
+
+    def handler(record: Record[Payment], tx: Transaction) -> None:
+        try:
+            tx.produce("payment-settled", tx.run(settle, record.value))
+        except TimeoutError:
+            tx.produce("payment-failed", record.value)
+
+    failing = FakeTransaction(given, effects={settle: TimeoutError("slow")})
+    handler(given, failing)
+    assert (failing.outputs, str(failing.failure)) == ([], "slow")
+    well = FakeTransaction(given, effects={settle: Settled("e-1", 7)})
+    handler(given, well)
+    assert ([output.topic for output in well.outputs], well.failure) == (["payment-settled"], None)
+
+
+@effect(bank)
+def audit(db: sqlite3.Connection, payment: Payment) -> str:
+    raise AssertionError("a stand-in runs in its stead")
+
+
+def test_a_delivery_whose_second_effect_fails_has_recorded_nothing_and_both_run_again() -> None:
+    given, answers = record(), iter([ConnectionError("reset"), "audited"])
+
+    def audited(payment: Payment) -> str:
+        answer = next(answers)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def handler(record: Record[Payment], tx: Transaction) -> None:
+        tx.run(settle, record.value)
+        tx.produce("audited", tx.run(audit, record.value))
+
+    tx = FakeTransaction(given, effects={settle: Settled("e-1", 7), audit: audited})
+    with pytest.raises(ConnectionError):
+        handler(given, tx)
+    again = tx.redelivered()
+    handler(given, again)
+    assert [run.effect for run in again.executed] == [settle, audit]
+    after = again.redelivered()
+    handler(given, after)
+    assert [run.effect for run in after.recalled] == [settle, audit]
+    assert after.outputs == again.outputs
+
+
+def test_a_redelivery_that_fails_takes_back_nothing_of_the_delivery_before_it() -> None:
+    given = record()
+    tx = FakeTransaction(given, effects={settle: Settled("e-1", 7)})
+    on_payment(given, tx)
+    again = tx.redelivered()
+    on_payment(given, again)
+    with pytest.raises(ReplayError):
+        again.run(settle, given.value)
+    assert again.outputs == []
+    third = again.redelivered()
+    on_payment(given, third)
+    assert third.outputs == tx.outputs
+    assert third.executed == []
+
+
+def test_an_event_whose_effect_failed_is_no_duplicate_at_another_offset() -> None:
+    tx = FakeTransaction(record(), effects={settle_once: OSError("gone")}, identity="event_id")
+    with pytest.raises(OSError, match="gone"):
+        tx.run(settle_once, record().value)
+    elsewhere = record(offset=1)
+    with pytest.raises(OSError, match="gone"):
+        tx.followed_by(elsewhere).run(settle_once, elsewhere.value)
+
+
+def test_answers_are_kept_where_a_delivery_ends_well_and_settled_claims_where_it_fails_too() -> None:
+    given = record()
+    for policy, found in ((AtMostOnce(claims=bank), 1), (IdempotencyKey(answers=bank), 0)):
+        capture = called(policy)
+        tx = FakeTransaction(given, effects={capture: "receipt", settle: OSError("gone")}, identity="event_id")
+        tx.run(capture, given.value)
+        with pytest.raises(OSError, match="gone"):
+            tx.run(settle, given.value)
+        again = tx.redelivered()
+        assert again.run(capture, given.value) == "receipt"
+        assert len(again.recalled) == found
+
+
+def test_a_call_at_most_once_that_failed_is_in_doubt_from_then_on() -> None:
+    given, capture = record(), called(AtMostOnce(claims=bank))
+    tx = FakeTransaction(given, effects={capture: ConnectionError("reset")}, identity="event_id")
+    with pytest.raises(ConnectionError):
+        tx.run(capture, given.value)
+    with pytest.raises(EffectInDoubt) as doubt:
+        tx.redelivered().run(capture, given.value)
+    with pytest.raises(EffectInDoubt, match=doubt.value.key):
+        tx.redelivered().redelivered().run(capture, given.value)
+
+
+def test_a_call_at_most_once_that_certainly_did_not_happen_is_made_again() -> None:
+    given, capture, asked = record(), called(AtMostOnce(claims=bank)), []
+
+    def declined(payment: Payment) -> str:
+        asked.append(payment)
+        raise NotDone("declined", permanent=True)
+
+    tx = FakeTransaction(given, effects={capture: declined}, identity="event_id")
+    for delivery in (tx, tx.redelivered()):
+        with pytest.raises(NotDone):
+            delivery.run(capture, given.value)
+    assert len(asked) == 2
+
+
+def test_an_unknown_outcome_at_most_once_is_a_doubt_that_a_handler_may_catch_by_name() -> None:
+    given, capture = record(), called(AtMostOnce(claims=bank))
+
+    def handler(record: Record[Payment], tx: Transaction) -> None:
+        try:
+            tx.run(capture, record.value)
+        except EffectInDoubt:
+            tx.produce("to-be-looked-at", record.value)
+
+    tx = FakeTransaction(given, effects={capture: OutcomeUnknown("timeout")}, identity="event_id")
+    handler(given, tx)
+    assert [output.topic for output in tx.outputs] == ["to-be-looked-at"]
+    assert tx.failure is None
+    records = Records([given.value], [given.message])
+    many = FakeTransaction(records, effects={capture: OutcomeUnknown("timeout")}, identity="event_id")
+    assert list(many.run_each(capture, records)) == []
+    assert [type(why) for _, why in many.passed] == [EffectInDoubt]
+
+
+def test_an_effect_that_the_test_says_nothing_of_leaves_no_claim() -> None:
+    given, capture = record(), called(AtMostOnce(claims=bank))
+    tx = FakeTransaction(given, identity="event_id")
+    for delivery in (tx, tx.redelivered()):
+        with pytest.raises(ConfigurationError, match="The test says nothing"):
+            delivery.run(capture, given.value)
+
+
+@pytest.mark.parametrize("headers", [{"a": b"x"}, ["ab"], [("a", 1)], [["a", b"x"]]])
+def test_headers_that_librdkafka_would_not_take_are_refused_as_in_production(headers: Any) -> None:
+    tx = FakeTransaction(record())
+    with pytest.raises(TypeError, match="header"):
+        tx.produce("out", None, headers=headers)
+    assert tx.outputs == []
+
+
+def test_a_serializer_that_makes_no_bytes_is_refused_as_in_production() -> None:
+    with pytest.raises(TypeError, match="a value is bytes"):
+        FakeTransaction(record(), serializers={"out": lambda value: value}).produce("out", 7)  # type: ignore[dict-item]
+
+
+def test_what_was_produced_before_a_duplicate_left_the_handler_is_dropped_as_in_production() -> None:
+    first, second = record(), record(offset=1)
+
+    def handler(record: Record[Payment], tx: Transaction) -> None:
+        tx.produce("seen", record.value)
+        tx.produce("payment-settled", tx.run(settle_once, record.value))
+
+    tx = FakeTransaction(first, effects={settle_once: Settled("e-1", 7)}, identity="event_id")
+    handler(first, tx)
+    other = tx.followed_by(second)
+    with pytest.raises(DuplicateEvent):
+        handler(second, other)
+    assert (len(tx.outputs), other.outputs) == (2, [])
+    other.produce("told", second.value)  # as of a handler that caught it
+    assert [output.topic for output in other.outputs] == ["seen", "told"]

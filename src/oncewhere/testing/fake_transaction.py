@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 
 from oncewhere.effects.place import Work
-from oncewhere.errors import ConfigurationError
+from oncewhere.errors import ConfigurationError, DuplicateEvent, EffectInDoubt
 from oncewhere.records import Partition, Record, Records
+from oncewhere.runtime.output import bytes_of
 from oncewhere.runtime.subscription import Identity, identity_reader
 from oncewhere.runtime.transaction import Transaction
 from oncewhere.runtime.values import encode_json
@@ -15,10 +16,13 @@ from oncewhere.testing.fake_work import Book, FakeWork
 from oncewhere.testing.seen import Output, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from oncewhere.effects.effect import Effect
     from oncewhere.records import Message
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 Given = Record[Any] | Records[Any]
 
@@ -28,7 +32,9 @@ class FakeTransaction(Transaction):
 
     The rules are the runtime's own: results pass through their declared type, a redelivered record gets what was
     recorded, a duplicate leaves the handler by `DuplicateEvent`, the same calls must be made again in the same order,
-    and a policy that goes by identity needs one.
+    and a policy that goes by identity needs one. A call at most once that fails is in doubt from then on. Once an
+    effect has failed, whatever the handler makes of it, there are no outputs, and nothing of the delivery is recorded.
+    (What a handler raises by itself is not seen here; the runtime drops what such a record left as well.)
 
     Args:
         record: what the handler is called with: `Record.of(value, topic=…)`, or a `Records` of such.
@@ -39,7 +45,7 @@ class FakeTransaction(Transaction):
         serializers: by output topic, what makes bytes of a value; JSON where there is none.
     """
 
-    __slots__ = ("_arguments", "_book", "_given", "_work", "outputs")
+    __slots__ = ("_arguments", "_book", "_earlier", "_failure", "_given", "_outputs", "_passed_over", "_work")
 
     def __init__(
         self,
@@ -52,17 +58,24 @@ class FakeTransaction(Transaction):
     ) -> None:
         self._deliver(record, Book(), (effects or {}, connections or {}, identity, serializers or {}))
 
-    def _deliver(self, record: Given, book: Book, arguments: tuple[Any, ...], *, redelivery: bool = False) -> None:
+    def _deliver(
+        self,
+        record: Given,
+        book: Book,
+        arguments: tuple[Any, ...],
+        earlier: tuple[FakeWork, ...] = (),
+    ) -> None:
         effects, connections, identity, serializers = arguments
         identify = _nobody if identity is None else identity_reader(identity)
         super().__init__(encoders=_Checked(serializers))
         self._encoders = _Checked(serializers)  # type: ignore[assignment]  # it has an encoder for every topic
-        self._given, self._book, self._arguments = record, book, arguments
+        self._given, self._book, self._arguments, self._earlier = record, book, arguments, earlier
         self._work = FakeWork(
-            book, redelivery=redelivery, named=identity is not None, effects=effects, connections=connections
+            book, earlier=earlier, named=identity is not None, effects=effects, connections=connections
         )
         book.delivered.update(_position(message) for message in _messages(record))
-        self.outputs: list[Output] = []
+        self._outputs: list[Output] = []
+        self._passed_over = False  # by the last call, unless the handler goes on after it
         self.to(self._take)
         if isinstance(record, Records):
             places = {
@@ -78,6 +91,35 @@ class FakeTransaction(Transaction):
                 identity=identify(record.value),
                 key=record.key,
             )
+
+    def run(self, effect: Effect[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """As `Transaction.run`."""
+        self._passed_over = False
+        try:
+            return super().run(effect, *args, **kwargs)
+        except (DuplicateEvent, EffectInDoubt):
+            self._passed_over = True
+            raise
+
+    @property
+    def outputs(self) -> list[Output]:
+        """What would be produced, in order.
+
+        Nothing where an effect failed (see `failure`), or where the handler did nothing more after a `DuplicateEvent`
+        or `EffectInDoubt`, which then is taken to have left it.
+        """
+        return [] if self._passed_over or self.failure is not None else list(self._outputs)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why nothing of this delivery counts: what an effect raised, even if the handler caught it."""
+        return self._failure
+
+    @failure.setter
+    def failure(self, error: BaseException | None) -> None:
+        self._failure = error
+        if error is not None:
+            self._work.abandon()
 
     @property
     def runs(self) -> list[Run]:
@@ -95,8 +137,11 @@ class FakeTransaction(Transaction):
         return [run for run in self._work.runs if run.recalled]
 
     def redelivered(self) -> Self:
-        """The same record once more, as after a crash between the effect's commit and Kafka's."""
-        return self._again(self._given, redelivery=True)
+        """The same record once more, as after a crash between the effect's commit and Kafka's.
+
+        Where an effect failed: as its batch begins again.
+        """
+        return self._again(self._given, (*self._earlier, self._work))
 
     def followed_by(self, record: Given) -> Self:
         """Another record of the same processor, such as the same event at another offset.
@@ -114,11 +159,11 @@ class FakeTransaction(Transaction):
                     hint=f"Give this one its own: Record.of(…, offset={offset + 1}); or write redelivered(), for the "
                     "same record once more.",
                 )
-        return self._again(record, redelivery=False)
+        return self._again(record, ())
 
-    def _again(self, record: Given, *, redelivery: bool) -> Self:
+    def _again(self, record: Given, earlier: tuple[FakeWork, ...]) -> Self:
         other = type(self).__new__(type(self))
-        other._deliver(record, self._book, self._arguments, redelivery=redelivery)  # noqa: SLF001  # one of us
+        other._deliver(record, self._book, self._arguments, earlier)  # noqa: SLF001  # one of us
         return other
 
     def _take(  # librdkafka's produce
@@ -130,12 +175,11 @@ class FakeTransaction(Transaction):
         callback: object = None,
         on_delivery: object = None,
         timestamp: int = 0,
-        headers: Iterable[tuple[str, bytes | str | None]] | None = None,
+        headers: Sequence[tuple[str, bytes | str | None]] | None = None,
     ) -> None:
-        del callback, on_delivery
-        if key is not None and not isinstance(key, bytes | str):
-            raise TypeError(f"a key is bytes, text or None, not {type(key).__name__}")
-        self.outputs.append(
+        bytes_of((topic, None, key, partition, callback, on_delivery, timestamp, headers))
+        self._passed_over = False
+        self._outputs.append(
             Output(
                 topic=topic,
                 value=value,
@@ -173,7 +217,7 @@ class _Checked(Mapping[str, "Callable[[Any], Any]"]):
         encode = self._serializers.get(topic, encode_json)
 
         def check(value: Any) -> Any:
-            encode(value)
+            bytes_of((topic, encode(value), None))
             return value
 
         return check
