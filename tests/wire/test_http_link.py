@@ -102,6 +102,11 @@ OPAQUE: dict[str, list[Step]] = {
         (">>", b"POST / HTTP/1.1\r\nbad header line\r\n\r\n"),
         ("<<", answer("400 Bad Request")),
     ],
+    "an umlaut": [(">>", request("GET /J\u00f6rg?api_key=secret")), ("<<", answer("400 Bad Request"))],
+    "a blank": [(">>", request("POST /", "Authorization : Bearer secret")), ("<<", answer("400 Bad Request"))],
+    "a NUL": [(">>", request("POST /", "X: secret" + "x" * 10_000 + "\0")), ("<<", answer("400 Bad Request"))],
+    "no chunk": [(">>", request("POST /", "Transfer-Encoding: chunked") + b"secret\r\n"), ("<<", CREATED)],
+    "no status": [(">>", post()), ("<<", b"HTTP/1.1 2O0 secret\r\n\r\n")],
     "no host": [(">>", b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nab"), ("<<", CREATED)],
     "two lengths": [(">>", post("Content-Length: 3")), ("<<", CREATED)],
     "a long length": [(">>", request("POST /", "Content-Length: " + "9" * 5000)), ("<<", CREATED)],
@@ -191,6 +196,8 @@ def test_what_cannot_be_read_passes_untouched_and_says_why(wire: Wire, name: str
     assert http.opaque
     assert http.unknown_bytes > 0
     assert [message.fields["reason"] for message in transcript.messages if message.kind == "opaque"] == [http.opaque]
+    assert "secret" not in str(transcript.messages)
+    assert len(http.opaque) < 250
     assert "opaque" in repr(http)
 
 

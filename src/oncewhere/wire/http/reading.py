@@ -7,18 +7,24 @@ Beside each event stand the bytes that it took, as they came.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import h11
 
+from oncewhere.wire.opacity import shown
+
 MAX_HEAD_BYTES: Final = 256 * 1024
 """Bytes of a head, or of a chunk's size line, that are waited for; servers take 8 to 64 KiB by default."""
 
+_QUOTED_BYTES: Final = re.compile(r":?\s*\b(?:bytearray\()?b['\"].*", re.DOTALL)
+"""What h11 refuses it quotes: a line with its target, or with a header that nobody may read."""
+
 
 class UnreadableError(Exception):
-    """These bytes are no HTTP/1.1 message, or one that h11 refuses."""
+    """These bytes are no HTTP/1.1 message, or one that h11 refuses; its text quotes none of them, and is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,7 @@ class Reading:
                     case _:  # NEED_DATA, or the connection speaks another protocol now
                         break
         except (h11.ProtocolError, ValueError) as error:  # int() refuses lengths of thousands of digits
-            raise UnreadableError(str(error)) from error
+            raise UnreadableError(shown(_QUOTED_BYTES.sub("", str(error)).encode())) from error
         if self._has_head and self._raw:
             yield Body(self.drain(), ended=False)
 
