@@ -453,6 +453,26 @@ def test_an_offset_commit_outside_a_transaction_is_a_boundary(wire: Wire) -> Non
     ]
 
 
+def test_a_topic_without_a_name_is_told_as_such_and_passes(wire: Wire) -> None:
+    partition = offset_commit.OffsetCommitRequestPartition(
+        partition_index=3, committed_offset=9, committed_metadata=None
+    )
+    commit = offset_commit.OffsetCommitRequest(
+        group_id="g", generation_id_or_member_epoch=4, member_id="m", retention_time=i64_ms(-1),
+        topics=(offset_commit.OffsetCommitRequestTopic(name="", partitions=(partition,)),),
+    )  # fmt: skip
+    joined = AddPartitionsToTxnRequest(
+        **{f"v3_and_below_{name}": value for name, value in ID_AND_EPOCH.items()},
+        v3_and_below_topics=(AddPartitionsToTxnTopic(name="", partitions=(0,)),),
+    )
+    script: list[Step] = [(">>", wire.request(commit, 1)), (">>", wire.request(joined, 2))]
+    wire.assert_every_split_is_the_same(link, script)
+    assert wire.assert_untouched(link(), script).lines("offsets", "partitions") == [
+        ">> OffsetCommit#0! offsets=[{'topic': '', 'partition': 3, 'offset': 9}]",
+        ">> AddPartitionsToTxn#1 partitions=[{'topic': '', 'partition': 0}]",
+    ]
+
+
 def i64_ms(milliseconds: int) -> Any:
     return dt.timedelta(milliseconds=milliseconds)
 

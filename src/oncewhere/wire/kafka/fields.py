@@ -54,11 +54,11 @@ def errors(codes: Iterable[int]) -> Fields:
 
 
 def topic_name(topic: Values, topics: Topics) -> str:
-    """Returns a topic's name, or its id where the name was never seen."""
+    """Returns a topic's name, or its id where the name was never seen; nothing where it has neither."""
     name = topic.get("name") or topic.get("topic")
-    if name:
-        return str(name)
-    topic_id: UUID = topic["topic_id"]
+    topic_id: UUID | None = topic.get("topic_id")
+    if name or topic_id is None:
+        return str(name or "")
     return topics.get(topic_id, str(topic_id))
 
 
