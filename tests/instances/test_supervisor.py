@@ -243,13 +243,28 @@ def test_no_instance_outlives_a_supervisor_that_is_killed(start: Start) -> None:
     assert run.code() == -signal.SIGKILL  # and the fixture sees to it that nothing is left
 
 
-def test_a_restart_that_is_pending_is_not_made_any_more(start: Start) -> None:
-    run = start("life(); sys.exit(5) if number else wait()", first_pause_s=60.0)
+@pytest.mark.parametrize("crash", ["sys.exit(5)", "os.kill(os.getpid(), signal.SIGKILL)"])
+def test_told_to_end_it_makes_no_pending_restart_and_the_crash_before_it_is_no_bad_end(
+    start: Start, crash: str
+) -> None:
+    run = start(f"life()\nif number: {crash}\nwait()", first_pause_s=60.0)
     run.wait_for("[0] ready")
     run.wait_until(lambda: "started again in 60 s" in run.err)
     run.signal(signal.SIGTERM)
-    assert run.code() == 5
+    assert run.code() == 0
     assert run.lives(1) == 1
+    assert "[0] stopped" in run.out
+
+
+def test_what_ends_all_gives_the_code_where_a_restart_is_pending(start: Start) -> None:
+    run = start(
+        "life()\nif number == 0: sys.exit(5)\nwhile not os.path.exists('go'): time.sleep(0.01)\nsys.exit(2)",
+        first_pause_s=60.0,
+    )
+    run.wait_until(lambda: "started again in 60 s" in run.err)
+    (run.folder / "go").touch()
+    assert run.code() == 2
+    assert run.lives(0) == 1
 
 
 def test_instances_live_on_when_nobody_reads_their_output(start: Start) -> None:

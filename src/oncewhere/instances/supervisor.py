@@ -94,7 +94,8 @@ class Supervisor:
         """Supervises until every instance is over. Call it in the main thread, for it handles signals.
 
         Returns:
-            0 when all ended cleanly; else the code of the one that ended all, or of the first that did not end well.
+            0 when all ended cleanly; else the code of the one that ended all, or of the first that did not end well. A
+            crash whose restart was still to come when a signal did is none of them: it would have been mended.
 
         Raises:
             OncewhereError: some did not end in time when told to, and were killed.
@@ -182,7 +183,8 @@ class Supervisor:
     def _end_all(self) -> None:
         self._stop_by_s = time.monotonic() + self._limits.drain_s
         for instance in self._instances:
-            instance.start_at_s = None
+            if instance.start_at_s is not None:
+                instance.start_at_s, instance.code = None, 0
             if instance.child is not None and instance.child.poll() is None:
                 # The leader alone: it knows in which order its own children are to end. And never SIGINT, which a
                 # Python that is still importing answers with a traceback and any exit code.
