@@ -164,6 +164,36 @@ def test_a_processor_written_with_the_library_is_found(tmp_path: Path, typed) ->
     assert version.effects["bank"].policy == "offset-ledger"
 
 
+def test_inputs_have_the_fields_of_the_type_that_is_consumed(tmp_path: Path, typed) -> None:
+    (tmp_path / "settlement.py").write_text(
+        "import dataclasses, datetime\n"
+        "from oncewhere import OffsetLedger, Postgres, Processor, effect\n"
+        'bank = Postgres("postgresql://prod/bank", name="bank", policy=OffsetLedger())\n'
+        'app = Processor({"bootstrap.servers": "prod:9092"}, group_id="settlement", transactional_id="settlement-0")\n'
+        "@dataclasses.dataclass\n"
+        "class Authorized:\n"
+        "    cents: int\n"
+        "    payment_id: str\n"
+        "    at: datetime.datetime\n"
+        "@effect(bank)\n"
+        "def settle(db, payment: Authorized) -> None: ...\n"
+        '@app.consume("payment-authorized", Authorized)\n'
+        "def on_payment(record, tx) -> None:\n"
+        "    tx.run(settle, record.value)\n"
+        '    tx.produce("payment-settled", record.value)\n'
+    )
+    (tmp_path / "schema.sql").write_text("create table account (id text); create table settlement (payment_id text);")
+    done = typed("init", "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "records with the fields that its type has" in done.stdout
+    declared = load(tmp_path).versions[tmp_path.name]
+    assert declared.processor.identity == "payment_id", "schema.sql has an id, and the type has none"
+    assert declared.effects["bank"].observe == "select payment_id, count(*) from settlement group by payment_id"
+    records = [json.loads(line)["value"] for line in (tmp_path / "inputs.jsonl").read_text().splitlines()]
+    assert records[0] == {"payment_id": "event-001", "cents": 1, "at": "2026-01-01T00:00:00Z"}
+    assert len({record["payment_id"] for record in records}) == len(records) == 60
+
+
 def test_what_the_code_tells_events_apart_by_is_not_guessed(tmp_path: Path, typed) -> None:
     (tmp_path / "loyalty.py").write_text(
         "from oncewhere import DedupeTable, Postgres, Processor, effect\n"

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import click
 
-from oncewhere.drill import inputs
+from oncewhere.drill import application, inputs
 from oncewhere.drill.declaration import FILE_NAME, Declaration, Version
 from oncewhere.drill.declaration_file import loads
 from oncewhere.drill.effect import SQL_SYSTEMS
 from oncewhere.errors import ConfigurationError
 from oncewhere.project.answers import Answers
 from oncewhere.project.asked import Asked
+from oncewhere.project.identity import identity_among
 from oncewhere.project.schemas import Schema
 from oncewhere.project.survey import Found, survey
 from oncewhere.project.told import GUESS, Told
@@ -45,7 +46,7 @@ def write_declaration(folder: Path, asked: Asked) -> int:
         click.echo(f"Looked at {', '.join(found.told_by)}.", err=True)
     ask = Asking(interactive=not asked.yes and sys.stdin.isatty())
     app = asked.app or (found.app if asked.command is None else None)
-    told = _of_app(app, asked, found, ask) if app is not None else _of_program(folder, asked, found, ask)
+    told = _of_program(folder, asked, found, ask) if app is None else _of_app(app, folder, asked, found, ask)
     told = with_effects(folder, told, asked.effects, found, ask)
     told = dataclasses.replace(told, sources=ask.sources)
     text = as_toml(told)
@@ -54,8 +55,13 @@ def write_declaration(folder: Path, asked: Asked) -> int:
     return _say_what_is_left(declared, folder, told, found)
 
 
-def _of_app(app: str, asked: Asked, found: Found, ask: Asking) -> Answers:
-    """A processor that is written with the library says the rest itself."""
+def _of_app(app: str, folder: Path, asked: Asked, found: Found, ask: Asking) -> Answers:
+    """A processor that is written with the library says the rest itself; also what its inputs look like."""
+    topics = application.read(app, folder, {}).topics
+    sample = topics[0].sample if topics else None
+    fields = sample if isinstance(sample, dict) and sample else None
+    if fields is not None and not found.identities and (found.identity is None or found.identity.value not in fields):
+        found = dataclasses.replace(found, identity=identity_among(fields, topics[0].value_type))
     return Answers(
         app=app,
         output=asked.outputs,
@@ -63,6 +69,7 @@ def _of_app(app: str, asked: Asked, found: Found, ask: Asking) -> Answers:
         environment={},
         effects=(),
         inputs=found.inputs or INPUTS,
+        sample=fields,
     )
 
 
@@ -112,7 +119,7 @@ def _write(folder: Path, text: str, told: Answers, *, sample: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / FILE_NAME).write_text(text, encoding="utf-8")
         if sample:
-            (folder / told.inputs).write_text(sample_inputs(told.identity), encoding="utf-8")
+            (folder / told.inputs).write_text(sample_inputs(told.identity, told.sample), encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(f"{folder} cannot be written: {error.strerror}.") from None
 
@@ -122,9 +129,9 @@ def _say_what_is_left(declared: Declaration, folder: Path, told: Answers, found:
     version = next(iter(declared.versions.values()))
     click.echo(f"Wrote {folder / FILE_NAME}.")
     if found.inputs is None:
-        click.echo(
-            f"Wrote {folder / told.inputs}: records with no more than an identity, which your processor may not read."
-        )
+        have = "no more than an identity, which your processor may not read"
+        have = "the fields that its type has" if told.sample else have
+        click.echo(f"Wrote {folder / told.inputs}: records with {have}.")
     for line in _to_look_at(told, found):
         click.echo(line)
     for name, effect in version.effects.items():
@@ -142,9 +149,8 @@ def _say_what_is_left(declared: Declaration, folder: Path, told: Answers, found:
             )
     if found.inputs is not None and (wrong := _wrong_inputs(version, folder)) is not None:
         click.echo(f"Before a drill, mend this: {wrong}")
-    before = (
-        f"put the fields that your processor reads into {folder / told.inputs}, then " if found.inputs is None else ""
-    )
+    put = "values that mean something to it" if told.sample else "the fields that your processor reads"
+    before = f"put {put} into {folder / told.inputs}, then " if found.inputs is None else ""
     click.echo(f"Next: {before}oncewhere drill {folder}")
     return 0
 

@@ -39,6 +39,7 @@ class Answers:
         environment: by variable, what the drill writes there.
         effects: in order.
         inputs: a JSON Lines file.
+        sample: a value of the input, where the code tells what one looks like.
         sources: by the key in the declaration (`processor.group`), where its value is from, in words.
     """
 
@@ -51,4 +52,5 @@ class Answers:
     environment: dict[str, str]
     effects: tuple[EffectAnswer, ...]
     inputs: str
+    sample: Mapping[str, object] | None = None
     sources: Mapping[str, str] = field(default_factory=dict)

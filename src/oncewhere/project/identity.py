@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -58,6 +58,18 @@ def likely_identity(folder: Path, file: str | None, schemas: Sequence[Schema], t
     said = [f"{file} reads it"] if name in read else []
     said += [f"{column[1]} has a column {column[0]}"] if column is not None else []
     return Told(name, ", ".join(said), sure=False)
+
+
+def identity_among(fields: Collection[str], of: str) -> Told[str] | None:
+    """What names the event among the fields of a record; none where nothing is called so.
+
+    Args:
+        fields: of the record, in order; the first that may is taken.
+        of: what the record is called.
+    """
+    candidates = [name for name in fields if _may_name_an_event(name)]
+    name = USUAL if USUAL in candidates else next(iter(candidates), None)
+    return None if name is None else Told(name, f"{of} has it", sure=False)
 
 
 def _may_name_an_event(name: str) -> bool:

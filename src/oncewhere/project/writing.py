@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
 
 from .answers import Answers, EffectAnswer
 
 SAMPLE_RECORDS = 60
 COLUMN_LIMIT = 80
 """A longer line does not move the remarks of the others."""
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 WITHOUT_SCHEMA = '# schema = "schema.sql"      # makes the empty tables; without it the processor must make its own'
 
@@ -29,19 +31,35 @@ def as_toml(answers: Answers) -> str:
     return "\n".join(["# What a drill is told of the processor. Next: oncewhere drill .", "", *lines, ""])
 
 
-def sample_inputs(identity: str) -> str:
-    """Some records to begin with; their other fields only the project knows."""
-    records: Iterable[dict[str, object]] = (_record(identity, number) for number in range(1, SAMPLE_RECORDS + 1))
+def sample_inputs(identity: str, sample: Mapping[str, object] | None = None) -> str:
+    """Some records to begin with.
+
+    Args:
+        identity: where the business identity stands.
+        sample: a value, where the project tells what one looks like; else the other fields only the project knows.
+    """
+    records = (_record(identity, number, sample) for number in range(1, SAMPLE_RECORDS + 1))
     return "".join(f"{json.dumps(record)}\n" for record in records)
 
 
-def _record(identity: str, number: int) -> dict[str, object]:
+def _record(identity: str, number: int, sample: Mapping[str, object] | None) -> dict[str, object]:
     name = f"event-{number:03d}"
+    value = {"number": number} if sample is None else {**sample}
     if identity == "key":
-        return {"key": name, "value": {"number": number}}
+        return {"key": name, "value": value}
     if identity.startswith("header:"):
-        return {"key": name, "headers": {identity.removeprefix("header:"): name}, "value": {"number": number}}
-    return {"key": f"account-{number % 7}", "value": {identity: name, "number": number}}
+        return {"key": name, "headers": {identity.removeprefix("header:"): name}, "value": value}
+    return {"key": f"account-{number % 7}", "value": {identity: None, **value, **_named(identity, number, value)}}
+
+
+def _named(identity: str, number: int, sample: Mapping[str, object]) -> dict[str, object]:
+    """The identity, in the form that the sample gives it: a number, a UUID or a text."""
+    match sample.get(identity):
+        case int():
+            return {identity: number}
+        case str() as text if _UUID.fullmatch(text):
+            return {identity: str(uuid.UUID(int=number, version=4))}
+    return {identity: f"event-{number:03d}"}
 
 
 def _processor(answers: Answers) -> list[str]:

@@ -10,6 +10,7 @@ from oncewhere.runtime.declaration import Declaration, EffectDeclaration, TopicD
 from oncewhere.runtime.discovery import outputs_of
 from oncewhere.runtime.identity import RandomIdentity, StableOrdinal, TransactionalId, rule
 from oncewhere.runtime.rejection import DeadLetter
+from oncewhere.runtime.sample import sample
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -84,6 +85,7 @@ def _topic(sub: Subscription) -> TopicDeclaration:
         _name(sub.handler),
         on_error=on_error.action,
         dead_letters=on_error.topic if isinstance(on_error, DeadLetter) else None,
+        sample=sample(sub.value_type),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class TopicDeclaration:
         handler: the handler's name.
         on_error: what becomes of a record that cannot be processed: `stop`, `skip`, or `dead-letter`.
         dead_letters: the topic that it goes to; None where it goes nowhere.
+        sample: a JSON value that decodes to the type; None where none can be made.
     """
 
     name: str
@@ -25,6 +27,7 @@ class TopicDeclaration:
     handler: str
     on_error: str = "stop"
     dead_letters: str | None = None
+    sample: Any = None
 
 
 @dataclass(frozen=True, slots=True)
