@@ -110,9 +110,36 @@ def loaded() -> list[Step]:
     ]
 
 
+def with_a_timeout() -> list[Step]:
+    """MariaDB's driver for Java sets a query's timeout in front of each statement."""
+    prefix = "SET STATEMENT max_statement_time=30 FOR "
+    return [
+        *opened(),
+        (">>", my.query(prefix + "insert into t values ('secret')")),
+        ("<<", my.ok()),
+        (">>", my.query("set autocommit = 0")),
+        ("<<", my.ok(0)),
+        (">>", my.query(prefix + "update t set a = (select 1 for update)")),
+        ("<<", my.ok(my.IN_TRANSACTION)),
+        (">>", my.query(prefix + "COMMIT")),
+        ("<<", my.ok(0)),
+        (">>", my.query("set statement sort_buffer_size = (select 1 for update) for select 1")),
+        ("<<", my.rows(b"1", status=0)),
+    ]
+
+
 SCRIPTS: dict[str, Callable[[], list[Step]]] = {
     script.__name__: script
-    for script in (opened, autocommitted, blocks, without_autocommit, prepared, several_statements, loaded)
+    for script in (
+        opened,
+        autocommitted,
+        blocks,
+        without_autocommit,
+        prepared,
+        several_statements,
+        loaded,
+        with_a_timeout,
+    )
 }
 NAMES = ("verbs", "targets", "effect", "partial", "in_transaction", "outcome", "errno")
 
@@ -181,6 +208,26 @@ def test_without_autocommit_there_is_always_a_transaction(wire: Wire) -> None:
         ">> query#5",
         "<< query#5",
     ]
+
+
+def test_a_statement_with_a_timeout_means_what_it_runs(wire: Wire) -> None:
+    assert told(wire, with_a_timeout(), "verbs", "effect", "outcome") == [
+        ">> commit#1! verbs=['INSERT'] effect=writes",
+        "<< commit#1! outcome=committed",
+        ">> query#2 verbs=['SET'] effect=reads",
+        "<< query#2",
+        ">> write#3! verbs=['UPDATE'] effect=writes",
+        "<< write#3! outcome=open",
+        ">> commit#4! verbs=['COMMIT'] effect=writes",
+        "<< commit#4! outcome=committed",
+        ">> query#5 verbs=['SELECT'] effect=reads",
+        "<< query#5",
+    ]
+
+
+def test_settings_for_a_statement_that_is_not_seen_may_write(wire: Wire) -> None:
+    script = [*opened(), (">>", my.query("set statement max_statement_time = 30"))]
+    assert told(wire, script, "verbs", "effect") == [">> commit#1! verbs=['SET STATEMENT'] effect=maybe"]
 
 
 def test_a_prepared_statement_means_what_was_prepared(wire: Wire) -> None:

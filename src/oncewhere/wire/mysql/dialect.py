@@ -18,6 +18,7 @@ from oncewhere.wire.sql.statements import (
     Statement,
     first_writing,
     is_temporary,
+    meaning_of,
     targets_of,
 )
 
@@ -82,6 +83,8 @@ def _control(verb: str, following: Sequence[str]) -> Statement | None:
 
 def _set(found: Sequence[Word]) -> Statement:
     """Of all variables only `autocommit` matters; the last setting of it counts."""
+    if [word.text for word in found[1:2]] == ["STATEMENT"]:
+        return _set_for_one(found)
     if len(found) > 1 and found[1].text in {"PASSWORD", "ROLE", "DEFAULT"}:
         return Statement("SET", Effect.WRITES if found[1].text == "PASSWORD" else Effect.READS)
     control = Control.NONE
@@ -92,6 +95,12 @@ def _set(found: Sequence[Word]) -> Statement:
         value = next((later.text for later in found[at + 1 : at + 4] if later.text not in {"=", ":"}), "")
         control = Control.AUTOCOMMIT_ON if value.upper() in _ON else Control.AUTOCOMMIT_OFF
     return Statement("SET", control=control)
+
+
+def _set_for_one(found: Sequence[Word]) -> Statement:
+    """MariaDB's SET STATEMENT … FOR …: what stands behind FOR runs; drivers set a query's timeout with it."""
+    behind = next((at + 1 for at, word in enumerate(found) if word.text == "FOR" and not word.depth), len(found))
+    return meaning_of(found[behind:], DIALECT) if found[behind:] else Statement("SET STATEMENT", Effect.MAYBE)
 
 
 def _select(found: Sequence[Word]) -> Statement | None:
