@@ -128,6 +128,24 @@ def with_a_timeout() -> list[Step]:
     ]
 
 
+def left_open() -> list[Step]:
+    """What the server says is open, where the text seems to have ended it."""
+    insert = [(">>", my.query("insert into t values ('secret')")), ("<<", my.ok(my.BUSY))]
+    commit = [(">>", my.query("commit")), ("<<", my.ok())]
+    return [
+        *opened(),
+        (">>", my.query("call begin_and_settle('secret')")),
+        ("<<", my.ok(my.BUSY)),
+        *commit,
+        *((">>", my.query("begin")), ("<<", my.ok(my.BUSY)), *insert),
+        (">>", my.query("set autocommit = 1") + my.query("drop prepare s") + my.query("unlock tables")),
+        ("<<", my.ok(my.BUSY) * 3),
+        (">>", my.command(0x09)),
+        ("<<", my.packet(b"Uptime: 1234  Threads: 2  Questions: 5", 1)),
+        *commit,
+    ]
+
+
 SCRIPTS: dict[str, Callable[[], list[Step]]] = {
     script.__name__: script
     for script in (
@@ -139,6 +157,7 @@ SCRIPTS: dict[str, Callable[[], list[Step]]] = {
         several_statements,
         loaded,
         with_a_timeout,
+        left_open,
     )
 }
 NAMES = ("verbs", "targets", "effect", "partial", "in_transaction", "outcome", "errno")
@@ -287,6 +306,82 @@ def test_a_definition_commits_what_was_open_before_it(wire: Wire) -> None:
         ">> commit#4!",
         "<< commit#4! outcome=committed",
     ]
+
+
+def test_what_the_server_says_is_open_is_not_forgotten(wire: Wire) -> None:
+    assert told(wire, left_open(), "verbs", "outcome") == [
+        ">> commit#1! verbs=['CALL']",
+        "<< commit#1! outcome=open",
+        ">> commit#2! verbs=['COMMIT']",
+        "<< commit#2! outcome=committed",
+        ">> begin#3 verbs=['BEGIN']",
+        "<< begin#3",
+        ">> write#4! verbs=['INSERT']",
+        "<< write#4! outcome=open",
+        ">> query#5 verbs=['SET']",
+        ">> query#6 verbs=['DROP PREPARE']",
+        ">> commit#7! verbs=['UNLOCK']",
+        "<< query#5",
+        "<< query#6",
+        "<< commit#7! outcome=open",
+        ">> commit#9! verbs=['COMMIT']",
+        "<< commit#9! outcome=committed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sql", "answer", "outcome", "then"),
+    [
+        ("commit", my.ok(my.BUSY), "committed", "query"),  # completion_type = CHAIN
+        ("commit and chain", my.ok(my.BUSY), "committed", "query"),
+        ("unlock tables", my.ok(), "committed", "query"),
+        ("unlock tables", my.ok(my.BUSY), "open", "commit"),
+        ("unlock tables; select 1", my.ok(my.BUSY | my.MORE) + my.rows(b"1", status=my.BUSY), "unknown", "commit"),
+        ("commit; select 1", my.ok(my.BUSY | my.MORE) + my.rows(b"1", status=my.BUSY), "committed", "query"),
+        ("create table u (a int)", my.error(1050), "committed", "query"),
+        ("create table u (a int,,)", my.error(1064), "unknown", "commit"),
+        ("select 1; drop table u", my.rows(b"1", status=my.BUSY | my.MORE) + my.error(1051), "committed", "query"),
+        ("call settle(1)", my.error(1644), "unknown", "commit"),
+        ("insert into t values (1)", my.error(1062), "failed", "commit"),
+    ],
+)
+def test_what_became_of_the_writes_before_it(wire: Wire, sql: str, answer: bytes, outcome: str, then: str) -> None:
+    script = [
+        *opened(),
+        (">>", my.query("begin; insert into t values (1)")),
+        ("<<", my.ok(my.BUSY | my.MORE) + my.ok(my.BUSY)),
+        (">>", my.query(sql)),
+        ("<<", answer),
+        (">>", my.query("commit")),
+    ]
+    *_, reply, last = told(wire, script, "outcome")
+    assert reply.endswith(f" outcome={outcome}")
+    assert last.startswith(f">> {then}#")
+
+
+def test_without_autocommit_the_next_transaction_may_be_open_behind_a_commit(wire: Wire) -> None:
+    script = [
+        *without_autocommit()[:-6],
+        (">>", my.query("lock tables t write")),
+        ("<<", my.ok(my.IN_TRANSACTION)),
+        (">>", my.query("insert into t values (1)")),
+        ("<<", my.ok(my.IN_TRANSACTION)),
+        (">>", my.query("unlock tables")),
+        ("<<", my.ok(my.IN_TRANSACTION)),
+        (">>", my.query("commit")),
+    ]
+    assert [line for line in told(wire, script, "verbs", "outcome") if "commit" in line] == [
+        ">> commit#3! verbs=['LOCK']",
+        "<< commit#3! outcome=committed",
+        ">> commit#5! verbs=['UNLOCK']",
+        "<< commit#5! outcome=open",
+        ">> commit#6! verbs=['COMMIT']",
+    ]
+
+
+def test_a_procedure_that_fails_may_have_left_a_transaction_open(wire: Wire) -> None:
+    script = [*opened(), (">>", my.query("call begin_and_fail()")), ("<<", my.error(1644, "45000"))]
+    assert told(wire, [*script, (">>", my.query("commit"))], "effect")[-1] == ">> commit#2! effect=maybe"
 
 
 def test_a_second_begin_commits_the_first_block(wire: Wire) -> None:

@@ -28,6 +28,8 @@ SETUP = """
     drop database if exists wire; create database wire; use wire;
     create table t (a int primary key, b longtext); create table u (a int);
     create function settle(x int) returns int modifies sql data begin insert into u values (x); return x; end;
+    create procedure opens() begin start transaction; insert into u values (1); end;
+    create procedure fails() begin start transaction; insert into u values (2); signal sqlstate '45000'; end;
     create procedure twice(x int) begin insert into u values (x); select x; insert into u values (x); select a from u; end;
 """  # noqa: E501  # one line a statement, as the client sends them
 
@@ -128,6 +130,60 @@ def test_every_way_of_writing_to_mariadb_is_told(
     assert "secret" not in str(passage.messages)
     with connect(mariadb, database="wire") as c:
         assert run(c, "select a from t order by a") == [(1,), (2,), (3,), (4,), (70,), (71,)]
+
+
+def test_what_is_open_and_what_a_definition_commits_is_what_mariadb_says(
+    through: Through, mariadb: MariadbServer, port: int
+) -> None:
+    def refused(c: pymysql.Connection[Any], sql: str, number: int) -> None:
+        with pytest.raises(pymysql.Error, match=str(number)):
+            run(c, sql)
+
+    def work(through_port: int) -> None:
+        with connect(mariadb, through_port, database="wire", autocommit=True) as c:
+            run(c, "set statement max_statement_time = 30 for insert into t values (1, '')")
+            run(c, "call opens()")
+            c.commit()
+            refused(c, "call fails()", 1644)
+            c.commit()
+            c.begin()
+            run(c, "insert into t values (2, '')")
+            run(c, "set autocommit = 1")
+            run(c, "prepare s from 'select 1'")
+            run(c, "drop prepare s")
+            run(c, "unlock tables")
+            c.rollback()
+            c.begin()
+            run(c, "insert into t values (3, '')")
+            refused(c, "create table u (a int,,)", 1064)
+            refused(c, "create table u (a int)", 1050)
+            c.rollback()
+
+    passage = through(port, MysqlLink, work)
+    assert passage.replies("outcome") == [
+        "startup None",
+        "query None",
+        "commit committed",
+        "commit open",
+        "commit committed",
+        "commit unknown",
+        "commit committed",
+        "begin None",
+        "write open",
+        "query None",
+        "query None",
+        "query None",
+        "commit open",
+        "rollback None",
+        "begin None",
+        "write open",
+        "commit unknown",
+        "commit committed",
+        "rollback None",
+    ]
+    with connect(mariadb, database="wire") as c:
+        assert run(c, "select a from t order by a") == [(1,), (3,)]
+        assert run(c, "select a from u order by a") == [(1,), (2,)]
 
 
 def test_a_client_that_wants_encryption_is_told_by_its_driver_that_there_is_none(

@@ -30,6 +30,7 @@ class Shape(StrEnum):
     """How an answer is built."""
 
     ONE = "one packet"
+    TEXT = "one packet without a status"
     RESULTS = "results"
     PREPARED = "a prepared statement and its columns"
     ROWS = "packets up to an EOF"
@@ -94,6 +95,8 @@ class Answer:
                 return self._column(payload)
             case (_State.ROWS, _) | (_, Shape.ROWS):
                 return self._row(payload, size)
+            case _, Shape.TEXT:
+                return True
             case _, Shape.PREPARED:
                 return self._prepare(payload)
             case _, Shape.RESULTS:

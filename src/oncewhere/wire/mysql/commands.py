@@ -59,6 +59,7 @@ _SHAPES: Final = {
     Code.STMT_PREPARE: Shape.PREPARED,
     Code.STMT_FETCH: Shape.ROWS,
     Code.FIELD_LIST: Shape.ROWS,
+    Code.STATISTICS: Shape.TEXT,
     Code.CHANGE_USER: Shape.LOGIN,
 }
 """All others are answered by one packet."""

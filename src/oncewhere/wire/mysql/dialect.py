@@ -53,6 +53,8 @@ _ON: Final = frozenset({"1", "ON", "TRUE"})
 def _own(verb: str, found: Sequence[Word]) -> Statement | None:
     if control := _control(verb, [word.text for word in found[1:]]):
         return control
+    if verb == "DROP" and [word.text for word in found[1:2]] == ["PREPARE"]:
+        return Statement("DROP PREPARE")  # DEALLOCATE PREPARE by another name
     if verb in _IMPLICITLY_COMMITTING:
         if is_temporary(found):
             return Statement(verb, targets=targets_of(found))

@@ -301,7 +301,7 @@ class MysqlLink:
     def _settle(self, unit: Unit) -> None:
         """Corrects what was foreseen of the transaction, for the commands that were sent since."""
         foreseen = self._pending[0].before if self._pending else self._transaction
-        found = unit.after(foreseen)
+        found = unit.after()
         if found == foreseen:
             return
         for later in self._pending:

@@ -7,14 +7,25 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from oncewhere.wire.message import JSON, Direction, Message
-from oncewhere.wire.mysql.answers import AUTOCOMMIT, DEADLOCK, IN_TRANSACTION, Answer
+from oncewhere.wire.mysql.answers import AUTOCOMMIT, DEADLOCK, IN_TRANSACTION, Answer, Refusal
 from oncewhere.wire.sql.outcome import Outcome
-from oncewhere.wire.sql.statements import Control, Effect, Statement
+from oncewhere.wire.sql.statements import UNKNOWN, Control, Effect, Statement
 from oncewhere.wire.sql.transaction import Meaning, Transaction, strongest
 
 SYSTEM: Final = "mysql"
 MAX_ENTRIES: Final = 32
 """Entries of a list that are kept in a message."""
+
+_ENDING: Final = frozenset({"COMMIT", "ROLLBACK", "XA COMMIT", "XA PREPARE", "XA ROLLBACK"})
+"""They end the transaction in any case: one that is open behind them is another (`completion_type`), or prepared."""
+
+_PROCEDURES: Final = frozenset({"BEGIN NOT ATOMIC", "CALL", "EXECUTE", UNKNOWN.verb})
+"""They may leave a transaction open, and what they wrote before an error in it; an error tells no status."""
+
+_RAISED_BEHIND_THE_COMMIT: Final = frozenset(
+    {1007, 1008, 1049, 1050, 1051, 1060, 1061, 1062, 1072, 1091, 1146, 1304, 1305}
+)
+"""Errors of a definition that runs: a thing exists, or does not. The parser's errors come before that commit."""
 
 Fields = dict[str, JSON]
 
@@ -55,25 +66,28 @@ class Unit:
         after = replace(self.before)
         meanings, effects = [Meaning.QUERY], [Effect.READS]
         for statement in self.statements:
-            settled = after.effect if statement.control is not Control.NONE else Effect.READS
-            effects += settled, statement.effect
+            held = after.effect
             meanings.append(_run(after, statement))
+            settled = held if after.effect is Effect.READS else Effect.READS
+            effects += settled, statement.effect
         self.meaning, self.effect = max(meanings), strongest(*effects)
         return after
 
-    def after(self, foreseen: Transaction) -> Transaction:
+    def after(self) -> Transaction:
         """What is open behind the command, now that it is answered; the server's word counts."""
         status, error = self.answer.status, self.answer.error
+        found, _ = self._end()
         if error is not None:
-            found, _ = self._ran()
             return Transaction(autocommit=found.autocommit, begin_commits=True) if error.number == DEADLOCK else found
         if status is None:
-            return foreseen
+            return found
         autocommit = bool(status & AUTOCOMMIT)
-        is_open = bool(status & IN_TRANSACTION) and autocommit
-        if (foreseen.autocommit, foreseen.open and autocommit) == (autocommit, is_open):
-            return foreseen
-        return Transaction(open=is_open, autocommit=autocommit, begin_commits=True)
+        in_transaction = bool(status & IN_TRANSACTION)
+        is_open = in_transaction and autocommit
+        if (found.autocommit, found.open and autocommit) == (autocommit, is_open):
+            return found
+        effect = found.effect if in_transaction else Effect.READS
+        return Transaction(open=is_open, effect=effect, autocommit=autocommit, begin_commits=True)
 
     def request(self) -> Message:
         """Tells the command."""
@@ -103,25 +117,57 @@ class Unit:
         return self._message(Direction.REPLY, fields)
 
     def _outcome(self) -> Outcome:
-        answer = self.answer
-        if answer.wants_file:
-            return Outcome.COPYING
-        _, committed = self._ran()
-        if committed:
-            return Outcome.COMMITTED  # whatever failed behind it
-        if answer.error is None:
-            return Outcome.OPEN if (answer.status or 0) & IN_TRANSACTION else Outcome.COMMITTED
-        return Outcome.UNKNOWN if answer.results >= self._first_inside() else Outcome.FAILED
+        return Outcome.COPYING if self.answer.wants_file else self._end()[1]
 
-    def _ran(self) -> tuple[Transaction, bool]:
-        """Runs again what has succeeded; returns what is open behind it, and whether it made anything durable."""
-        after, committed = replace(self.before), False
+    def _end(self) -> tuple[Transaction, Outcome]:
+        """Runs again what has succeeded; returns what is open behind it, and what became of what was written."""
         ran = self.statements
         if self.answer.error is not None:
             ran = self.statements[: min(self.answer.results, self._first_inside())]
-        for statement in ran:
-            committed = _run(after, statement) is Meaning.COMMIT or committed
-        return after, committed
+        after, committed = _run_all(self.before, ran)
+        if self.answer.error is not None:
+            found, outcome = self._failure(self.answer.error, ran, after)
+            return found, Outcome.COMMITTED if committed else outcome  # whatever failed behind it
+        if self._goes_on(after):
+            return self._continuation(after, committed=committed)
+        is_open = bool((self.answer.status or 0) & IN_TRANSACTION)
+        return after, Outcome.OPEN if is_open and not committed else Outcome.COMMITTED
+
+    def _failure(self, error: Refusal, ran: Sequence[Statement], after: Transaction) -> tuple[Transaction, Outcome]:
+        """A definition has committed what was open before it failed; a procedure may have left anything behind."""
+        failed = self.statements[len(ran)] if len(ran) < len(self.statements) else None
+        implies = failed is not None and failed.control is Control.COMMIT and failed.verb not in _ENDING
+        if implies and after.effect is not Effect.READS:
+            if error.number in _RAISED_BEHIND_THE_COMMIT:
+                return Transaction(autocommit=after.autocommit, begin_commits=True), Outcome.COMMITTED
+            return after, Outcome.UNKNOWN
+        if self.answer.results < (inside := self._first_inside()):
+            return after, Outcome.FAILED
+        if any(statement.verb in _PROCEDURES for statement in self.statements[inside:]):
+            after.open = after.open or after.autocommit
+            after.effect = strongest(after.effect, Effect.MAYBE)
+        return after, Outcome.UNKNOWN
+
+    def _goes_on(self, after: Transaction) -> bool:
+        """Says whether the status denies the commit that was foreseen: a transaction is open that nothing began anew.
+
+        Without autocommit a statement that commits may begin the next transaction by itself (LOCK TABLES does); UNLOCK
+        TABLES does not, and commits only where tables were locked.
+        """
+        if not (self.statements and (self.answer.status or 0) & IN_TRANSACTION) or after.open:
+            return False
+        last = self.statements[-1].verb
+        return last not in _ENDING and (after.autocommit or last == "UNLOCK")
+
+    def _continuation(self, after: Transaction, *, committed: bool) -> tuple[Transaction, Outcome]:
+        """What is written and not settled, at most, is all since the last COMMIT or ROLLBACK."""
+        ended = max((at + 1 for at, statement in enumerate(self.statements) if statement.verb in _ENDING), default=0)
+        earlier, durable = _run_all(self.before, self.statements[:ended])
+        effect = strongest(earlier.effect, *(statement.effect for statement in self.statements[ended:]))
+        found = replace(after, open=after.autocommit, effect=effect)
+        if durable:
+            return found, Outcome.COMMITTED
+        return found, Outcome.UNKNOWN if committed and len(self.statements) > 1 else Outcome.OPEN
 
     def _first_inside(self) -> int:
         """Where a procedure is called: it has any number of results, and what it did before it failed may stay."""
@@ -137,6 +183,14 @@ class Unit:
             boundary=self.meaning.boundary,
             fields=fields,
         )
+
+
+def _run_all(before: Transaction, statements: Sequence[Statement]) -> tuple[Transaction, bool]:
+    """Returns what is open behind the statements, and whether they made anything durable."""
+    after, committed = replace(before), False
+    for statement in statements:
+        committed = _run(after, statement) is Meaning.COMMIT or committed
+    return after, committed
 
 
 def _run(transaction: Transaction, statement: Statement) -> Meaning:

@@ -63,6 +63,8 @@ class Transaction:
             case Control.BEGIN:
                 self.open = True  # what the same unit wrote before it joins the block
                 return Meaning.BEGIN
+            case Control.AUTOCOMMIT_ON if self.autocommit:
+                return Meaning.QUERY  # it commits only where it changes anything
             case Control.AUTOCOMMIT_ON:
                 self.autocommit = True
                 return self._settle(Meaning.COMMIT, chain=False)
