@@ -233,6 +233,22 @@ def test_a_count_that_cannot_be_above_one_is_told() -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"place": "bank", "counts": {}}, True),
+        ({"place": "bank", "counts": {"e1": 1}}, False),
+        ({"place": "bank", "counts": {}, "unidentified": 3}, False),
+        ({"place": "gateway", "counts": {}}, False),
+        ({"place": "settled", "counts": {}}, False),
+    ],
+)
+def test_a_query_that_finds_nothing_of_what_was_written_is_told(fields: dict[str, Any], told: bool) -> None:
+    seen = observe([*SOUND, Happened(t=9, what="found", fields=fields)], declared(identity="event_id"))
+    assert [(one.kind, one.count) for one in seen] == ([(Kind.NOTHING_COUNTED, 1)] if told else [])
+    assert not told or "by event_id" in seen[0].sentence
+
+
+@pytest.mark.parametrize(
     ("written", "policy", "apart"),
     [
         ((["payout"], ["processed"]), "dedupe-table", True),

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     UNDECLARED_CONNECTION = "undeclared-connection"
     UNREAD = "unread"
     BLIND_COUNT = "blind-count"
+    NOTHING_COUNTED = "nothing-counted"
 
 
 UNJUDGED = frozenset(
@@ -43,10 +44,11 @@ UNJUDGED = frozenset(
         Kind.UNDECLARED_CONNECTION,
         Kind.UNREAD,
         Kind.DEDUPE_ROW_APART,
+        Kind.NOTHING_COUNTED,
     }
 )
 """Kinds that no verdict covers, so that they are told beside each: something was done where nobody looks, or would go
-wrong at a crash that the three named ones are not."""
+wrong at a crash that the three named ones are not; or the verdict is about what the declaration looks at in vain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

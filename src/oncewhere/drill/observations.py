@@ -13,7 +13,7 @@ from oncewhere.wire.message import Direction
 from oncewhere.wire.opacity import KIND as OPAQUE
 
 from .history import Event, Happened, Wire, ids_by_life
-from .observation import KAFKA, UNJUDGED, Declared, Kind, Observation, Requests, examples, listed, n_of, topics
+from .observation import KAFKA, UNJUDGED, Declared, Kind, Observation, Requests, at, examples, listed, n_of, topics
 from .observations_of_effects import KINDS as OF_EFFECTS
 from .observations_of_effects import guessed_dedupe_row_apart
 
@@ -34,6 +34,7 @@ def observe(events: Iterable[Event], declared: Declared) -> tuple[Observation, .
         *found,
         *unread(requests),
         *_blind_counts(everything),
+        *_nothing_counted(everything, requests, declared),
         *_guessed_rows_apart(everything, requests, declared),
         *_unstable_identity(ids_by_life(everything, requests)),
         *connections(everything),
@@ -180,6 +181,23 @@ def _blind_counts(events: Iterable[Event]) -> Iterator[Observation]:
                 "second time cannot show there",
                 count=1,
                 examples=(f"{table}.{column}",),
+            )
+
+
+def _nothing_counted(events: Iterable[Event], requests: Requests, declared: Declared) -> Iterator[Observation]:
+    for event in events:
+        if not (isinstance(event, Happened) and event.what == "found" and event.fields["place"] in declared.effects):
+            continue
+        place = event.fields["place"]
+        writes = sum(request.boundary for request in at(requests, place))
+        empty = not event.fields.get("counts") and not event.fields.get("unidentified")
+        if empty and writes and declared.effects[place].observe is not None:
+            yield Observation(
+                kind=Kind.NOTHING_COUNTED,
+                place=place,
+                sentence=f"{n_of(writes, 'write')} reached {place}, and observe finds nothing there: it must count "
+                f"the rows that are written, by {declared.identity or 'the identity'}",
+                count=writes,
             )
 
 

@@ -95,6 +95,12 @@ TEXTS: Final[Mapping[str, Advice]] = {
         remedy="Let observe count the rows that the effect itself writes, in a table that takes a second one. Where "
         'the row is the effect, and the database refuses the second: policy = "unique-constraint".',
     ),
+    "nothing-counted": Advice(
+        what="Writes reached a place, and the declared query finds nothing there.",
+        why="Every input is then lost there, in the clean run too, whatever the processor does: the verdict speaks "
+        "of the query.",
+        remedy="Let observe read the table that the processor writes, and give the identity in its first column.",
+    ),
     "unread": Advice(
         what="A connection could not be read to its end.",
         why="No crash is placed behind that, and what happened there is not seen.",
