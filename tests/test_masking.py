@@ -9,6 +9,9 @@ import pytest
 
 from oncewhere.masking import Secrets, is_secret_name, masked, masked_arguments, secrets_in
 
+LINES = "MIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n" * 4
+PRIVATE_KEY = f"-----BEGIN PRIVATE KEY-----\n{LINES}aB3=\n-----END PRIVATE KEY-----"
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),
@@ -32,6 +35,22 @@ from oncewhere.masking import Secrets, is_secret_name, masked, masked_arguments,
         ("Authorization: Basic abc\nHost: x", "Authorization: ***\nHost: x"),
         ('{"Authorization": "Basic abc", "host": "x"}', '{"Authorization": ***, "host": "x"}'),
         ("Set-Cookie: session=hunter2; path=/", "Set-Cookie: ***"),
+        ("DB_PASS=hunter2 --db.pass=hunter2 pass=hunter2", "DB_PASS=*** --db.pass=*** pass=***"),
+        ('{"pass": "hunter2", "db-pass": 5}', '{"pass": ***, "db-pass": ***}'),
+        ("-Dbasic.auth.user.info=me:hunter2 -Xmx1g", "-Dbasic.auth.user.info=*** -Xmx1g"),
+        ("SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO=me:hunter2", "SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO=***"),
+        ("AccountName=a;AccountKey=hunter2==;EndpointSuffix=x", "AccountName=a;AccountKey=***;EndpointSuffix=x"),
+        ("SharedAccessKeyName=n;SharedAccessKey=hunter2=", "SharedAccessKeyName=***;SharedAccessKey=***"),
+        ('{"sent": "{\\"password\\":\\"hun ter2\\",\\"n\\":1}"}', '{"sent": "{\\"password\\":***,\\"n\\":1}"}'),
+        ('{\\"Authorization\\": \\"Basic abc\\", \\"n\\":1}', '{\\"Authorization\\": ***, \\"n\\":1}'),
+        ("[('sasl.password', 'hunter2'), ('acks', 'all')]", "[('sasl.password', ***), ('acks', 'all')]"),
+        ("(b'Authorization', b'Token hunter2')", "(b'Authorization', b***)"),
+        (f"ssl.keystore.key={PRIVATE_KEY} port=5", "ssl.keystore.key=*** port=5"),
+        (f"ssl.key.pem={PRIVATE_KEY}, port=5", "ssl.key.pem=***, port=5"),
+        (f"read {PRIVATE_KEY} twice", "read *** twice"),
+        ("read " + PRIVATE_KEY.replace("\n", "\\n") + " twice", "read *** twice"),
+        (PRIVATE_KEY[:90], "***"),
+        (PRIVATE_KEY[:78] + "\nand no more", "***\nand no more"),
     ],
 )
 def test_what_looks_like_a_secret_is_masked(text: str, expected: str) -> None:
@@ -48,6 +67,11 @@ def test_what_looks_like_a_secret_is_masked(text: str, expected: str) -> None:
         "PWD=/work",
         "idempotency_key=k1 transactional.id=settlement-0",
         "basic steps, and the bearer of news",
+        "bypass=1 passed=3 passenger=ada compass: north pass-through=yes first pass: 12 records, --by 3",
+        '{"accountKey": "acc-17", "passes": 2, "PASSAGE": 1}',
+        "ssl.keystore.location=/k.p12 basic.auth.user=me AccountName=a",
+        "('topic', 'token', 'x') f('acks', 'all')",
+        "-----BEGIN CERTIFICATE-----\nMIIEvQIBADANBgkq\n-----END CERTIFICATE-----",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
@@ -78,7 +102,10 @@ def test_a_word_too_short_to_be_one_is_left_alone() -> None:
     [
         ("sasl.password", True), ("PGPASSWORD", True), ("ssl.key.password", True), ("API_KEY", True),
         ("AWS_SECRET_ACCESS_KEY", True), ("X-Api-Key", True), ("Set-Cookie", True), ("DB_PASSWORD_OLD", True),
-        ("PWD", False), ("acks", False), ("sasl.username", False), ("idempotency_key", False),
+        ("DB_PASS", True), ("db.pass", True), ("pass", True), ("SCHEMA_REGISTRY_BASIC_AUTH_USER_INFO", True),
+        ("ssl.keystore.key", True), ("SSL_KEY_PEM", True), ("DB_PASSWD", True),
+        ("bypass", False), ("passed", False), ("passenger", False), ("compass", False), ("SSH_ASKPASS", False),
+        ("accountKey", False), ("PWD", False), ("acks", False), ("sasl.username", False), ("idempotency_key", False),
     ],
 )  # fmt: skip
 def test_which_names_mean_a_secret(name: str, secret: bool) -> None:
@@ -89,6 +116,33 @@ def test_a_value_that_may_be_none_is_hidden_beside_its_name_and_not_wherever_it_
     secrets = Secrets(settings={"TOKENIZERS_PARALLELISM": "false", "PROVIDER_TOKEN": "hunter2"})
     said = "TOKENIZERS_PARALLELISM=false PROVIDER_TOKEN=hunter2 hunter2 is false"
     assert secrets.taken_out(said) == "TOKENIZERS_PARALLELISM=*** PROVIDER_TOKEN=*** *** is false"
+
+
+def test_a_plain_word_behind_a_name_that_ends_in_pass_is_not_replaced_wherever_it_stands() -> None:
+    settings = {"DB_PASS": "settled", "ONE.PASS": "true", "APP_PASS": "hunter2", "X_BASIC_AUTH_USER_INFO": "me:known"}
+    for secrets in (
+        Secrets(settings=settings),
+        Secrets([f"--{name}={value}" for name, value in settings.items()]),
+        Secrets(["--db-pass", "settled", "--one.pass", "true", "--pass", "hunter2", "-Dbasic.auth.user.info=me:known"]),
+    ):
+        assert secrets.taken_out("settled is true, hunter2 is me:known") == "settled is true, *** is ***"
+    assert Secrets(settings=settings).taken_out("DB_PASS=settled is settled") == "DB_PASS=*** is settled"
+
+
+def test_what_stands_behind_the_user_is_known_by_itself() -> None:
+    for name in ("BASIC_AUTH_USER_INFO", "schema.registry.basic.auth.user.info"):
+        for secrets in (Secrets(settings={name: "me:hunter2"}), Secrets([f"{name}=me:hunter2"])):
+            assert secrets.taken_out("me:hunter2 or hunter2") == "*** or ***"
+
+
+@pytest.mark.parametrize("name", ["SSL_KEYSTORE_KEY", "ssl.key.pem", "SIGNER"])
+def test_no_line_of_a_known_private_key_stays_in_a_log(tmp_path: Path, name: str) -> None:
+    secrets = Secrets([f"{name}={PRIVATE_KEY}"], {name: PRIVATE_KEY})
+    log = tmp_path / "life-1.log"
+    log.write_text(PRIVATE_KEY.replace("\n", "\n[0] ") + PRIVATE_KEY.replace("\n", "\\n"))
+    secrets.take_out_of(log)
+    assert "MIIE" not in log.read_text()
+    assert "hkiG" not in log.read_text()
 
 
 def test_a_long_text_without_a_secret_takes_no_time() -> None:
@@ -133,6 +187,12 @@ def test_no_part_of_a_password_stays_in_an_argument_and_all_of_it_is_known(secre
         (["sh", "-c", "java -jar s.jar --pass-token hunter2 -p 5"], "sh -c java -jar s.jar --pass-token *** -p 5"),
         (["sh", "-c", "cd x && PGPASSWORD='a b' ./s"], "sh -c cd x && PGPASSWORD=*** ./s"),
         (["--token", "--password", "hunter2"], "--token *** ***"),
+        (["--db-pass", "hunter2", "--by-passes", "3", "--compass", "n"], "--db-pass *** --by-passes 3 --compass n"),
+        (["--db.pass=a b", "AccountKey=a=="], "--db.pass=*** AccountKey=***"),
+        (["-Dbasic.auth.user.info=u:a b"], "-Dbasic.auth.user.info=***"),
+        ([f"ssl.keystore.key={PRIVATE_KEY}", f"--set={PRIVATE_KEY}"], "ssl.keystore.key=*** --set=***"),
+        (['{\\"password\\":\\"a b\\",\\"port\\":1}'], '{\\"password\\":***,\\"port\\":1}'),
+        (["[('sasl.password', 'a b')]"], "[('sasl.password', ***)]"),
         (["-H", "X-Api-Key: a b", "-H", "Authorization: Basic abc"], "-H X-Api-Key: *** -H Authorization: ***"),
         (["jdbc:sqlserver://h:1;password=a b;c;encrypt=true"], "jdbc:sqlserver://h:1;password=***;encrypt=true"),
         (['{"password": "a b", "port": 1}'], '{"password": ***, "port": 1}'),

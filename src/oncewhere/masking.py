@@ -2,7 +2,7 @@
 
 Two ways, since neither is enough. What is known to be a secret (a password out of a DSN, a value of `sasl.password`) is
 replaced wherever it stands (`Secrets`). What looks like one is replaced by its form (`masked`): the password of a URL,
-the value behind a name that means a secret, what follows `Bearer`, the whole of a cookie.
+the value behind a name that means a secret, what follows `Bearer`, the whole of a cookie or of a private key.
 
 Text does not say where a password ends that holds a blank or a `;`; an argument does, since it is one word of a list.
 So the words of a command are masked one by one, before they are joined (`masked_arguments`). What is known of a word
@@ -11,7 +11,8 @@ setting says `a b`.
 
 A name means a secret where the word stands anywhere in it: `DB_PASSWORD_OLD`, `X-Api-Key`. That hides what is none now
 and then (`token_count`), and so it is never enough to replace a value wherever it stands: for that a name must end in
-the word (`says_its_value`).
+the word (`says_its_value`). One that ends in `pass` alone may be none either (`single_pass=sorted`): a plain word
+behind it is hidden beside the name, and not taken out of whole logs.
 """
 
 from __future__ import annotations
@@ -26,29 +27,51 @@ MASK: Final = "***"
 MIN_SECRET_CHARACTERS: Final = 4
 """A shorter secret would be found in every other word; a masked text that says nothing helps nobody."""
 
-_WORD: Final = (
-    r"(?:passw(?:or[dt])?|passphrase|pwd|secret|token|credentials?|authorization|cookie|(?:api|access|private)[_\-.]?key"
-    r"|ssl\.key\.pem|sasl\.jaas\.config)"
+_SURE_WORD: Final = (
+    r"(?:passw(?:or[dt]|d)?|passphrase|pwd|secret|token|credentials?|authorization|cookie"
+    r"|(?:api|access|private)[_\-.]?key|accountkey(?=\s*=)|ssl[._\-](?:key[._\-]pem|keystore[._\-]key)"
+    r"|sasl\.jaas\.config)"
 )
-_QUOTED: Final = r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'"
+"""Azure's `AccountKey=…` is one; what a record calls `accountKey` is a key of its own."""
+_ABBREVIATED: Final = r"(?:(?<=[_.\-])pass(?![\w.\-])|(?<![\w.\-])pass(?=\\*[\"']|\s*=|$))"
+"""`DB_PASS` and `pass=…`; neither `bypass` nor `passed`, nor prose that says `first pass: …`."""
+_USER_INFO: Final = r"basic[._\-]auth[._\-]user[._\-]info"
+_WORD: Final = rf"(?:{_SURE_WORD}|{_ABBREVIATED}|{_USER_INFO})"
+_MAX_ESCAPED_CHARACTERS: Final = 2_000
+_MAX_KEY_CHARACTERS: Final = 16_000
+_MIN_KEY_LINE_CHARACTERS: Final = 16
+_QUOTED: Final = (
+    r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'"
+    rf"|(?P<escape>\\+)(?P<quote>[\"']).{{0,{_MAX_ESCAPED_CHARACTERS}}}?(?<!\\)(?P=escape)(?P=quote)"
+)
+"""The last for JSON in a string of JSON."""
+_PRIVATE_KEY: Final = re.compile(
+    rf"-----BEGIN (?P<label>[A-Z0-9 ]{{0,40}}PRIVATE KEY(?: BLOCK)?)-----"
+    rf"(?:.{{0,{_MAX_KEY_CHARACTERS}}}?-----END (?P=label)-----"
+    rf"|(?:(?:\s|\\[nr])*[A-Za-z0-9+/=]{{{_MIN_KEY_LINE_CHARACTERS},}})*(?:(?:\s|\\[nr])+[A-Za-z0-9+/=]+\Z)?)",
+    re.DOTALL,
+)
+"""As PEM writes it, with the ends of its lines escaped or not; also where it is cut off."""
 _NAME_BEGINS: Final = r"(?<![\w.\-])"
 _NAME: Final = r"[\w.\-]+"
+_QUOTE: Final = r"\\*[\"']"
 _SIGN: Final = r"(?:=|:(?!:))"
 """Of an assignment; `TestToken::test_once` is none."""
-_ENDS: Final = rf"[&;,](?=[\s\"']|$|{_NAME}\s*[=:])"
+_ENDS: Final = rf"[&;,](?=[\s\"']|\\+[\"']|$|{_NAME}\s*[=:])"
 """In text, what may stand in a value and ends it only where the next name, a quote or nothing follows."""
 _USERINFO: Final = re.compile(r"(?P<before>://[^\s/@:\"']*:)(?P<secret>[^\s/]+)@")
 _BEARER: Final = re.compile(r"(?P<before>\b(?:bearer|basic)\s+)(?P<secret>[A-Za-z0-9._~+/=\-]{8,})", re.IGNORECASE)
 _HEADER: Final = re.compile(
-    rf"(?P<before>{_NAME_BEGINS}[\w\-]*(?:authorization|cookie)[\"']?\s*{_SIGN}\s*)(?P<secret>{_QUOTED}|[^\r\n\"']+)",
+    rf"(?P<before>{_NAME_BEGINS}[\w\-]*(?:authorization|cookie)(?:{_QUOTE})?\s*{_SIGN}\s*)"
+    rf"(?P<secret>{_QUOTED}|[^\r\n\"']+)",
     re.IGNORECASE,
 )
 _VALUE: Final = rf"(?P<secret>{_QUOTED}|(?:\\\s|(?!{_ENDS})\S)*(?!{_ENDS})[^\s\"')}}\]])"
 _ASSIGNED: Final = re.compile(
-    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}[\w.\-]*[\"']?\s*{_SIGN}\s*){_VALUE}", re.IGNORECASE
+    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}[\w.\-]*(?:{_QUOTE})?\s*{_SIGN}\s*){_VALUE}", re.IGNORECASE
 )
 _BEFORE_IN_ARGUMENT: Final = (
-    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}(?:[\w.\-]*(?:[\"']?\s*=\s*|[\"']\s*:\s*|\s*:\s+)|\s*:(?!:)))"
+    rf"(?P<before>{_NAME_BEGINS}[\w.\-]*{_WORD}(?:[\w.\-]*(?:(?:{_QUOTE})?\s*=\s*|{_QUOTE}\s*:\s*|\s*:\s+)|\s*:(?!:)))"
 )
 """`token-service:latest` is no assignment: where no blank follows the colon, the name must end in the word."""
 _PLAINLY_ASSIGNED_IN_ARGUMENT: Final = re.compile(rf"{_BEFORE_IN_ARGUMENT}{_VALUE}", re.IGNORECASE)
@@ -60,6 +83,11 @@ _USERINFO_WITH_SLASH: Final = re.compile(
 _BEHIND_A_FLAG: Final = re.compile(
     rf"(?P<before>(?<!\S)--?(?!-?no-)[\w.\-]*{_WORD}[\w.\-]*\s+)(?P<secret>{_QUOTED}|\S+)", re.IGNORECASE
 )
+_PAIRED: Final = re.compile(
+    rf"(?P<before>\(\s*b?{_QUOTE}[\w.\-]*{_WORD}[\w.\-]*{_QUOTE}\s*,\s*b?)(?P<secret>{_QUOTED})(?=\s*\))",
+    re.IGNORECASE,
+)
+"""A name and its value as Python shows an item of a mapping: `('sasl.password', '…')`."""
 _ASSIGNED_IN_ARGUMENT: Final = re.compile(
     rf"{_BEFORE_IN_ARGUMENT}"
     rf"(?P<secret>(?:{_QUOTED})(?=[\s,;&}}\])]|$)|.+?(?=\s+{_NAME}\s*=|$))",
@@ -78,6 +106,10 @@ _LEADING_ASSIGNMENT: Final = re.compile(
 """How a line for a shell may begin; a value of plain signs ends at the blank."""
 _MEANS_A_SECRET: Final = re.compile(_WORD, re.IGNORECASE)
 _SAYS_ITS_VALUE: Final = re.compile(rf"{_WORD}$", re.IGNORECASE)
+_SAYS_USER_AND_PASSWORD: Final = re.compile(rf"{_USER_INFO}$", re.IGNORECASE)
+_SAYS_IT_ABBREVIATED: Final = re.compile(rf"{_ABBREVIATED}$", re.IGNORECASE)
+_ONE_WORD: Final = re.compile(r"[A-Za-z]?[a-z]{,11}|[A-Z]{,12}")
+_BEHIND_A_NAME: Final = " \t\r\n=:\"'\\"
 
 _WORKING_FOLDERS: Final = frozenset({"PWD", "OLDPWD"})
 
@@ -94,8 +126,8 @@ def says_its_value(name: str) -> bool:
 
 def masked(text: str) -> str:
     """The text without what looks like a secret in it."""
-    text = _USERINFO.sub(rf"\g<before>{MASK}@", text)
-    for form in (_BEARER, _HEADER, _ASSIGNED):
+    text = _USERINFO.sub(rf"\g<before>{MASK}@", _PRIVATE_KEY.sub(MASK, text))
+    for form in (_BEARER, _HEADER, _PAIRED, _ASSIGNED):
         text = form.sub(rf"\g<before>{MASK}", text)
     return text
 
@@ -122,6 +154,7 @@ def masked_argument(word: str) -> str:
     option = _secret_option(word)
     if option is not None:
         return word[: option.end()] + (MASK if word[option.end() :] else "")
+    word = _PRIVATE_KEY.sub(MASK, word)
     for form in _forms(word):
         word = form.sub(lambda found: found[0].replace(found["before"] + found["secret"], found["before"] + MASK), word)
     word = _USERINFO.sub(rf"\g<before>{MASK}@", word)
@@ -160,8 +193,8 @@ def _means_a_secret(option: re.Match[str]) -> bool:
 def _forms(word: str) -> tuple[re.Pattern[str], ...]:
     """How a secret may stand inside a word."""
     if "://" in word:
-        return _USERINFO_OF_ARGUMENT, _USERINFO_WITH_SLASH, _BEHIND_A_FLAG, _ASSIGNED_IN_URL
-    return _BEHIND_A_FLAG, _ASSIGNED_IN_ARGUMENT
+        return _USERINFO_OF_ARGUMENT, _USERINFO_WITH_SLASH, _BEHIND_A_FLAG, _PAIRED, _ASSIGNED_IN_URL
+    return _BEHIND_A_FLAG, _PAIRED, _ASSIGNED_IN_ARGUMENT
 
 
 def secrets_in(words: Iterable[str]) -> set[str]:
@@ -171,11 +204,14 @@ def secrets_in(words: Iterable[str]) -> set[str]:
     for word in words:
         option = _secret_option(word)
         value = word if option is None else word[option.end() :]
-        if says_its_value(flag) or (option is not None and says_its_value(option["name"])):
-            found |= _meant(value)
+        for name in (flag, option["name"] if option else ""):
+            if says_its_value(name):
+                found |= _secret_of(name, _meant(value))
         for form in _forms(value):
             for match in form.finditer(value):
-                found |= _meant(match["secret"])
+                found |= _secret_of(match["before"], _meant(match["secret"]))
+        for match in _PRIVATE_KEY.finditer(value):
+            found.add(match[0])
         found |= _read_by_a_shell(word)
         flag = _as_flag(word)
     return found
@@ -186,9 +222,20 @@ def _read_by_a_shell(word: str) -> set[str]:
     found = {match["secret"] for match in _USERINFO.finditer(word)}
     for form in (_ASSIGNED, _BEHIND_A_FLAG):
         for match in form.finditer(word):
-            if says_its_value(match["before"].rstrip(" \t\r\n=:\"'")):
-                found |= _meant(match["secret"].rstrip(";&|") or match["secret"])
+            name = match["before"].rstrip(_BEHIND_A_NAME)
+            if says_its_value(name) or name.lower().endswith("accountkey"):
+                found |= _secret_of(name, _meant(match["secret"].rstrip(";&|") or match["secret"]))
     return found
+
+
+def _secret_of(name: str, values: set[str]) -> set[str]:
+    """What of a name's value is secret wherever it stands: of `basic.auth.user.info` also the part behind the user."""
+    name = name.rstrip(_BEHIND_A_NAME)
+    if _SAYS_USER_AND_PASSWORD.search(name):
+        values = values | {value.partition(":")[2] for value in values}
+    elif not _SAYS_IT_ABBREVIATED.search(name):
+        return values
+    return {value for value in values if not _ONE_WORD.fullmatch(value)}
 
 
 def _meant(written: str) -> set[str]:
@@ -196,6 +243,11 @@ def _meant(written: str) -> set[str]:
     found = {written, _NEXT_FLAG.split(written)[0]}
     found |= {value[1:-1] for value in found if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"}
     return found | {re.sub(r"\\(.)", r"\1", value) for value in found}
+
+
+def _lines_of(private_key: str) -> list[str]:
+    """The lines of a private key that are nobody's but its own: a log has them apart, with other line ends."""
+    return [line for line in re.split(r"\s|\\[nr]", private_key) if len(line) >= _MIN_KEY_LINE_CHARACTERS]
 
 
 class Secrets:
@@ -207,8 +259,12 @@ class Secrets:
     """
 
     def __init__(self, texts: Iterable[str] = (), settings: Mapping[str, str] | None = None) -> None:
-        values = secrets_in(texts) | {value for name, value in (settings or {}).items() if says_its_value(name)}
+        values = secrets_in(texts)
+        for name, value in (settings or {}).items():
+            if says_its_value(name):
+                values |= _secret_of(name, {value})
         spellings = {form for value in values for form in (value, unquote(value), quote(unquote(value), safe=""))}
+        spellings |= {line for value in values for key in _PRIVATE_KEY.finditer(value) for line in _lines_of(key[0])}
         self._values = sorted(
             (v for v in spellings if len(v) >= MIN_SECRET_CHARACTERS and v != MASK), key=len, reverse=True
         )
