@@ -523,14 +523,25 @@ def test_a_dedupe_table_that_forgot_what_the_topic_still_holds_is_a_warning() ->
     assert only("replay-horizon", facts(places=(place(oldest_ms=None),), first_records=kept)).mark is Mark.UNKNOWN
 
 
+DAY_MS = 86_400_000
+
+
 @pytest.mark.parametrize(
-    ("retention_ms", "mark"),
-    [("604800000", Mark.GOOD), ("2592000001", Mark.WARNING), ("-1", Mark.WARNING), (None, Mark.UNKNOWN)],
+    ("settings", "mark"),
+    [
+        ({"retention.ms": str(7 * DAY_MS)}, Mark.GOOD),
+        ({"retention.ms": str(30 * DAY_MS)}, Mark.WARNING),  # and segment.ms, 7 d where it is not told
+        ({"retention.ms": str(29 * DAY_MS), "segment.ms": str(DAY_MS)}, Mark.GOOD),
+        ({"retention.ms": str(29 * DAY_MS), "segment.ms": str(DAY_MS + 1)}, Mark.WARNING),
+        ({"retention.ms": "-1"}, Mark.WARNING),
+        ({"retention.ms": str(7 * DAY_MS), "cleanup.policy": "compact"}, Mark.WARNING),
+        ({"retention.ms": str(7 * DAY_MS), "cleanup.policy": "compact,delete"}, Mark.GOOD),
+        (NOT_READ, Mark.UNKNOWN),
+    ],
 )
-def test_a_declared_retention_is_held_against_that_of_the_input(retention_ms: str | None, mark: Mark) -> None:
+def test_a_declared_retention_is_held_against_the_life_of_a_record_in_the_input(settings: object, mark: Mark) -> None:
     expected = replace(_dedupe(), kept_s=30 * 86_400)
     given = facts(places=(place(expected=expected),), first_records={})
-    settings = NOT_READ if retention_ms is None else {"retention.ms": retention_ms}
     topics = {**given.topics, "authorized": replace(given.topics["authorized"], settings=settings)}  # type: ignore[type-var]
     found = of_rule("replay-horizon", replace(given, topics=topics))
     assert sorted(f.mark for f in found) == sorted([mark, Mark.GOOD])

@@ -22,6 +22,8 @@ from oncewhere.errors import LedgerRefusedError
 from oncewhere.records import Partition
 
 GROWTH_LIMIT_ROWS: Final = 10_000_000
+SEGMENT_MS: Final = 604_800_000
+"""Kafka's default of segment.ms, where a broker does not tell it: 7 d."""
 HORIZON_SLACK_MS: Final = 3_600_000
 """How much later than its record a row may be written without anything having been purged: an hour."""
 
@@ -56,9 +58,11 @@ HORIZON = Rule(
     area=Area.DATABASES,
     title="A dedupe table remembers longer than Kafka can replay",
     why="A record whose row was purged is new again. As long as it is still in the topic, a reset of the group, a "
-    "restored offset or a long outage delivers it again, and its effect happens a second time.",
-    remedy="Purge rows later than the topic deletes records (retention.ms), or lower the topic's retention. An offset "
-    "ledger has no window at all.",
+    "restored offset or a long outage delivers it again, and its effect happens a second time. Kafka deletes whole "
+    "segments, retention.ms after their last record: their first one lives for up to segment.ms longer. A topic that "
+    "is only compacted (cleanup.policy=compact) deletes nothing by age.",
+    remedy="Purge rows later than the topic deletes records (retention.ms and segment.ms together), or lower the "
+    "topic's. An offset ledger has no window at all.",
 )
 GROWTH = Rule(
     code="table-growth",
@@ -210,12 +214,22 @@ def _declared_horizon(facts: Chart, about: str, expected: Expected) -> Iterator[
         if isinstance(settings, Unread):
             yield HORIZON.unknown(f"{about}, {name}", settings)
             continue
-        retention_ms = int(settings.get("retention.ms", "-1"))
-        if 0 <= retention_ms <= kept_ms:
-            yield HORIZON.good(about, f"rows are kept for {span(kept_ms)}, records of {name} for {span(retention_ms)}")
-        else:
-            told = "for ever" if retention_ms < 0 else f"for {span(retention_ms)}"
-            yield HORIZON.warning(about, f"rows are kept for {span(kept_ms)}, and records of {name} {told}")
+        lives_ms, told = _life(settings)
+        tell = HORIZON.good if lives_ms <= kept_ms else HORIZON.warning
+        yield tell(about, f"rows are kept for {span(kept_ms)}, records of {name} {told}")
+
+
+def _life(settings: Mapping[str, str]) -> tuple[float, str]:
+    """How long a record may live in a topic, in milliseconds, and that in words."""
+    retention_ms = int(settings.get("retention.ms", "-1"))
+    if "delete" not in settings.get("cleanup.policy", "delete"):
+        return math.inf, "for ever: with cleanup.policy=compact alone, retention.ms deletes nothing"
+    if retention_ms < 0:
+        return math.inf, "for ever"
+    segment_ms = int(settings.get("segment.ms", SEGMENT_MS))
+    lives_ms = retention_ms + segment_ms
+    parts = f"retention.ms, {span(retention_ms)}, and segment.ms, {span(segment_ms)}"
+    return lives_ms, f"for up to {span(lives_ms)} ({parts}: whole segments are deleted)"
 
 
 def _horizon(facts: Chart, about: str, table: TableFacts) -> Iterator[Finding]:
