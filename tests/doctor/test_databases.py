@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import pymysql
 import pytest
 from systems import SYSTEMS, new_database
 from systems import Database as SqlDatabase
 
 from oncewhere import Processor, Record, Transaction, effect
 from oncewhere.cli.servers import dsns_of
-from oncewhere.doctor.fact import Unread
-from oncewhere.doctor.places import Purpose
+from oncewhere.doctor.fact import Fact, Unread
+from oncewhere.doctor.places import Purpose, TextColumn
 from oncewhere.doctor.readers.databases import Database, database_of, read_database
 from oncewhere.doctor.readers.subjects import databases_of, of_processor
 from oncewhere.effects.policy import DedupeTable, OffsetLedger
 from oncewhere.effects.postgres import Postgres
+from oncewhere.effects.sql.dialect import Kind
 from oncewhere.effects.sql.schema import script
 from oncewhere.effects.sqlite import Sqlite
 from oncewhere.errors import ConfigurationError
@@ -72,6 +75,42 @@ def test_a_dedupe_tables_keys_rows_and_age_are_read(
     assert abs(found.oldest_ms / 1000 - time.time()) < 600
     assert table(facts, Purpose.RECORDED).columns == {}  # and it was not made
     assert db.run("select count(*) from processed_event") == [(1,)]
+
+
+LOOSE = {
+    "postgresql": "citext",
+    "mysql": "varchar(20) character set utf8mb4 collate utf8mb4_general_ci",
+    "sqlite": "varchar(20) collate nocase",
+}
+REFUSALS = (psycopg.IntegrityError, pymysql.IntegrityError, sqlite3.IntegrityError)
+
+
+@pytest.mark.servers
+def test_how_a_dedupe_tables_column_compares_identities_and_how_long_they_may_be_is_read(db: SqlDatabase) -> None:
+    if db.system == "postgresql":
+        db.run("create extension citext")
+
+    def identity(name: str, kind: str) -> Fact[TextColumn | None]:
+        db.run(f"create table {name} (event_id {kind} not null primary key)")
+        return table(look(db, DedupeTable(name)), Purpose.DEDUPE).identity
+
+    schema = {"postgresql": "public", "sqlite": "main"}.get(db.system) or str(db.run("select database()")[0][0])
+    loose = identity(f"{schema}.loose", LOOSE[db.system])
+    db.run("insert into loose (event_id) values ('e1')")
+    with pytest.raises(REFUSALS):
+        db.run("insert into loose (event_id) values ('E1')")
+    assert isinstance(loose, TextColumn)
+    assert loose.folds
+    assert loose.length == (20 if db.system == "mysql" else None)
+
+    whole = identity("whole", db.dialect.types[Kind.NAME])
+    assert isinstance(whole, TextColumn)
+    assert (whole.folds, whole.length) == (False, 255 if db.system == "mysql" else None)
+    limited = identity("limited", "varchar(20)")
+    assert isinstance(limited, TextColumn)
+    assert limited.length == (None if db.system == "sqlite" else 20), "SQLite takes any length"
+    number = identity("number", "bigint")
+    assert number == (TextColumn(length=None, collation="BINARY", folds=False) if db.system == "sqlite" else None)
 
 
 @pytest.mark.servers

@@ -26,7 +26,7 @@ from oncewhere.doctor.fact import Unread
 from oncewhere.doctor.facts import ClientFacts, GroupFacts
 from oncewhere.doctor.finding import Mark, exit_code
 from oncewhere.doctor.known_faults import LIBRARIES
-from oncewhere.doctor.places import Expected, LedgerPosition, PlaceFacts, Purpose, TableFacts, unreached
+from oncewhere.doctor.places import Expected, LedgerPosition, PlaceFacts, Purpose, TableFacts, TextColumn, unreached
 from oncewhere.doctor.readers.kafka import topic_id_text
 from oncewhere.doctor.rule import Area
 from oncewhere.doctor.rules.groups import READERS
@@ -510,9 +510,31 @@ def test_a_table_that_lacks_its_column_or_is_not_there_is_found_and_what_to_do()
     assert 'DedupeTable("processed_event", column="refund_id")' in str(lacking.fix)
     missing = only("table-shape", facts(places=(place(columns={}),)))
     assert missing.mark is Mark.FAULT
-    assert 'create table "processed_event" ("event_id" varchar(64) primary key' in str(missing.fix)
+    assert 'create table "processed_event" ("event_id" text primary key' in str(missing.fix)
+    there = replace(place(columns={}), system="mysql")
+    assert "`event_id` varchar(255) character set utf8mb4 collate utf8mb4_bin primary key" in str(
+        only("table-shape", facts(places=(there,))).fix
+    )
     ours = Expected(purpose=Purpose.LEDGER, name="oncewhere_ledger", columns={"group_id": ""}, key=LEDGER.key)
     assert only("table-shape", facts(places=(place(columns={}, expected=ours),))).fix is None, "the remedy prints ours"
+
+
+def test_a_dedupe_column_that_may_take_two_identities_for_one_is_a_warning() -> None:
+    def found(length: int | None, *, folds: bool) -> list[tuple[Mark, str]]:
+        identity = TextColumn(length=length, collation="utf8mb4_general_ci", folds=folds)
+        given = facts(places=(replace(place(identity=identity), system="mysql"),))
+        return [(one.mark, one.reason) for one in of_rule("table-shape", given)]
+
+    (folding,) = found(64, folds=True)
+    assert folding[0] is Mark.WARNING
+    assert "compared by utf8mb4_general_ci: identities that differ only in case or accents are one event" in folding[1]
+    (short,) = found(35, folds=False)
+    assert short[0] is Mark.WARNING
+    assert "holds 35 characters, and a UUID has 36" in short[1]
+    assert [mark for mark, _ in found(35, folds=True)] == [Mark.WARNING, Mark.WARNING]
+    for length in (36, 64, None):
+        assert [mark for mark, _ in found(length, folds=False)] == [Mark.GOOD]
+    assert only("table-shape", facts(places=(place(identity=NOT_READ),))).mark is Mark.UNKNOWN
 
 
 def test_a_dedupe_table_that_forgot_what_the_topic_still_holds_is_a_warning() -> None:

@@ -48,6 +48,21 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TextColumn:
+    """How a column of text keeps an identity.
+
+    Attributes:
+        length: how many characters fit; None where there is no limit.
+        collation: what compares it, by name.
+        folds: True where that takes two spellings for one: it ignores case, or accents.
+    """
+
+    length: int | None
+    collation: str
+    folds: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableFacts:
     """One table.
 
@@ -57,6 +72,7 @@ class TableFacts:
         keys: its unique keys, those that are checked at once and for every row.
         rows: how many rows it has, as the database estimates it.
         oldest_ms: when its oldest row was written, Unix time; None where it has none, or does not say.
+        identity: of a dedupe table, the column of the identity; None where it is not of text, or not there.
     """
 
     expected: Expected
@@ -64,6 +80,7 @@ class TableFacts:
     keys: Fact[tuple[tuple[str, ...], ...]]
     rows: Fact[int]
     oldest_ms: Fact[int | None]
+    identity: Fact[TextColumn | None] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

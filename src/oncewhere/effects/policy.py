@@ -68,7 +68,8 @@ class DedupeTable(Policy):
     """One row per business event, inserted in the effect's own transaction.
 
     In a database the table is yours, as it stands:
-    `create table processed_event (event_id varchar(64) primary key, …)`.
+    `create table processed_event (event_id varchar(64) primary key, …)`; in MySQL with `collate utf8mb4_bin`, since its
+    default collations take `E1` and `e1` for one event.
     Beside it stands a table of ours that keeps the position and the results of each event, so that a redelivery of
     the same position (give the recorded result) is told from the same event at another position (an upstream
     duplicate: suppress it).

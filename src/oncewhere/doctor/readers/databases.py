@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from oncewhere.doctor.fact import Fact, Unread
-from oncewhere.doctor.places import Expected, LedgerPosition, PlaceFacts, Purpose, TableFacts, unreached
+from oncewhere.doctor.places import Expected, LedgerPosition, PlaceFacts, Purpose, TableFacts, TextColumn, unreached
 from oncewhere.effects.calls import Entry
 from oncewhere.effects.place import UndecidedError
 from oncewhere.effects.policy import AtMostOnce, DedupeTable, IdempotencyKey, OffsetLedger
@@ -165,6 +165,7 @@ def _table(connection: SqlConnection, expected: Expected) -> TableFacts:
         keys=_try(connection, lambda: unique_keys(connection, expected.name)),
         rows=_try(connection, lambda: _rows(connection, catalog, expected.name, address)),
         oldest_ms=_try(connection, lambda: _oldest(connection, catalog, expected.name, stamp)) if stamp else None,
+        identity=_try(connection, lambda: _identity(connection, catalog, expected, address)),
     )
 
 
@@ -186,6 +187,16 @@ def _rows(connection: SqlConnection, catalog: Catalog, table: str, address: list
     if estimate:
         return int(estimate)
     return int(connection.execute(f"select count(*) from {connection.dialect.quoted(table)}")[0][0])  # noqa: S608
+
+
+def _identity(
+    connection: SqlConnection, catalog: Catalog, expected: Expected, address: list[object]
+) -> TextColumn | None:
+    if expected.purpose is not Purpose.DEDUPE:
+        return None
+    for length, collation, folds in connection.execute(catalog.text, [*address, expected.key[0]]):
+        return TextColumn(length=None if length is None else int(length), collation=str(collation), folds=bool(folds))
+    return None
 
 
 def _oldest(connection: SqlConnection, catalog: Catalog, table: str, stamp: str) -> int | None:

@@ -17,11 +17,13 @@ from oncewhere.effects.calls import State
 from oncewhere.effects.ledger import LedgerRow, stand
 from oncewhere.effects.place import Start
 from oncewhere.effects.sql.dedupe_table import example_ddl, example_policy
-from oncewhere.effects.sql.dialect import DIALECTS
+from oncewhere.effects.sql.dialect import DIALECTS, Kind
 from oncewhere.errors import LedgerRefusedError
 from oncewhere.records import Partition
 
 GROWTH_LIMIT_ROWS: Final = 10_000_000
+IDENTITY_CHARACTERS: Final = 36
+"""What a column must hold at least: a UUID, as it is written."""
 SEGMENT_MS: Final = 604_800_000
 """Kafka's default of segment.ms, where a broker does not tell it: 7 d."""
 HORIZON_SLACK_MS: Final = 3_600_000
@@ -39,9 +41,10 @@ SHAPE = Rule(
     area=Area.DATABASES,
     title="The policy's tables are there, with their columns",
     why="A missing or changed table ends the processor at its start at best; at worst a column cuts identities "
-    "short or compares them without case, and two events are one.",
+    "short or compares them without case, and two events are one (MySQL: its default collations do the second, and "
+    "without strict mode it does the first).",
     remedy="oncewhere schema SYSTEM prints the tables of oncewhere's own; a dedupe table is yours: its column must "
-    "hold the whole identity.",
+    "hold the whole identity, and compare it byte by byte.",
 )
 KEY = Rule(
     code="table-key",
@@ -146,7 +149,8 @@ def _table(facts: Chart, place: PlaceFacts, table: TableFacts) -> Iterator[Findi
         if expected.purpose is Purpose.DEDUPE:
             return  # by a column that is not there, nothing is unique, and nothing has an age
     else:
-        yield SHAPE.good(about, f"the {expected.purpose} has its columns")
+        unfit = tuple(_unfit(place, about, table))
+        yield from unfit or (SHAPE.good(about, f"the {expected.purpose} has its columns"),)
     key = _key(about, table)
     if key.mark is Mark.FAULT and guessed:
         by = ", ".join(expected.key)
@@ -158,6 +162,25 @@ def _table(facts: Chart, place: PlaceFacts, table: TableFacts) -> Iterator[Findi
         # What cannot be read of a topic stands in the way of both.
         yield from dict.fromkeys((*_declared_horizon(facts, about, expected), *_horizon(facts, about, table)))
         yield _growth(facts, about, table)
+
+
+def _unfit(place: PlaceFacts, about: str, table: TableFacts) -> Iterator[Finding]:
+    """Where a dedupe column may take two identities for one: it depends on the identities whether it ever does."""
+    column, identity = table.expected.key[0], table.identity
+    if identity is None:
+        return
+    if isinstance(identity, Unread):
+        yield SHAPE.unknown(f"{about}.{column}", identity)
+        return
+    dialect = DIALECTS.get(place.system)
+    fix = f"Give the column the type {dialect.types[Kind.NAME]}." if dialect else None
+    if identity.folds:
+        said = f"compared by {identity.collation}: identities that differ only in case or accents are one event"
+        yield SHAPE.warning(f"{about}.{column}", said, fix)
+    if identity.length is not None and identity.length < IDENTITY_CHARACTERS:
+        said = f"holds {identity.length} characters, and a UUID has {IDENTITY_CHARACTERS}: a longer identity is "
+        cut = "refused, or cut short without strict mode" if place.system == "mysql" else "refused"
+        yield SHAPE.warning(f"{about}.{column}", said + cut, fix)
 
 
 def _make(place: PlaceFacts, expected: Expected) -> str | None:

@@ -47,7 +47,7 @@ RECORDED = Table(
 def example_ddl(table: str, column: str, dialect: Dialect) -> str:
     """A dedupe table of that name and column, for the hint when there is none."""
     return (
-        f"create table {dialect.quoted(table)} ({dialect.quoted(column)} varchar(64) primary key, "
+        f"create table {dialect.quoted(table)} ({dialect.quoted(column)} {dialect.types[Kind.NAME]} primary key, "
         "processed_at timestamp not null default current_timestamp);"
     )
 
