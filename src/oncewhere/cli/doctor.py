@@ -130,7 +130,7 @@ def doctor(  # noqa: PLR0913  # one parameter for each option
     oncewhere doctor settlement:app
     oncewhere doctor . -b localhost:9092 --dsn bank=postgresql://me@localhost/bank
     oncewhere doctor . -b broker:9093 -X security.protocol=sasl_ssl -F credentials.properties --format json
-    oncewhere doctor . -b localhost:9092 --client franz-go=1.21.3 --client-settings consumer.properties
+    oncewhere doctor . -b localhost:9092 --client franz-go=1.21.3 --client-settings clients.properties
     oncewhere doctor -b localhost:9092
     oncewhere doctor transactions -b localhost:9092 --watch
     """  # noqa: D301  # click keeps the lines below \b as they are
