@@ -43,7 +43,7 @@ from oncewhere import (
 )
 from oncewhere.effects.http import Requests
 from oncewhere.effects.outside import OutsidePlace
-from oncewhere.effects.place import Batch, Call, Span, Start, UndecidedError
+from oncewhere.effects.place import Batch, Call, Span, Start, Tally, UndecidedError
 from oncewhere.effects.policy import Policy
 from oncewhere.effects.smtp import Mailer
 from oncewhere.errors import ConfigurationError, UnreachableError
@@ -415,6 +415,33 @@ def test_an_interrupt_keeps_the_claim_only_of_a_call_that_may_have_happened(
                 life.run()
         else:
             assert life.run() == 7
+
+
+@pytest.mark.parametrize("at_most_once", [True, False])
+def test_calls_that_stay_settled_are_counted_though_their_batch_begins_again(
+    sqlite: Database, *, at_most_once: bool
+) -> None:
+    kept: Policy = AtMostOnce(claims=sqlite.place(OffsetLedger())) if at_most_once else IdempotencyKey()  # type: ignore[arg-type]
+    punched: list[str] = []
+
+    @effect(Function("machine", policy=kept, limits=QUICK))
+    def punch(key: str) -> None:
+        punched.append(key)
+
+    with Life(punch) as life:
+        work = life.batch()
+        life.run(work=work)
+        work.abandon()
+        work = life.batch()
+        for offset in (0, 1):
+            life.run(offset=offset, work=work)
+        told = work.decide()
+        assert (told.executed, told.replayed) == (2, 1 if at_most_once else 0)
+        work.abandon()  # another place did not decide
+        work = life.batch()
+        life.run(offset=2, work=work)
+        assert work.decide() == Tally(executed=1, replayed=0)
+    assert len(punched) == (3 if at_most_once else 4)
 
 
 def test_an_interrupt_is_not_hidden_by_a_journal_that_does_not_answer(

@@ -27,6 +27,7 @@ class OpenOutside(OpenPlace):
         self.group_id = group_id
         self.means = means
         self.journal = journal
+        self.settled = 0  # calls of batches that began again, and were not told of: their claims stay settled
         self._lock = threading.Lock()
         self._closed_until = 0.0
 

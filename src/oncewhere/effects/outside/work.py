@@ -63,11 +63,11 @@ class OutsideWork(Work):
         if isinstance(self._policy, AtMostOnce):
             self._claim(call, key)
         raw = codec.encode(self._attempts(call, key, args, kwargs))
-        self._executed += 1
         if isinstance(self._policy, AtMostOnce):
             self._settle(key, raw)
         elif isinstance(self._policy, IdempotencyKey) and self._policy.answers is not None:
             self._answers.append((call, key, raw))
+        self._executed += 1
         return codec.decode(raw)
 
     def run_each(self, calls: Sequence[Call], values: Sequence[Any], lanes: Sequence[object]) -> list[Any]:
@@ -123,10 +123,15 @@ class OutsideWork(Work):
         """Keeps the answers: after this a redelivered record does not ask again."""
         if self._answers and self._opened.journal is not None:
             self._opened.journal.keep(self._answers)
-        return Tally(executed=self._executed, replayed=self._replayed)
+        tally = Tally(executed=self._executed + self._opened.settled, replayed=self._replayed)
+        self._executed = self._opened.settled = 0
+        return tally
 
     def abandon(self) -> None:
         """Nothing can be taken back; what was done is found again by its key."""
+        if isinstance(self._policy, AtMostOnce):
+            self._opened.settled += self._executed
+            self._executed = 0
 
     def confirmed(self) -> None:
         """Nothing is kept in memory."""
