@@ -11,15 +11,18 @@ from confluent_kafka import KafkaError, KafkaException
 from oncewhere import (
     ConfigurationError,
     DeadLetter,
+    DuplicateEvent,
+    EffectInDoubt,
     FencedError,
     Function,
     IdempotencyKey,
     Record,
+    Records,
     Skip,
     Transaction,
     effect,
 )
-from oncewhere.effects.place import Span, UndecidedError
+from oncewhere.effects.place import Call, Span, UndecidedError
 from oncewhere.records import Partition
 from oncewhere.runtime import events
 from oncewhere.runtime.batch import Batch
@@ -228,3 +231,33 @@ def test_a_record_whose_effect_is_not_known_does_not_commit_without_it(
 
     with pytest.raises(ConfigurationError, match=r"is not among the effects|is run otherwise"):
         handled()
+
+
+def test_a_record_that_a_batch_handler_asks_several_effects_for_is_told_of_once_and_each_call_in_doubt_too() -> None:
+    partition = Partition("in", 0, "id")
+
+    def found(call: Call) -> DuplicateEvent | EffectInDoubt:
+        return DuplicateEvent() if call.offset == 0 else EffectInDoubt(f"call {call.nth}")
+
+    def twice(records: Records[bytes], tx: Transaction) -> None:
+        for _ in range(2):
+            tx.run_each(punch, records)
+
+    work: Any = SimpleNamespace(run_each=lambda calls, values, lanes: [found(call) for call in calls])
+    place: Any = SimpleNamespace(begin=lambda batch: work)
+    batch = Batch(opened_at=0.0, messages=[Record.of(b"v", topic="in", offset=offset).message for offset in range(2)])
+    Gathering(
+        {"in": subscription("in", bytes, twice, on_error=Stop(), batch=True)},
+        Transaction(),
+        Poison(lambda event: None),
+        uses={"in": frozenset({"machine"})},
+        places={"machine": place},
+        partition=lambda topic, number: partition,
+        spans=lambda batch: [Span(partition, 0, 2)],
+        emit=lambda event: None,
+    ).prepare(batch)
+    assert batch.passed == [
+        events.DuplicateSuppressed("in", 0, 0),
+        events.CallInDoubt("in", 0, 1, "call 0"),
+        events.CallInDoubt("in", 0, 1, "call 1"),
+    ]

@@ -169,13 +169,8 @@ class Gathering:
         batch.outputs = len(batch.staged)
 
     def _note_passed(self, batch: Batch) -> None:
-        """Records of a batch handler that give no output, for the events."""
-        for message, why in self._tx.passed:
-            position = (message.topic(), message.partition(), message.offset())
-            if isinstance(why, EffectInDoubt):
-                batch.passed.append(events.CallInDoubt(*position, why.key))
-            else:
-                batch.passed.append(events.DuplicateSuppressed(*position))
+        """Records of a batch handler that give no output, for the events; each once, whatever it was asked for."""
+        batch.passed += dict.fromkeys(_passed(message, why) for message, why in self._tx.passed)
         self._tx.passed = []
 
     def decide(self, batch: Batch) -> None:
@@ -274,3 +269,10 @@ class Gathering:
             send=self._tx.send,
         )
         return None
+
+
+def _passed(message: Message, why: DuplicateEvent | EffectInDoubt) -> events.DuplicateSuppressed | events.CallInDoubt:
+    position = (message.topic(), message.partition(), message.offset())
+    if isinstance(why, EffectInDoubt):
+        return events.CallInDoubt(*position, why.key)
+    return events.DuplicateSuppressed(*position)
