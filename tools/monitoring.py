@@ -85,14 +85,14 @@ ALERTS = (
     ),
     Alert(
         "OncewhereNoCommit",
-        metrics.TRANSACTIONS,
-        'sum by (instance) (rate({name}{{outcome="aborted"}}[10m])) > 0 and '
-        'sum by (instance) (rate({name}{{outcome="committed"}}[10m])) == 0',
+        metrics.REWINDS,  # not aborts: where a handler or a place fails, no transaction was begun
+        "sum by (instance) (rate({name}[10m])) > 0 and "
+        f'sum by (instance) (rate({metrics.TRANSACTIONS.name}{{{{outcome="committed"}}}}[10m])) == 0',
         "10m",
         "page",
-        "Transactions are aborted and none commits.",
-        "Read the log: each abort says why. After twenty attempts at one batch, or the fourth new producer in a row, "
-        "the run ends.",
+        "Batches begin again and none commits.",
+        "Read the log: each TransactionAborted says why. After twenty attempts at one batch, or the fourth new "
+        "producer in a row, the run ends.",
     ),
     Alert(
         "OncewhereProducersReplaced",

@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from invariants import ViolationError, all_is_done_once, rewind_is_far_enough
+from invariants import ViolationError, all_is_done_once, rewind_is_far_enough, transactions_are_told_once
 from simulated_bank import Bank
 from simulated_kafka import INPUT, OUTPUT, Broker, Clock, CrashedError, Process, StuckError
 
 from oncewhere import DeadLetter, Processor, effect
 from oncewhere.errors import FencedError, NoProgressError, UnreachableError
+from oncewhere.listeners.metrics import TRANSACTIONS, Samples
 from oncewhere.runtime import events
 
 if TYPE_CHECKING:
@@ -91,15 +92,17 @@ class World:
 
     def life(self, process: Process) -> None:
         """One processor, from its start to its end."""
-        app = _processor(self, process.name)
+        app, ended_well = _processor(self, process), False
         process.stop = app.stop
         self.running.append(process)
         try:
             app.run()
+            ended_well = True
         except (CrashedError, FencedError, NoProgressError, UnreachableError):
             pass  # its supervisor starts it again
         finally:
             self.running.pop()
+        transactions_are_told_once(process.begun, process.told, ended_well=ended_well)
 
     def successor(self, name: str, only: set[int] | None) -> None:
         """Another process, while one is in the middle of a call."""
@@ -120,21 +123,24 @@ class World:
         all_is_done_once(self.broker)
 
 
-def _processor(world: World, name: str) -> Processor:
+def _processor(world: World, process: Process) -> Processor:
     settings: dict[str, Any] = {
         "bootstrap.servers": "simulated",
         "transaction.timeout.ms": 1000,
         "partition.assignment.strategy": "cooperative-sticky" if world.size.cooperative else "range",
     }
 
+    samples = Samples()
+
     def look(event: events.Event) -> None:
         if isinstance(event, events.Rewound):
             rewind_is_far_enough(world.broker, event.starts)
+        process.told += sum(sample.value for sample in samples.of(event) if sample.metric is TRANSACTIONS)
 
     app = Processor(
         settings,
         group_id="group",
-        transactional_id=name,
+        transactional_id=process.name,
         commit_interval_ms=world.size.interval_ms,
         max_batch_records=None if world.size.ahead else world.size.batch,
         on_event=look,

@@ -56,6 +56,12 @@ def rewind_is_far_enough(broker: Broker, positions: Mapping[Partition, int]) -> 
             raise ViolationError(f"after a rewind {partition} stands ahead of the committed offset")
 
 
+def transactions_are_told_once(begun: int, told: float, *, ended_well: bool) -> None:
+    """No end is told of a transaction that was never begun; where the run ended as it was asked to, each one's is."""
+    if told > begun or (ended_well and told < begun):
+        raise ViolationError(f"{begun} transactions were begun, and the ends of {told} were told")
+
+
 def all_is_done_once(broker: Broker) -> None:
     """At the end every input has one output, and one effect where it has any."""
     every = [value for values in broker.inputs.values() for value in values]

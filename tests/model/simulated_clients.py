@@ -228,6 +228,7 @@ class Producer:
 
     def begin_transaction(self) -> None:
         self._alive()
+        self._process.begun += 1
 
     def produce(self, topic: str, value: bytes, *arguments: Any) -> None:
         del arguments

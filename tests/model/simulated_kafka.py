@@ -187,6 +187,8 @@ class Process:
         self.only = only
         self.stop: Callable[[], None] = _nothing
         self.consumer: Any = None
+        self.begun = 0  # transactions
+        self.told = 0.0  # of them, by events
         self._last = None if commits is None else broker.commits + commits
         self._dead = False
         self._calls = 0

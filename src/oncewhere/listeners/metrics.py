@@ -63,7 +63,8 @@ TRANSACTIONS = Metric(
     "oncewhere_transactions_total",
     Kind.COUNTER,
     ("outcome",),
-    "Kafka transactions by outcome: committed, aborted, or unconfirmed (nobody knows until the offsets are read back).",
+    "Kafka transactions that were begun, by outcome: committed, aborted, or unconfirmed (nobody knows until the "
+    "offsets are read back).",
     "{transaction}",
 )
 EFFECTS = Metric(
@@ -189,7 +190,7 @@ class Samples:
                 yield Sample(TRANSACTIONS, 1, ("committed",))
                 yield Sample(HANDLE, event.handle_s)
                 yield Sample(COMMIT, event.commit_s)
-            case events.TransactionAborted():
+            case events.TransactionAborted(begun=True):
                 yield Sample(TRANSACTIONS, 1, ("unconfirmed" if event.unconfirmed else "aborted",))
             case events.BatchDecided():
                 yield Sample(EFFECTS, event.executed, (event.place, "executed"))

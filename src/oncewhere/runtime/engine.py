@@ -220,7 +220,7 @@ class Engine:
                 self._advance(force=True)
                 self._reap(STEP_S)
         except UndecidedError as error:
-            self._emit(events.TransactionAborted(error.reason, error.unknown))
+            self._tell_aborted(error)
 
     def _release(self, partitions: Sequence[Partition], lost: bool) -> None:  # noqa: FBT001 - a callback
         """Before partitions go: finish what is open, or give it up. Called from inside `take`."""
@@ -259,7 +259,7 @@ class Engine:
 
     def _recover(self, error: UndecidedError) -> None:
         """The way back, until each place and Kafka agree where to go on; bounded."""
-        self._emit(events.TransactionAborted(error.reason, error.unknown))
+        self._tell_aborted(error)
         reason = error.reason
         if isinstance(error, PoisonError):
             self._attempts.forget()  # each record fails max_attempts times at most, so this ends by itself
@@ -275,6 +275,11 @@ class Engine:
             else:
                 return
 
+    def _tell_aborted(self, error: UndecidedError) -> None:
+        """A batch did not commit. While the one before it is being ended, no transaction but that one's is begun."""
+        begun = self._writer.begun and not self._is_ending
+        self._emit(events.TransactionAborted(error.reason, error.unknown, begun))
+
     def _give_up(self) -> None:
         """Drops the batch that grows; the one that is ending is waited for, since it may well be committed."""
         self._growing.give_up()
@@ -283,7 +288,7 @@ class Engine:
             try:
                 self._reap(WAIT_S)
             except UndecidedError as error:
-                self._emit(events.TransactionAborted(error.reason, error.unknown))
+                self._tell_aborted(error)
 
     def _stand(self, starts: Mapping[Partition, Start]) -> None:
         """Asks each place what it has done of these partitions; where it cannot go on, all partitions were rewound."""

@@ -125,10 +125,17 @@ class TransactionCommitted(Event):
 
 @dataclass(frozen=True, slots=True)
 class TransactionAborted(Event):
-    """A batch did not commit, or nobody knows whether it did (`unconfirmed`); a rewind follows."""
+    """A batch did not commit, or nobody knows whether it did; a rewind follows.
+
+    Attributes:
+        reason: why, in words.
+        unconfirmed: True where nobody knows.
+        begun: whether its Kafka transaction had been begun; where a handler or a place failed first, it had not.
+    """
 
     reason: str
     unconfirmed: bool
+    begun: bool = True
 
 
 @dataclass(frozen=True, slots=True)

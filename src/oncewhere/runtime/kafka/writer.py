@@ -67,6 +67,7 @@ class Writer:
         self._stopping = stopping
         self._beat = beat
         self._state = State.NEW
+        self._begun = False
         self._producer: Any = None
         self._caller: Committer[object] | None = None  # a new thread for each call would cost 0.3 ms of CPU
         self._known_outputs: set[str] = set()
@@ -85,6 +86,11 @@ class Writer:
         """What made the open transaction fail while outputs were sent, if anything did."""
         return self._failure
 
+    @property
+    def begun(self) -> bool:
+        """True from a transaction's begin to its commit, or to the rewind that follows its end by other means."""
+        return self._begun
+
     def open(self) -> None:
         """Takes the transactional identity.
 
@@ -98,7 +104,9 @@ class Writer:
     def begin(self) -> Failure | None:
         """Opens a transaction; nothing is sent yet."""
         self._failure = None
-        return self._attempt(Call.BEGIN, self._producer.begin_transaction)
+        failure = self._attempt(Call.BEGIN, self._producer.begin_transaction)
+        self._begun = failure is None
+        return failure
 
     @property
     def send(self) -> Callable[..., Any]:
@@ -190,6 +198,7 @@ class Writer:
         failure = self._attempt(Call.COMMIT, lambda: self._producer.commit_transaction(self._answer_limit_s))
         if failure is None:
             self._replacements = 0
+            self._begun = False
         return failure
 
     def fail(self) -> None:
@@ -224,6 +233,7 @@ class Writer:
 
     def rewound(self) -> None:
         """The positions follow the committed offsets again."""
+        self._begun = False
         self._move(Call.REWIND, Outcome.OK)
 
     def close(self) -> None:
