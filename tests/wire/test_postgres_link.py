@@ -88,8 +88,99 @@ def copied(wire: Wire) -> list[Step]:
     ]
 
 
+def copy_failed(wire: Wire) -> list[Step]:
+    """The rows are still being sent; the server drops the rest of them, and their end."""
+    return [
+        *opened(wire),
+        (">>", wire.query("copy t from stdin")),
+        ("<<", wire.pg("G", bytes(3))),
+        (">>", wire.pg("d", "secret row\n")),
+        ("<<", wire.error("23505") + wire.ready("I")),
+        (">>", wire.pg("d", "another\n") + wire.pg("c")),
+        (">>", wire.query("select 1")),
+        ("<<", wire.tag("SELECT 1") + wire.ready("I")),
+        (">>", wire.query("begin; copy t from stdin")),
+        ("<<", wire.tag("BEGIN") + wire.pg("G", bytes(3))),
+        (">>", wire.pg("d", "secret row\n")),
+        ("<<", wire.error("22P02") + wire.ready("E")),
+        (">>", wire.pg("f", "secret\0") + wire.query("rollback")),
+        ("<<", wire.tag("ROLLBACK") + wire.ready("I")),
+        (">>", wire.query("insert into t values (1)")),
+        ("<<", wire.tag("INSERT 0 1") + wire.ready("I")),
+    ]
+
+
+def extended_copy_failed(wire: Wire) -> list[Step]:
+    """The server answers nothing more until a Sync, be it behind the end of the rows or in its place."""
+    copy = wire.parse("copy t from stdin") + wire.bind() + wire.execute() + wire.sync()
+    asked = wire.pg("1") + wire.pg("2") + wire.pg("G", bytes(3))
+    failed = [(">>", copy), ("<<", asked), (">>", wire.pg("d", "secret row\n")), ("<<", wire.error("23505"))]
+    return [
+        *opened(wire),
+        *failed,
+        (">>", wire.pg("d", "another\n") + wire.pg("c") + wire.sync()),
+        ("<<", wire.ready("I")),
+        *failed,
+        (">>", wire.sync()),
+        ("<<", wire.ready("I")),
+        *failed[:2],
+        (">>", wire.pg("d", "secret row\n") + wire.pg("c")),  # its Sync crosses the error
+        ("<<", wire.error("23505")),
+        (">>", wire.sync()),
+        ("<<", wire.ready("I")),
+        (">>", copy + wire.pg("d", "secret row\n") + wire.pg("c") + wire.sync()),  # refused
+        ("<<", wire.error("42P01") + wire.ready("I") + wire.ready("I")),
+        (">>", wire.query("insert into t values (1)")),
+        ("<<", wire.tag("INSERT 0 1") + wire.ready("I")),
+    ]
+
+
+def two_copies(wire: Wire) -> list[Step]:
+    both, rows, asks = wire.query("copy a from stdin; copy b from stdin"), wire.pg("d", "1\n"), wire.pg("G", bytes(3))
+    return [
+        *opened(wire),
+        (">>", both),
+        ("<<", asks),
+        (">>", rows + wire.pg("c")),
+        ("<<", wire.tag("COPY 1") + asks),
+        (">>", rows + wire.pg("c")),
+        ("<<", wire.tag("COPY 1") + wire.ready("I")),
+        (">>", both),
+        ("<<", asks),
+        (">>", rows + wire.pg("c")),
+        ("<<", wire.tag("COPY 1") + asks),
+        ("<<", wire.error("23505") + wire.ready("I")),
+        (">>", rows + wire.pg("c") + both + rows + wire.pg("c") + rows + wire.pg("c")),
+        ("<<", asks + wire.error("23505") + wire.ready("I")),
+        (">>", wire.query("insert into t values (1)")),
+        ("<<", wire.tag("INSERT 0 1") + wire.ready("I")),
+    ]
+
+
+def copied_unseen(wire: Wire) -> list[Step]:
+    """A statement whose text is not known asks for rows."""
+    return [
+        *opened(wire),
+        (">>", wire.bind("s") + wire.execute() + wire.sync()),
+        ("<<", wire.pg("2") + wire.pg("G", bytes(3))),
+        (">>", wire.pg("d", "secret row\n") + wire.pg("c") + wire.sync()),
+        ("<<", wire.tag("COPY 1") + wire.ready("I")),
+    ]
+
+
 SCRIPTS: dict[str, Callable[[Wire], list[Step]]] = {
-    script.__name__: script for script in (opened, simple, extended, pipelined, copied)
+    script.__name__: script
+    for script in (
+        opened,
+        simple,
+        extended,
+        pipelined,
+        copied,
+        copy_failed,
+        extended_copy_failed,
+        two_copies,
+        copied_unseen,
+    )
 }
 
 
@@ -152,6 +243,116 @@ def test_copy_is_durable_at_the_end_of_its_rows(wire: Wire) -> None:
         "<< commit#4! tags=['COPY 1'] outcome=committed",
     ]
     assert "secret" not in str(transcript.messages)
+
+
+def test_a_copy_that_fails_before_its_rows_end_is_told_and_leaves_no_reply_behind(wire: Wire) -> None:
+    transcript = wire.play(PostgresLink(), copy_failed(wire))
+    assert transcript.lines("verbs", "tags", "outcome", "sqlstate")[2:] == [
+        ">> write#1! verbs=['COPY']",
+        "<< write#1! outcome=copying",
+        "<< write#1! tags=[] outcome=failed sqlstate=23505",
+        ">> query#2 verbs=['SELECT']",
+        "<< query#2 tags=['SELECT 1']",
+        ">> write#3! verbs=['BEGIN', 'COPY']",
+        "<< write#3! outcome=copying",
+        "<< write#3! tags=['BEGIN'] outcome=failed sqlstate=22P02",
+        ">> rollback#4 verbs=['ROLLBACK']",
+        "<< rollback#4 tags=['ROLLBACK']",
+        ">> commit#5! verbs=['INSERT']",
+        "<< commit#5! tags=['INSERT 0 1'] outcome=committed",
+    ]
+    assert "secret" not in str(transcript.messages)
+
+
+def test_an_extended_copy_that_fails_is_never_told_as_committed(wire: Wire) -> None:
+    transcript = wire.play(PostgresLink(), extended_copy_failed(wire))
+    assert transcript.lines("verbs", "outcome", "sqlstate")[2:] == [
+        ">> write#1! verbs=['COPY']",
+        "<< write#1! outcome=copying",
+        ">> commit#2! verbs=['COPY DONE']",
+        "<< commit#2! outcome=failed sqlstate=23505",
+        ">> write#3! verbs=['COPY']",
+        "<< write#3! outcome=copying",
+        ">> rollback#4 verbs=['COPY FAIL']",
+        "<< rollback#4 sqlstate=23505",
+        ">> write#5! verbs=['COPY']",
+        "<< write#5! outcome=copying",
+        ">> commit#6! verbs=['COPY DONE']",
+        "<< commit#6! outcome=failed sqlstate=23505",
+        ">> write#7! verbs=['COPY']",
+        ">> commit#8! verbs=['COPY DONE']",
+        "<< write#7! outcome=failed sqlstate=42P01",
+        "<< commit#8! outcome=failed sqlstate=42P01",
+        ">> commit#9! verbs=['INSERT']",
+        "<< commit#9! outcome=committed",
+    ]
+
+
+def test_each_copy_of_a_query_asks_for_its_own_rows(wire: Wire) -> None:
+    transcript = wire.play(PostgresLink(), two_copies(wire))
+    assert transcript.lines("verbs", "targets", "outcome")[2:] == [
+        ">> write#1! verbs=['COPY', 'COPY'] targets=['a', 'b']",
+        "<< write#1! outcome=copying",
+        ">> write#2! verbs=['COPY DONE'] targets=['a']",
+        "<< write#2! outcome=copying",
+        ">> commit#3! verbs=['COPY DONE'] targets=['b']",
+        "<< commit#3! outcome=committed",
+        ">> write#4! verbs=['COPY', 'COPY'] targets=['a', 'b']",
+        "<< write#4! outcome=copying",
+        ">> write#5! verbs=['COPY DONE'] targets=['a']",
+        "<< write#5! outcome=copying",
+        "<< write#5! outcome=failed",
+        ">> write#6! verbs=['COPY', 'COPY'] targets=['a', 'b']",
+        ">> write#7! verbs=['COPY DONE'] targets=['a']",
+        ">> commit#8! verbs=['COPY DONE'] targets=['b']",
+        "<< write#6! outcome=copying",
+        "<< write#7! outcome=failed",
+        ">> commit#9! verbs=['INSERT'] targets=['t']",
+        "<< commit#9! outcome=committed",
+    ]
+
+
+def test_rows_that_a_text_did_not_announce_are_waited_for(wire: Wire) -> None:
+    transcript = wire.play(PostgresLink(), copied_unseen(wire))
+    assert transcript.lines("verbs", "outcome")[2:] == [
+        ">> commit#1! verbs=['UNKNOWN']",
+        "<< commit#1! outcome=copying",
+        ">> commit#2! verbs=['COPY DONE']",
+        "<< commit#2! outcome=committed",
+    ]
+
+
+def test_an_answer_that_waits_for_the_client_is_not_held(wire: Wire) -> None:
+    link = PostgresLink()
+    wire.play(link, [*opened(wire), (">>", wire.query("START_REPLICATION SLOT s LOGICAL 0/0"))])
+    both = wire.pg("W", bytes(3))
+    for at in range(len(both)):
+        segments = link.from_server(both[at : at + 1])
+    assert b"".join(segment.data for segment in segments) == both
+    (row,) = link.from_server(wire.pg("d", "w"))
+    assert row.data == wire.pg("d", "w")
+
+
+@pytest.mark.parametrize("sql", ["call settle(1)", "do $$ begin insert into t values (1); commit; raise 'x'; end $$"])
+def test_a_procedure_that_fails_outside_a_block_may_have_committed_before(wire: Wire, sql: str) -> None:
+    alone = [(">>", wire.query(sql)), ("<<", wire.error("P0001") + wire.ready("I"))]
+    inside = [(">>", wire.query(f"begin; {sql}")), ("<<", wire.tag("BEGIN") + wire.error("P0001") + wire.ready("E"))]
+    assert "outcome=unknown" in play(wire, *alone)[0][-1]
+    assert "outcome=failed" in play(wire, *inside)[0][-1]
+
+
+def test_what_a_transaction_wrote_is_known_where_it_stays_open_unforeseen(wire: Wire) -> None:
+    lines, _ = play(
+        wire,
+        (">>", wire.query("begin")),
+        ("<<", wire.tag("BEGIN") + wire.ready("T")),
+        (">>", wire.query("insert into t values (1); rollback to s; commit")),
+        ("<<", wire.tag("INSERT 0 1") + wire.error("3B001") + wire.ready("E")),
+        (">>", wire.query("commit")),
+        ("<<", wire.tag("ROLLBACK") + wire.ready("I")),
+    )
+    assert lines[-2].startswith(">> commit#3! ")
+    assert lines[-1].endswith("outcome=rolled back")
 
 
 def test_the_rows_of_a_copy_pass_as_they_come(wire: Wire) -> None:
@@ -377,7 +578,7 @@ def test_the_end_of_a_copy_that_was_not_seen_to_begin_passes_at_once(wire: Wire)
         ("<<", wire.tag("SELECT 1") + wire.ready("I")),
     )
     assert wire.pg("c") in sent
-    assert lines[-1] == "<< query#2 partial=True tags=['SELECT 1'] status=I"
+    assert lines[-1] == "<< query#2 tags=['SELECT 1'] status=I"
 
 
 def test_a_server_that_goes_away_in_a_commit_leaves_it_unknown(wire: Wire) -> None:

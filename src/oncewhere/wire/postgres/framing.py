@@ -31,7 +31,7 @@ PASSING_REQUEST_TYPES: Final = frozenset(b"dpX")
 """CopyData, passwords and SASL, Terminate: forwarded as they come, never looked into."""
 
 REPLY_TYPES: Final = frozenset(b"RKSZCEGHWdcDTtnsI123NAVv")
-_READ_REPLY_TYPES: Final = frozenset(b"ZCEG")
+_READ_REPLY_TYPES: Final = frozenset(b"ZCEGW")
 _PASSING_REPLY_TYPES: Final = REPLY_TYPES - _READ_REPLY_TYPES
 _HEAD: Final = struct.Struct(">BI")
 

@@ -7,8 +7,10 @@ releases what is held (the driver waits for an answer), and so does `MAX_HELD_BY
 The reply to a unit that writes is held as well until its ReadyForQuery: a processor that is killed *replied* must not
 have seen that its COMMIT succeeded, not even by half.
 
-COPY … FROM STDIN takes two units: one asks, and is answered by CopyInResponse; the other is the end of the rows. The
-rows themselves pass as they come. The Sync that an extended COPY sends along is void, as the server ignores it.
+COPY … FROM STDIN takes two units: one asks, and is answered by CopyInResponse; the other is the end of the rows, and
+asks for those of the next COPY where one Query holds several. The rows themselves pass as they come. The Sync that an
+extended COPY sends along is void, as the server ignores it. So is the rows' end where the COPY failed before it: a
+simple one has ended with its ReadyForQuery, an extended one ends with the Sync that follows.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ _REFUSED: Final = b"N"
 _PROTOCOL_3: Final = 3
 _NO_MESSAGE: Final = "bytes that are no message of PostgreSQL's, such as those of TLS"
 _FUNCTION_CALL: Final = Statement("FUNCTION CALL", Effect.WRITES)
+_UNSEEN_COPY: Final = Statement("COPY", Effect.WRITES, copies_in=True)
 
 
 class PostgresLink:
@@ -160,7 +163,9 @@ class PostgresLink:
         kind = front.data[:1]
         if front.data[0] not in framing.REQUEST_TYPES:
             self._unread_bytes += front.size
-        if front.data[0] not in framing.REQUEST_TYPES - framing.PASSING_REQUEST_TYPES:
+        # The end of a copy that failed, or that was not seen to begin (CopyBoth), is void.
+        void = kind in {b"c", b"f"} and self._copying is None
+        if void or front.data[0] not in framing.REQUEST_TYPES - framing.PASSING_REQUEST_TYPES:
             self._release(out)  # whoever sends something else first does not wait for a Sync
             out.forward(front.data)
             return
@@ -174,11 +179,18 @@ class PostgresLink:
                 self._part.append(_FUNCTION_CALL)
                 self._complete(out)
             case b"S":
+                if self._copying and self._copying.error:  # nobody sends the rows' end of a COPY that failed
+                    self._end_copy(self._copying, succeeds=False)
                 self._complete(out)
             case b"H":
                 self._release(out)
             case b"c" | b"f":
-                self._end_copy(out, succeeds=kind == b"c")
+                if self._copying:
+                    simple = self._copying.simple
+                    self._end_copy(self._copying, succeeds=kind == b"c")
+                    if simple:
+                        self._unit.simple = True
+                        self._complete(out)
             case _:
                 self._part += self._prepared.take(front.data)
                 if not front.whole:
@@ -192,21 +204,18 @@ class PostgresLink:
         self._held_bytes += front.size
         self._part_is_partial = self._part_is_partial or not front.whole
 
-    def _end_copy(self, out: Outbox, *, succeeds: bool) -> None:
-        copying, self._copying = self._copying, None
-        if copying is None:  # of a copy that was not seen to begin (CopyBoth): nobody may have to wait for a Sync
-            self._release(out)
-            return
+    def _end_copy(self, copying: Unit, *, succeeds: bool) -> None:
+        """Takes the end of the rows that a unit asked for; a Query may hold a COPY whose rows come next."""
+        self._copying = None
+        ended, *others = copying.copies
         self._unit.copy_ended = True
-        targets = copying.statements[-1].targets
+        self._unit.copies = others if succeeds else ()
+        self._unit.error = self._unit.error or copying.error
         if succeeds:
-            self._part.append(Statement("COPY DONE", Effect.WRITES, targets=targets))
+            self._part.append(Statement("COPY DONE", Effect.WRITES, targets=ended.targets))
         else:  # an error: without a block nothing is left of the rows, and a block can only be rolled back
-            failed = Statement("COPY FAIL", control=Control.ROLLBACK, targets=targets, chain=self._transaction.open)
-            self._part.append(failed)
-        if copying.simple:
-            self._unit.simple = True
-            self._complete(out)
+            chain, targets = self._transaction.open, ended.targets
+            self._part.append(Statement("COPY FAIL", control=Control.ROLLBACK, targets=targets, chain=chain))
 
     def _complete(self, out: Outbox) -> None:
         """Ends the unit: its last part is forwarded, and one ReadyForQuery will answer it."""
@@ -236,12 +245,13 @@ class PostgresLink:
     def _foresee(self, unit: Unit, part: list[Statement]) -> tuple[Meaning, Effect]:
         meanings = [Meaning.QUERY]
         effects = [Effect.READS]
+        unit.unsettled = strongest(unit.unsettled, self._transaction.effect, *(statement.effect for statement in part))
         for statement in part:
             settled = self._transaction.effect if statement.control is not Control.NONE else Effect.READS
             effects += settled, statement.effect
             meanings.append(self._transaction.run(statement))
         unit.statements += part
-        unit.copies_in = unit.copies_in or any(statement.copies_in for statement in part)
+        unit.copies = [*unit.copies, *(statement for statement in part if statement.copies_in)]
         if unit.waits_for_rows:
             self._copying = unit
         elif unit.complete:
@@ -268,9 +278,9 @@ class PostgresLink:
         if self._pending:
             unit = self._pending[0]
             if kind == b"Z" and front.whole and front.size > framing.HEAD_BYTES:
-                self._ready(unit, front.data, out)
+                self._ready(self._pending.popleft(), front.data, out)
                 return
-            if kind == b"G" and front.whole and unit.complete and not unit.copy_ended:
+            if kind == b"G" and front.whole and unit.complete and (unit.waits_for_rows or self._is_unseen_copy(unit)):
                 self._pending.popleft()
                 out.forward(self._take_reply() + front.data, unit.wants_rows())
                 return
@@ -278,15 +288,35 @@ class PostgresLink:
                 unit.ran(tag_of(front.data))
             elif kind == b"E":
                 unit.error = error_fields(front.data)
+            elif kind in {b"G", b"W"}:
+                self._hold_no_more(unit)  # the server waits for the client
+        elif copying := self._copying or (self._unit if self._unit.copy_ended else None):
+            if kind == b"E":  # while the rows are sent
+                copying.error = error_fields(front.data)
+            elif kind == b"Z" and copying.simple and front.whole and front.size > framing.HEAD_BYTES:
+                self._ready(copying, front.data, out)
+                return
         self._pass_reply(front.data)
+
+    def _is_unseen_copy(self, unit: Unit) -> bool:
+        """Takes a unit that asks for rows, though its text did not tell; False where something was sent since."""
+        if len(self._pending) > 1 or self._held or self._copying:
+            return False
+        unit.copies = (_UNSEEN_COPY,)
+        self._copying = unit
+        return True
 
     def _pass_reply(self, data: bytes) -> None:
         """Takes what a ReadyForQuery may follow; where it is not held, it leaves with the end of this chunk."""
         self._reply_held.append(data)
         self._reply_held_bytes += len(data)
-        if self._reply_held_bytes > framing.MAX_HELD_REPLY_BYTES and self._pending and self._pending[0].hold_reply:
-            self._pending[0].hold_reply = False
-            self._pending[0].parts += 1  # told as partial
+        if self._reply_held_bytes > framing.MAX_HELD_REPLY_BYTES and self._pending:
+            self._hold_no_more(self._pending[0])
+
+    def _hold_no_more(self, unit: Unit) -> None:
+        if unit.hold_reply:
+            unit.hold_reply = False
+            unit.parts += 1  # told as partial
 
     def _take_reply(self) -> bytes:
         data = b"".join(self._reply_held)
@@ -295,20 +325,35 @@ class PostgresLink:
 
     def _ready(self, unit: Unit, data: bytes, out: Outbox) -> None:
         """ReadyForQuery: the unit has run; what was foreseen of the transaction is corrected."""
-        self._pending.popleft()
-        if unit.waits_for_rows:  # it was refused; the server ignores the rows' end, if that was sent already
-            while self._pending and self._pending[0].copy_ended and self._pending[0].simple:
-                self._pending.popleft()
-            self._copying = None if self._copying is unit else self._copying
         status = chr(data[framing.HEAD_BYTES])
+        if unit.waits_for_rows:
+            self._copy_no_more(unit)
         self._correct(unit, is_open=status != "I")
         out.forward(self._take_reply() + data, unit.reply(status))
+
+    def _copy_no_more(self, unit: Unit) -> None:
+        """A COPY was refused, or failed before its rows ended; the server ignores their end, if that was sent already.
+
+        Behind an extended one a Sync follows, whose unit tells the error: nothing in it has run.
+        """
+        unit.copies = ()
+        refused = [unit]
+        while self._pending and self._pending[0].copy_ended and self._pending[0].simple:
+            refused.append(self._pending.popleft())
+        if any(self._copying is one for one in refused):
+            self._copying = None
+        end = self._pending[0] if self._pending else self._unit
+        if end.copy_ended and not end.simple:
+            end.error = unit.error
+        if not self._pending:
+            self._transaction.end_unit()
 
     def _correct(self, unit: Unit, *, is_open: bool) -> None:
         if is_open == unit.open_after:
             return
-        self._transaction = Transaction(open=is_open)
+        self._transaction = Transaction(open=is_open, effect=unit.unsettled if is_open else Effect.READS)
         for later in self._pending:
+            later.unsettled = strongest(self._transaction.effect, *(statement.effect for statement in later.statements))
             for statement in later.statements:
                 self._transaction.run(statement)
             if later.complete and not later.waits_for_rows:

@@ -11,7 +11,7 @@ from typing import Final
 from oncewhere.wire.message import JSON
 from oncewhere.wire.postgres.framing import HEAD_BYTES
 from oncewhere.wire.sql.outcome import Outcome
-from oncewhere.wire.sql.statements import Control, Statement
+from oncewhere.wire.sql.statements import UNKNOWN, Control, Statement
 
 _ERROR_FIELDS: Final = {"C": "sqlstate", "V": "severity", "s": "schema", "t": "table", "n": "constraint"}
 _CLASSES: Final = {
@@ -35,6 +35,9 @@ _CLASSES: Final = {
     "P0": "PL/pgSQL error",
     "XX": "internal error",
 }  # PostgreSQL documentation, appendix A
+_MAY_COMMIT_INSIDE: Final = frozenset({"CALL", "DO", UNKNOWN.verb})
+"""Outside a block they may have committed some of their work before they failed."""
+
 _COMMITTING_TAGS: Final = frozenset({"COMMIT", "COMMIT PREPARED", "PREPARE TRANSACTION"})
 
 
@@ -68,6 +71,8 @@ def outcome_of(statements: Sequence[Statement], tags: Sequence[str], *, failed: 
     if any(tag in _COMMITTING_TAGS for tag in tags):
         return Outcome.COMMITTED  # whatever failed behind it
     if status is None:
+        return Outcome.UNKNOWN
+    if failed and status == "I" and any(statement.verb in _MAY_COMMIT_INSIDE for statement in statements):
         return Outcome.UNKNOWN
     if failed or status == "E":
         return Outcome.FAILED

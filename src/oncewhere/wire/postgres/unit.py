@@ -32,11 +32,12 @@ class Unit:
         sent: True once its first part was forwarded, and a reply is to be expected.
         complete: True once its Query or Sync was forwarded.
         simple: True for a Query, False for extended messages.
-        copies_in: True when it asks to send rows.
-        copy_ended: True when it holds the end of those rows.
+        copies: the statements that ask for rows whose end is still to come.
+        copy_ended: True when it holds the end of rows that an earlier unit asked to send.
         parts: how many parts it was forwarded in.
         hold_reply: True when its reply is to be held until ReadyForQuery.
         open_after: whether a transaction block is foreseen to be open behind it.
+        unsettled: the strongest effect that is not settled behind it, should it leave a transaction block open.
         tags: the tags of what has run.
         tags_left_out: how many more there were.
         error: the fields of the error that ended it, or None.
@@ -49,11 +50,12 @@ class Unit:
     sent: bool = False
     complete: bool = False
     simple: bool = False
-    copies_in: bool = False
+    copies: Sequence[Statement] = ()
     copy_ended: bool = False
     parts: int = 0
     hold_reply: bool = False
     open_after: bool = False
+    unsettled: Effect = Effect.READS
     tags: list[str] = field(default_factory=list)
     tags_left_out: int = 0
     error: Fields | None = None
@@ -61,7 +63,7 @@ class Unit:
     @property
     def waits_for_rows(self) -> bool:
         """True while the rows that it asks to send are not at their end."""
-        return self.copies_in and not self.copy_ended
+        return bool(self.copies)
 
     def ran(self, tag: str) -> None:
         """Takes a CommandComplete's tag."""
