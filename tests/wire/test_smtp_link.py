@@ -257,6 +257,12 @@ def test_mutated_traffic_is_forwarded_untouched(
         wire.assert_untouched(SmtpLink(), script)
 
 
+def test_an_option_that_is_no_text_is_forwarded_untouched(wire: Wire) -> None:
+    script = [(side, data.replace(b"BODY=8BITMIME", b"BODY=8BIT\x80")) for side, data in SCRIPTS["plain"]]
+    assert script != SCRIPTS["plain"]
+    wire.assert_untouched(SmtpLink(), script)
+
+
 @given(data=st.lists(st.tuples(st.sampled_from([">>", "<<"]), st.binary(min_size=1, max_size=60)), max_size=10))
 def test_random_bytes_are_forwarded_untouched(wire: Wire, data: list[Step]) -> None:
     wire.assert_untouched(SmtpLink(), data)

@@ -60,4 +60,5 @@ def read(line: bytes) -> Line | None:
 
 def _plain(options: list[bytes]) -> tuple[str, ...]:
     """Returns those that say how the mail is encoded; others (AUTH=, ENVID=) name people."""
-    return tuple(option.decode() for option in options if option == b"SMTPUTF8" or option.startswith(b"BODY="))[:4]
+    said = (option for option in options if option == b"SMTPUTF8" or option.startswith(b"BODY="))
+    return tuple(option.decode("ascii", "replace") for option in said)[:4]
