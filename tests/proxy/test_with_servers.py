@@ -200,6 +200,57 @@ def test_a_processor_killed_at_its_database_leaves_what_the_phase_says(
     asyncio.run(main())
 
 
+COPY_TWICE = """
+import sys
+import psycopg
+
+with psycopg.connect(sys.argv[1], autocommit=True) as connection:
+    try:
+        with connection.cursor().copy("copy t from stdin") as copy:
+            for number in range(20_000):
+                copy.write_row((number % 5_000, "x" * 100))  # an error comes before their end
+    except psycopg.errors.UniqueViolation:
+        pass
+    with connection.transaction():
+        connection.execute("insert into t values (1, 'y')")
+    try:
+        connection.execute("do $$ begin insert into t values (2, 'z'); commit; raise 'late'; end $$")
+    except psycopg.errors.RaiseException:
+        pass
+    connection.execute("delete from t")
+"""
+
+
+def test_what_follows_a_copy_that_failed_while_its_rows_were_sent_is_told_as_what_it_is(
+    postgres: PostgresServer,
+) -> None:
+    dsn = postgres.create_database(f"bank_{uuid.uuid4().hex[:8]}")
+    where = conninfo_to_dict(dsn)
+    with psycopg.connect(dsn) as connection:
+        connection.execute("create table t (a int primary key, b text)")
+    told: list[str] = []
+
+    def observer(_: LinkName, message: Message) -> Decision:
+        if message.direction is Direction.REPLY and message.boundary:
+            told.append(f"{message.kind} {message.fields.get('outcome')}")
+        return Decision.FORWARD
+
+    async def main() -> None:
+        async with Crossing(observer) as crossing:
+            host, port = await crossing.open_postgres(str(where["host"]), int(str(where["port"])), name="bank")
+            command = [sys.executable, "-c", COPY_TWICE, make_conninfo(dsn, host=host, port=port)]
+            child = await asyncio.create_subprocess_exec(*command)
+            assert await asyncio.wait_for(child.wait(), LIMIT_S) == 0
+            assert crossing.counters["bank"].unknown_bytes == 0
+            assert not crossing.awaits_answers
+
+    asyncio.run(main())
+    copying, failed, *behind = told
+    assert copying == "write copying"
+    assert failed in {"write failed", "commit failed"}, "the COPY itself, or its end where that had been sent already"
+    assert behind == ["write open", "commit committed", "commit unknown", "commit committed"]
+
+
 def test_every_way_of_talking_to_postgresql_works_through_the_proxy(postgres: PostgresServer) -> None:
     dsn = postgres.create_database(f"bank_{uuid.uuid4().hex[:8]}")
     where = conninfo_to_dict(dsn)
