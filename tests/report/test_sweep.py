@@ -11,6 +11,7 @@ from rich.console import Console
 
 from oncewhere.cli.replay import find_trial
 from oncewhere.drill import (
+    OUT_OF_TIME,
     Coverage,
     Crash,
     DrillEnded,
@@ -32,6 +33,7 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.report import Failures, RunFolder, read_run, show_result
 from oncewhere.report.compared import compared
 from oncewhere.report.provenance import Provenance
+from oncewhere.report.words import conclusion
 
 SYSTEMS = {"kafka": "kafka", "bank": "postgresql"}
 ONCE, DUPLICATE, UNKNOWN = Verdict.ONCE, Verdict.DUPLICATE, Verdict.UNKNOWN
@@ -157,6 +159,12 @@ def test_what_was_not_covered_is_told() -> None:
     assert "2 points not started within the limit: inconclusive" in " ".join(printed(skipped).split())
     assert result(skipped).exit_code == 3
     assert "left out of the 900 of the clean run: 7 repeats" in " ".join(printed(BROKEN).split())
+
+
+def test_what_there_was_no_time_for_is_told_with_how_long_it_takes() -> None:
+    visited = [trial(POINTS[0], ONCE)] * 4
+    told = dataclasses.replace(result(sweep(*visited, chosen=6, skipped={OUT_OF_TIME: 2})), duration_s=60)
+    assert any("They would take some 30 s more" in line for line in conclusion(told, Provenance()))
 
 
 def test_a_run_is_read_back_as_it_was_written_and_carries_no_variables(tmp_path: Path) -> None:

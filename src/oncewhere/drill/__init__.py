@@ -29,7 +29,7 @@ from .judging import findings
 from .keyword import Keyword
 from .observations import Observation
 from .points import CrashPoint, NamedCrash, Phase, parse_id
-from .result import Coverage, Crash, DrillResult, TrialResult, VersionResult
+from .result import OUT_OF_TIME, Coverage, Crash, DrillResult, TrialResult, VersionResult
 from .scenario import CLEAN, CRASH, Action, Plan, Step
 from .scenarios import EVERY, SCENARIOS, Scenario, scenarios_named
 from .testimony import Testimony, UnreadableHistoryError, take_testimony
@@ -43,6 +43,7 @@ __all__ = [
     "CLEAN",
     "CRASH",
     "EVERY",
+    "OUT_OF_TIME",
     "SCENARIOS",
     "Action",
     "Choice",

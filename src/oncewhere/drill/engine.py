@@ -24,14 +24,13 @@ from .judging import unjudged
 from .lane import Lanes, Servers
 from .next_try import TRIES, next_plan
 from .points import CrashPoint, NamedCrash
-from .result import Coverage, DrillResult, TrialResult, VersionResult
+from .result import OUT_OF_TIME, Coverage, DrillResult, TrialResult, VersionResult
 from .role import Role
 from .scenario import CLEAN, Plan, Step
 from .scenarios import SCENARIOS, SECOND_CRASH, Clean
 from .trial import Trial
 
 STOPPED = "not started after the first violation"
-OUT_OF_TIME = "not started within the time limit"
 LABELS_SHOWN = 5
 
 _T = TypeVar("_T")

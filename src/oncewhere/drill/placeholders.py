@@ -16,6 +16,8 @@ from oncewhere.spelling import nearest
 
 from .declaration import INSTANCE, Version
 
+_OF_AN_ADDRESS = ".port"
+"""The part without which none of the others leads to the drill's server."""
 _IN_A_FILE = "sqlite"
 _URL_PARTS = ("host", "port", "user", "password", "database")
 _FILE_PARTS = ("url", "steps")
@@ -52,9 +54,12 @@ def check_placeholders(version: Version) -> None:
 
 
 def _check_told(version: Version) -> None:
-    """A processor finds the drill's servers by these texts alone; a file (SQLite) it may find anywhere."""
+    """A processor finds the drill's servers by these texts alone; a file (SQLite) it may find anywhere.
+
+    A user or a password beside an address of its own would be worse than nothing.
+    """
     said = " ".join((*version.processor.command, *version.processor.environment.values()))
-    told = {name.partition(".")[0] for name in _PLACEHOLDER.findall(said)}
+    told = {name.removesuffix(_OF_AN_ADDRESS) for name in _PLACEHOLDER.findall(said)}
     places = {place: place for place, effect in version.effects.items() if effect.system != _IN_A_FILE}
     for place, title in {KAFKA: "Kafka", **places}.items():
         if place not in told:

@@ -39,6 +39,10 @@ class Crash:
     effects_on_their_way: int = 0
 
 
+OUT_OF_TIME = "not started within the time limit"
+"""Why points were not visited: they would have been, with more time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
     """How much of the boundary was visited.

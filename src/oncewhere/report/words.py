@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from oncewhere.drill import Crash, DrillResult, Verdict, VersionResult
+from oncewhere.drill import OUT_OF_TIME, Crash, DrillResult, Verdict, VersionResult
 
 from .advice import what_to_do
 from .indented import Indented
@@ -94,11 +94,23 @@ def conclusion(result: DrillResult, told: Provenance) -> list[str]:
             )
     for version in result.versions:
         for why, number in (version.coverage.skipped if version.coverage else {}).items():
-            lines.append(f"{version.version.name}: {number} points {why}: inconclusive.")
+            more = _more_time(result, number) if why == OUT_OF_TIME else ""
+            lines.append(f"{version.version.name}: {number} points {why}: inconclusive.{more}")
     lines += [f"{why[:1].upper()}{why[1:]}." for why in dict.fromkeys(v.cut_off for v in result.versions) if why]
     lines += what_to_do(result, told)
     lines.append(f"Evidence: {_short(result.folder)}  (the drill took {result.duration_s:.0f} s)")
     return lines
+
+
+def _more_time(result: DrillResult, number: int) -> str:
+    """How much longer points would have taken, at the pace of those that were visited."""
+    visited = sum(len(version.crashes) for version in result.versions)
+    if not visited:
+        return " Give it more time."
+    return (
+        f" They would take some {number * result.duration_s / visited:.0f} s more; "
+        "fewer inputs (drill.sweep_inputs) make fewer points."
+    )
 
 
 def _short(folder: str) -> str:
