@@ -1,5 +1,6 @@
 # Two commands do everything on a fresh machine with python3 (3.11+, with venv) and make:
 #   make drill   the environment, Kafka and PostgreSQL, then the payment example is killed at its three crashes
+#                (on a busy machine: make drill DRILL_ARGS="-j 1")
 #   make test    the same set-up, then every check and every test
 # Where uv is on the PATH it makes the environment faster; the result is the same, since the lock carries hashes.
 
@@ -12,7 +13,7 @@ READY := $(VENV)/.ready
 .PHONY: drill test check unit fix lock bench soak model languages pairs sweeps docs clean
 
 drill: $(READY)
-	@$(BIN)/oncewhere drill examples/payments
+	@$(BIN)/oncewhere drill examples/payments $(DRILL_ARGS)
 	@echo "The page:  $(BIN)/oncewhere show --open"
 	@command -v oncewhere >/dev/null || echo "So that oncewhere alone does it:  . $(BIN)/activate"
 

@@ -22,11 +22,14 @@ def work() -> None:
 
     topic = "bait-elsewhere" if HABIT == "produces-elsewhere" else "bait-out"
     bait = Bait(**({"group.id": "somebody-else"} if HABIT == "another-group" else {}))
-    if HABIT == "reads-elsewhere":
+    if HABIT in {"reads-elsewhere", "ends-at-no-such-topic"}:
         bait.consumer.subscribe(["bait-inn"])
     idle = 0
     while HABIT != "finishes-by-itself" or idle < IDLE_ROUNDS:
-        batch = [message for message in bait.consumer.consume(4, 0.2) if not message.error()]  # such as: no such topic
+        taken = bait.consumer.consume(4, 0.2)
+        batch = [message for message in taken if not message.error()]  # such as: no such topic
+        if HABIT == "ends-at-no-such-topic" and len(batch) < len(taken):
+            raise SystemExit(str(taken[0].error()))
         idle = 0 if batch else idle + 1
         if not batch:
             continue

@@ -369,6 +369,14 @@ def test_an_empty_answer_is_told_why_it_will_not_do(project: Path) -> None:
     assert done.stderr.count("cannot be left empty. For example: payment-authorized") == 1
 
 
+def test_a_policy_that_is_nearly_one_is_asked_for_again(project: Path) -> None:
+    done = answered(project, b"\npayment-authorized\npayment-settled\n\nevent_id\ndedup-table\n\n")
+    assert done.returncode == 0, done.stderr
+    assert "No policy is called dedup-table; did you mean dedupe-table? There are offset-ledger, dedupe" in done.stderr
+    (version,) = load(project).versions.values()
+    assert version.effects["bank"].policy == "dedupe-table"
+
+
 def test_where_the_answers_end_the_question_is_named_and_its_flag(project: Path) -> None:
     done = answered(project, b"\n\x04")
     assert (done.returncode, done.stdout) == (2, "")

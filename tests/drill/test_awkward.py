@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from oncewhere.drill import Choice, Drill, DrillResult, Keyword, Servers, Verdict, load
-from oncewhere.errors import InconclusiveError, OncewhereError
+from oncewhere.errors import ConfigurationError, InconclusiveError, OncewhereError
 
 if TYPE_CHECKING:
     from oncewhere.stack import KafkaServer, PostgresServer
@@ -113,6 +113,15 @@ def test_what_cannot_be_drilled_is_told_in_one_sentence(
         drill(tmp_path, kafka, postgres, habit, deadline_s=4)
     assert isinstance(caught.value, OncewhereError)
     assert says in str(caught.value.hint)
+    nobody_left(tmp_path)
+
+
+def test_a_processor_that_ends_at_a_misspelt_topic_is_told_which(
+    tmp_path: Path, kafka: KafkaServer, postgres: PostgresServer
+) -> None:
+    with pytest.raises(ConfigurationError, match="ended by itself") as caught:
+        drill(tmp_path, kafka, postgres, "ends-at-no-such-topic")
+    assert "It asked Kafka for bait-inn, which the declaration does not name" in str(caught.value.hint)
     nobody_left(tmp_path)
 
 

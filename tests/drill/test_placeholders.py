@@ -45,5 +45,5 @@ def test_a_processor_that_is_not_told_where_a_server_is_would_work_on_another(pl
     untold.processor.environment["BANK_USER"] = "{bank.user} at {bank.host}"
     with pytest.raises(ConfigurationError, match=f"where the drill's {title} is"):
         check_placeholders(untold)
-    untold.processor.command.append(f"--{place}={{{place}.host}}:{{{place}.port}}" if place == "bank" else "--servers={kafka}")
+    untold.processor.command.append("--bank={bank.host}:{bank.port}" if place == "bank" else "--servers={kafka}")
     check_placeholders(untold)

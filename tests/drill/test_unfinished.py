@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -125,15 +124,18 @@ def test_a_database_without_a_schema_is_said_to_be_empty() -> None:
 
 
 @pytest.mark.parametrize(("schema", "told"), [(None, True), ("schema.sql", False)])
-def test_a_processor_that_hangs_is_told_it_too(tmp_path: Path, schema: str | None, *, told: bool) -> None:
-    (tmp_path / "wire.jsonl").touch()
-    trial: Any = SimpleNamespace(
-        _history=SimpleNamespace(path=tmp_path / "wire.jsonl"),
-        _declared=lambda: DECLARED,
-        _version=version(refunds=schema),
-        _inputs=[],
-    )
+def test_a_processor_that_hangs_is_told_it_too(schema: str | None, *, told: bool) -> None:
+    trial: Any = SimpleNamespace(_reasons=tuple, _version=version(refunds=schema), _inputs=[])
     crossing: Any = SimpleNamespace(counters={"kafka": SimpleNamespace(connections=1)})
     hint = Trial._why_unfinished(trial, crossing, ProgressSeen(committed=0, total=1))
     assert ("effects.refunds.schema is not declared" in hint) is told
     assert "Give it more time (--deadline SECONDS" in hint
+
+
+def test_one_that_was_still_going_on_is_told_what_time_it_has() -> None:
+    trial: Any = SimpleNamespace(_reasons=tuple, _version=version(), _inputs=[])
+    crossing: Any = SimpleNamespace(counters={"kafka": SimpleNamespace(connections=1)})
+    progress = ProgressSeen(committed=5, total=9, going_on="2 in the last 5 s")
+    hint = Trial._why_unfinished(trial, crossing, progress)
+    assert hint.startswith("It has 30 s without progress, and 4 times that in all.")
+    assert "(--deadline 120)" in hint

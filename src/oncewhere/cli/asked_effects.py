@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
 
+import click
+
 from oncewhere.drill.application import read
-from oncewhere.drill.effect import SQL_SYSTEMS, System, check_name
+from oncewhere.drill.effect import POLICIES, SQL_SYSTEMS, System, check_name, misspelt_policy
 from oncewhere.errors import ConfigurationError
 from oncewhere.project.answers import Answers, EffectAnswer
 from oncewhere.project.schemas import Schema
@@ -18,9 +20,10 @@ from oncewhere.project.told import Told
 from oncewhere.project.variables import Variable
 from oncewhere.spelling import nearest
 
-from .asking import Asking, Question
+from .asking import ASKED_LIMIT, Asking, Question
 
 PLACES = Question("Places outside Kafka, as NAME=SYSTEM (- for none)", "--effect")
+UNDECLARED = "undeclared"
 NOTHING_SAYS_IT = "a guess: nothing says what it is called"
 
 
@@ -73,11 +76,25 @@ def _effect(name: str, system: str, told: Answers, found: Found, ask: Asking) ->
     observe = _observe(name, schema, told, ask) if system in SQL_SYSTEMS else None
     policy = None
     if told.app is None:
-        policy = ask.text(Question(f"What prevents duplicates in {name}", "policy"), default="undeclared")
+        policy = _policy(name, ask)
     files = () if schema is None else schema.files
     if len(files) > 1:
         ask.sources[f"effects.{name}.schema"] = f"from their names: the migrations of {Path(files[0]).parent}, in order"
     return EffectAnswer(name=name, system=system, policy=policy, schemas=files, observe=observe)
+
+
+def _policy(name: str, ask: Asking) -> str:
+    """What a person believes; a name that is nearly a policy's is asked for again, since all else was answered."""
+    asked = f"What prevents duplicates in {name} (a policy, or your own words)"
+    question = Question(asked, "policy", ", ".join(POLICIES))
+    policy = ask.text(question, default=UNDECLARED)
+    for _ in range(ASKED_LIMIT):
+        near = misspelt_policy(policy)
+        if near is None:
+            break
+        click.echo(f"No policy is called {policy}; did you mean {near}? There are {', '.join(POLICIES)}.", err=True)
+        policy = ask.text(question, default=near)
+    return policy
 
 
 def _schema(found: Found, identity: str) -> Schema | None:

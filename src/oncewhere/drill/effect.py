@@ -37,6 +37,12 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _INSIDE: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|[_ ]+")
 
 
+def misspelt_policy(policy: str) -> str | None:
+    """The policy whose name a text nearly is; None for a name, and for words of one's own."""
+    near = nearest(_INSIDE.sub("-", policy).lower(), POLICIES, like=NEARLY)
+    return None if policy in POLICIES else near
+
+
 def check_name(name: str, where: str) -> None:
     """Nothing for what an effect can be called.
 
@@ -123,8 +129,7 @@ class Effect(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     def _check_policy(self) -> None:
         """Refuses what is nearly a policy's name: it would stand in every sentence, and promise nothing."""
-        near = nearest(_INSIDE.sub("-", self.policy).lower(), POLICIES, like=NEARLY)
-        if near and self.policy not in POLICIES:
+        if near := misspelt_policy(self.policy):
             raise ValueError(f"policy {self.policy!r} is unknown; did you mean {near!r}?")
 
     def _check_stand_in(self) -> None:

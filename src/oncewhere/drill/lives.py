@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from oncewhere.cluster import ClusterClient, Member
 from oncewhere.errors import ConfigurationError, InconclusiveError
@@ -25,7 +25,6 @@ from .progress import Progress
 from .result import Crash
 from .scenario import ACTIONS
 from .trap import Sprung, Trap
-from .unfinished import lacking
 from .victim import Victim
 
 
@@ -41,7 +40,7 @@ class Lives:
         lane: the worlds of the trial.
         history: where everything is written down.
         course: what follows the steps.
-        inputs: all of them.
+        why_ended: sentences about what would keep a processor from finishing, asked for where it ended by itself.
         later: inputs that are published when the first are finished.
 
     Attributes:
@@ -61,7 +60,7 @@ class Lives:
         lane: Lane,
         history: History,
         course: type[Course] = Course,
-        inputs: Sequence[Input] = (),
+        why_ended: Callable[[], tuple[str, ...]] = tuple,
         later: Sequence[Input] = (),
     ) -> None:
         self.crashes: list[Crash] = []
@@ -74,7 +73,7 @@ class Lives:
         self.aftermath = Aftermath(lane.kafka, cluster, history)
         self.watch = Progress(cluster, lane.kafka, trap, crossing)
         self._version = version
-        self._inputs = inputs
+        self._why_ended = why_ended
         self._cluster = cluster
         self._dealt_with = 0
         self._deadline = Deadline(version.settings.deadline_s)
@@ -206,7 +205,7 @@ class Lives:
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             kind = ConfigurationError if self.trap.complete else InconclusiveError
             command = shlex.join(masked_arguments(self._version.processor.command))
-            told = lacking(self._version, self._inputs) if self.trap.complete else ()
+            told = self._why_ended() if self.trap.complete else ()
             raise kind(
                 f"{self._version.name}: the processor ended by itself ({how}) before it had finished its input.",
                 hint=" ".join(

@@ -40,7 +40,7 @@ from .scenario import ACTIONS, Plan
 from .scenarios import SCENARIOS, Publication
 from .testimony import TrialSubject, take_testimony, write_ended, write_found, write_inputs, write_subject
 from .trap import Sprung, Trap
-from .unfinished import SLOW, lacking, reasons
+from .unfinished import lacking, reasons, slow
 from .victim import Victim
 from .worlds import Server
 
@@ -158,7 +158,7 @@ class Trial:
                 lane=self._lane,
                 history=self._history,
                 course=self._scenario.course,
-                inputs=self._inputs,
+                why_ended=lambda: self._reasons() or lacking(self._version, self._inputs),
                 later=later,
             )
             elsewhere = Elsewhere(victim.mark, crossing, self._history)
@@ -189,12 +189,16 @@ class Trial:
                 "It never connected to the drill's Kafka: does it take its address from processor.environment? "
                 "Where it only starts slowly here, give it more time (--deadline, or drill.deadline_s)."
             )
-        if told := reasons(read(self._history.path), self._declared()):
+        if told := self._reasons():
             return " ".join(told)
         if progress.going_on:
-            return SLOW
+            return slow(self._version.settings.deadline_s)
         more_time = "Give it more time (--deadline SECONDS, or drill.deadline_s), or look at what it says:"
         return " ".join((*lacking(self._version, self._inputs), more_time))
+
+    def _reasons(self) -> tuple[str, ...]:
+        """What the wire shows so far that would keep a processor from finishing."""
+        return reasons(read(self._history.path), self._declared())
 
     def _declared(self) -> Declared:
         processor = self._version.processor

@@ -9,18 +9,13 @@ import msgspec
 from oncewhere.wire.message import Direction
 from oncewhere.wire.opacity import KIND as OPAQUE
 
+from .deadline import LIMIT_FACTOR
 from .declaration import Version
 from .effect import SQL_SYSTEMS
 from .history import Event, Wire
 from .inputs import Input
 from .observation import Declared, Kind, listed
 from .observations import observe
-
-SLOW = (
-    "This machine may be too slow for it, or too busy: give it more time (--deadline 120), "
-    "or do one trial at a time: -j 1."
-)
-"""What to do about a processor that was still going on."""
 
 NUMBER = "number"
 """What the inputs carry beside their identity that `init` writes."""
@@ -49,6 +44,18 @@ def reasons(events: Iterable[Event], declared: Declared) -> tuple[str, ...]:
         *_refused(wires, declared),
     )
     return tuple(f"{sentence[0].upper()}{sentence[1:]}{'' if sentence.endswith('?') else '.'}" for sentence in told)
+
+
+def slow(deadline_s: float) -> str:
+    """What to do about a processor that was still going on.
+
+    Args:
+        deadline_s: how long it may go without progress.
+    """
+    return (
+        f"It has {deadline_s:.0f} s without progress, and {LIMIT_FACTOR} times that in all. This machine may be too "
+        f"slow for it, or too busy: do one trial at a time (-j 1), or give it more (--deadline {4 * deadline_s:.0f})."
+    )
 
 
 def lacking(version: Version, inputs: Sequence[Input]) -> tuple[str, ...]:
