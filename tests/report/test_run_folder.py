@@ -75,6 +75,8 @@ def test_a_run_that_was_cut_off_is_shown_as_far_as_it_came_and_never_as_held(
     )
     folder = begun(tmp_path / "project", held, judged=1)
     folder._write_json()  # it would have, a moment later
+    for trial in held:
+        shutil.copytree(run / trial.folder, folder.path / trial.folder)
     found = read_run(folder.path)
     assert found.ending.state is State.RUNNING
     assert found.exit_code == 3
@@ -467,3 +469,26 @@ def test_git_is_asked_and_its_hooks_are_not(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("2")
     assert commit_of(tmp_path) == dataclasses.replace(clean, changed=True)
     assert not (tmp_path / "ran").exists()
+
+
+def test_what_held_is_no_longer_shown_as_held_where_a_history_of_it_is_gone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = make_run(tmp_path / "whole", names=("sound",))
+    assert main(["show", str(whole)]) == 0
+    assert "✓ sound: exactly once in Kafka and bank" in " ".join(capsys.readouterr().out.split())
+    for lost in ("2", "0"):  # a crash, and then the clean run
+        damaged = tmp_path / lost
+        shutil.copytree(whole, damaged)
+        (damaged / "sound" / lost / "wire.jsonl").unlink()
+        assert main(["show", str(damaged)]) == 3
+        text = " ".join(capsys.readouterr().out.split())
+        where = "unknown in the clean run" if lost == "0" else "unknown at 1 of 3 trials"
+        assert f"? sound: NOT PROVED in Kafka (payment-settled): {where}; NOT PROVED in bank: {where}" in text
+        assert f"! Of 1 of 4 trials no whole history is there to judge: sound/{lost}/wire.jsonl" in text
+        assert main(["show", "--html", "--force", str(damaged)]) == 3
+        assert main(["show", "--diff", str(whole), str(damaged)]) == 3
+        text = " ".join(capsys.readouterr().out.split())
+        assert f"Of 1 of 4 trials of the second no whole history is there to judge: sound/{lost}/wire.jsonl" in text
+    assert main(["show", "--diff", str(whole), str(whole)]) == 0
+    assert "history" not in capsys.readouterr().out

@@ -20,6 +20,8 @@ from oncewhere.report import (
     read_run,
     show_difference,
     show_run,
+    told_of_lost,
+    without_lost,
     write_report,
 )
 
@@ -46,9 +48,12 @@ RUNS_COMPARED = 2
 def show(runs: tuple[str, ...], *, html: bool, opening: bool, force: bool, diff: bool) -> int:
     """Show what a drill found, from its folder alone; the exit code is the drill's.
 
+    Where a history is gone, what held there is shown as unknown, and the run is not held: exit code 3.
+
     RUN is a run's folder (or anything in it) or its name; the newest is taken where none is given. A run that was cut
     off is shown as far as it came. With --diff, the exit code is 1 where something became worse, 3 where nothing could
-    be compared, and 0 otherwise; one RUN is compared with the newest. For programs: run.json, in the run's folder.
+    be compared or a history of either is gone, and 0 otherwise; one RUN is compared with the newest. For programs:
+    run.json, in the run's folder.
 
     \b
     oncewhere show
@@ -64,15 +69,13 @@ def show(runs: tuple[str, ...], *, html: bool, opening: bool, force: bool, diff:
     folder = _found(given)
     if html or opening:
         return _page(folder, writing=html, opening=opening, force=force)
-    found = read_run(folder)
+    run = read_run(folder)
+    lost = lost_histories(folder, run)
+    found = without_lost(run, lost)
     console = Console(highlight=False)
     show_run(found, console, called=words_to(found, folder, given))
-    if lost := lost_histories(folder, found):
-        trials = sum(len(version.trials) for version in found.result.versions)
-        more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
-        console.print(
-            marked(f"Of {len(lost)} of {trials} trials no whole history is there to judge: {lost[0].rstrip('.')}{more}")
-        )
+    if told := told_of_lost(run, lost):
+        console.print(marked(told))
     if (page := folder / REPORT_NAME).exists():
         say_where(page)
     else:
@@ -86,11 +89,11 @@ def _found(name: str) -> Path:
 
 def _page(folder: Path, *, writing: bool, opening: bool, force: bool) -> int:
     run, page = read_run(folder), folder / REPORT_NAME
+    lost = lost_histories(folder, run)
     if writing or not page.exists():
-        lost = lost_histories(folder, run)
         if lost and page.exists() and not force:
             raise ConfigurationError(
-                f"{page} is there, and a new one would be poorer: {lost[0]}"
+                f"{page} is there, and a new one would be poorer: {next(iter(lost.values()))}"
                 + (f" And so on: {len(lost)} in all." if len(lost) > 1 else ""),
                 hint="Read the page that is there (oncewhere show --open), or write over it with --force.",
             )
@@ -101,12 +104,12 @@ def _page(folder: Path, *, writing: bool, opening: bool, force: bool) -> int:
                 f"The page cannot be written into {folder}: {error.strerror}.",
                 hint="Copy the folder to where you may write, and show it there.",
             ) from None
-        for told in lost:
+        for told in lost.values():
             click.echo(told, err=True)
     click.echo(str(page))
     if opening and not webbrowser.open(page.as_uri()):
         click.echo("No browser could be started; open the file in one.", err=True)
-    return run.exit_code
+    return without_lost(run, lost).exit_code
 
 
 def _compared(runs: tuple[str, ...]) -> int:
@@ -120,5 +123,13 @@ def _compared(runs: tuple[str, ...]) -> int:
             f"Nothing could be compared: {before.name} and {after.name} have no point of one version in common.",
             hint="Compare runs of the same processor, drilled at the same points.",
         )
-    show_difference(difference, Console(highlight=False), names=(before.name, after.name), doubts=doubts(first, second))
-    return int(any(change.direction == "worse" for change in difference.changed))
+    gone = [
+        f"{told}."
+        for run, folder, which in ((first, before, "the first"), (second, after, "the second"))
+        if (told := told_of_lost(run, lost_histories(folder, run), which=f" of {which}"))
+    ]
+    names = before.name, after.name
+    show_difference(difference, Console(highlight=False), names=names, doubts=[*doubts(first, second), *gone])
+    if any(change.direction == "worse" for change in difference.changed):
+        return 1
+    return InconclusiveError.exit_code if gone else 0

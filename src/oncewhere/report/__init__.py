@@ -20,6 +20,7 @@ from .run_json import Run, read_run
 from .screen import show_result, show_run, show_trial
 from .sentence import sentence
 from .sweep_table import show_scenarios
+from .unfounded import told_of_lost, without_lost
 from .words import cell, indented, marked
 
 __all__ = [
@@ -59,6 +60,8 @@ __all__ = [
     "show_run",
     "show_scenarios",
     "show_trial",
+    "told_of_lost",
     "told_once",
+    "without_lost",
     "write_report",
 ]

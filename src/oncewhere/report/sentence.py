@@ -84,12 +84,13 @@ def swept(result: VersionResult) -> str:
         numbers = Counter(verdict for trial in result.crashes if (verdict := trial.verdict_at(place)))
         told = [f"{verdict} at {numbers[verdict]}" for verdict in Verdict if numbers[verdict] and verdict.violated]
         clean = next((trial for trial in result.trials if trial.plan.is_clean), None)
-        if clean is not None and clean.at(place).verdict.violated:
-            told.append(f"{clean.at(place).verdict} in the clean run")
         told += [f"{verdict} at {numbers[verdict]}" for verdict in Verdict if numbers[verdict] and verdict.open]
-        if told:
+        counted = [f"{', '.join(told)} of {total} trials"] if told else []
+        if clean is not None and (verdict := clean.verdict_at(place)) is not None and verdict is not Verdict.ONCE:
+            counted.append(f"{verdict} in the clean run")
+        if counted:
             word = "NOT" if worst.violated else "NOT PROVED"
-            parts.append(f"{word} in {label}: {', '.join(told)} of {total} trials")
+            parts.append(f"{word} in {label}: {', '.join(counted)}")
     return _answered(result, parts)
 
 

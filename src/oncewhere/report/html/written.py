@@ -54,23 +54,23 @@ def write_report(folder: Path) -> Path:
     return path
 
 
-def lost_histories(folder: Path, run: Run) -> list[str]:
-    """The histories of a run that are gone or damaged, a sentence each: a page without them is poorer.
+def lost_histories(folder: Path, run: Run) -> dict[str, str]:
+    """The histories of a run that are gone or damaged: by their trial's folder, a sentence.
 
     Args:
         folder: the run's.
         run: what was found.
     """
-    found = []
+    found: dict[str, str] = {}
     for version in run.result.versions:
         for trial in version.trials:
             try:
                 if not sum(1 for _ in read(folder / trial.folder / HISTORY_NAME)):
-                    found.append(f"{trial.folder}/{HISTORY_NAME} is empty.")
+                    found[trial.folder] = f"{trial.folder}/{HISTORY_NAME} is empty."
             except OSError as error:
-                found.append(f"{trial.folder}/{HISTORY_NAME} cannot be read ({error.strerror}).")
+                found[trial.folder] = f"{trial.folder}/{HISTORY_NAME} cannot be read ({error.strerror})."
             except msgspec.DecodeError as error:
-                found.append(f"{trial.folder}/{HISTORY_NAME} is damaged ({error}).")
+                found[trial.folder] = f"{trial.folder}/{HISTORY_NAME} is damaged ({error})."
     return found
 
 
