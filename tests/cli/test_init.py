@@ -433,3 +433,31 @@ def test_what_a_file_says_is_not_asked_and_has_its_source_beside_it(project: Pat
     assert told['command  = ["java", "-jar", "build/mine.jar"]'] == "", "what a person said needs no source"
     (version,) = load(project).versions.values()
     assert version.processor.environment["GROUP_ID"] == "settlement", "the processor is given it as well"
+
+
+INVOICES = """
+create table customer (customer_id text primary key, owed numeric);
+create table invoice (invoice_id bigserial primary key, order_id text, total numeric);
+create table processed_order (order_id text primary key);
+"""
+
+
+def test_a_query_that_follows_from_a_guessed_identity_is_to_be_looked_at_as_well(project: Path, typed) -> None:
+    (project / "db" / "schema.sql").write_text(INVOICES)
+    done = typed("init", "--yes", *TOPICS)
+    assert done.returncode == 0, done.stderr
+    (version,) = load(project).versions.values()
+    assert version.processor.identity == "order_id"
+    assert version.effects["bank"].observe == "select order_id, count(*) from invoice group by order_id"
+    (guessed,) = (line for line in done.stdout.splitlines() if line.startswith("Guessed"))
+    assert "processor.identity, " in guessed
+    assert "effects.bank.observe" in guessed
+    assert "cannot show" not in done.stdout
+
+
+def test_a_count_that_cannot_show_a_second_time_is_told(project: Path, typed) -> None:
+    (project / "db" / "schema.sql").write_text("create table settlement (event_id text primary key, amount int);")
+    done = typed("init", "--yes", *TOPICS)
+    assert (
+        "bank: settlement keeps one row for each event_id, so a count by it cannot show a second time." in done.stdout
+    )

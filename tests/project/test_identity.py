@@ -10,6 +10,16 @@ from oncewhere.project.identity import likely_identity
 from oncewhere.project.schemas import schemas_of
 
 REFUND = "create table refund (refund_id text primary key, customer_id text, order_id text references orders);"
+INVOICES = """
+create table customer (customer_id text primary key, owed numeric);
+create table invoice (invoice_id bigserial primary key, {reference}, order_id text, total numeric);
+create table processed_order ({key});
+"""
+OF_ORDERS = INVOICES.format(reference="customer_id text references customer", key="order_id text primary key")
+OF_LINES = INVOICES.format(reference="total_cents int", key="order_id text, line int, primary key (order_id, line)")
+OF_MYSQL = INVOICES.format(
+    reference="customer_id text, foreign key (customer_id) references `customer` (`customer_id`)", key="at int"
+)
 SEVERAL = "create table refund (refund_id text, customer_id text);"
 
 
@@ -24,6 +34,9 @@ SEVERAL = "create table refund (refund_id text, customer_id text);"
         ('r["event_id"]; r["refund_id"]', REFUND, "refund-requested", "event_id"),
         ('r["paid"]; conf["group_id"]; r["refund_id"] = 3', "", None, None),
         ("", REFUND, None, "refund_id"),
+        ("", OF_ORDERS, None, "order_id"),
+        ("", OF_LINES, None, "order_id"),
+        ("", OF_MYSQL, None, "order_id"),
         ("", SEVERAL, None, None),
         ("no python", "", None, None),
     ],

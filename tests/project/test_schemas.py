@@ -135,3 +135,13 @@ def test_a_column_of_which_the_database_keeps_one_row_each_is_proposed_last(tmp_
     (tmp_path / "schema.sql").write_text(dedupe)
     (schema,) = schemas_of(tmp_path)
     assert schema.observe("event_id") == "select event_id, count(*) from processed_event group by event_id"
+
+
+def test_a_count_that_can_show_a_second_time_goes_before_one_by_what_a_foreign_key_points_at(tmp_path: Path) -> None:
+    (tmp_path / "schema.sql").write_text(TABLES + "create table processed_order (order_id text primary key);")
+    (schema,) = schemas_of(tmp_path)
+    assert schema.guess() == "select order_id, count(*) from invoice group by order_id"
+    assert schema.observe("customer_id") == "select customer_id, count(*) from invoice group by customer_id"
+    assert schema.blind("select customer_id, count(*) from invoice group by customer_id") is None
+    by_key = "select customer_id, count(*) from customer group by customer_id"
+    assert schema.blind(by_key) == ("customer", "customer_id")

@@ -16,7 +16,7 @@ from oncewhere.project.answers import Answers, EffectAnswer
 from oncewhere.project.schemas import Schema
 from oncewhere.project.sources import renamed
 from oncewhere.project.survey import Found
-from oncewhere.project.told import Told
+from oncewhere.project.told import GUESS, Told
 from oncewhere.project.variables import Variable
 from oncewhere.spelling import nearest
 
@@ -107,7 +107,9 @@ def _observe(name: str, schema: Schema | None, told: Answers, ask: Asking) -> st
     """The query that counts; a table's that has the identity, else one to be looked at."""
     key = f"effects.{name}.observe"
     if schema is not None and (query := schema.observe(told.identity)) is not None:
-        ask.sources[key] = f"from {schema.file}"
+        follows = Told(query, f"it follows from processor.identity, and {schema.file} has the column", sure=False)
+        of_a_guess = ask.sources.get("processor.identity", "").startswith(GUESS)
+        ask.sources[key] = follows.source if of_a_guess else f"from {schema.file}"
         return query
     question = Question(f"A query that counts what happened in {name}, by event", "observe")
     if schema is not None and (query := schema.guess()) is not None:

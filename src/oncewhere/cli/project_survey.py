@@ -141,6 +141,8 @@ def _say_what_is_left(declared: Declaration, folder: Path, told: Answers, found:
             click.echo(f"{name}: took {taken.file} for its tables; there are {', '.join(others)} as well.")
         if effect.system in SQL_SYSTEMS and effect.schema is None:
             click.echo(f"{name}: no SQL file was found that makes its tables; name one as schema, and look at observe.")
+        if taken is not None and (place := taken.blind(effect.observe or "")) is not None:
+            click.echo(_never_twice(name, *place))
         identity = version.processor.identity
         if taken is not None and taken.observe(identity) is None:
             click.echo(
@@ -153,6 +155,13 @@ def _say_what_is_left(declared: Declaration, folder: Path, told: Answers, found:
     before = f"put {put} into {folder / told.inputs}, then " if found.inputs is None else ""
     click.echo(f"Next: {before}oncewhere drill {folder}")
     return 0
+
+
+def _never_twice(effect: str, table: str, column: str) -> str:
+    return (
+        f"{effect}: {table} keeps one row for each {column}, so a count by it cannot show a second time. Let observe "
+        "count rows that the effect itself adds, or declare unique-constraint where that row is the effect."
+    )
 
 
 def _to_look_at(told: Answers, found: Found) -> list[str]:

@@ -40,14 +40,18 @@ def likely_identity(folder: Path, file: str | None, schemas: Sequence[Schema], t
         if f"{table}.{name}" not in schema.unlikely
     }
     unique = {plain(place.rpartition(".")[2]) for schema in schemas for place in schema.unique}
+    targets = {plain(place.rpartition(".")[2]) for schema in schemas for place in schema.targets}
+    counted = {plain(name) for schema in schemas for name in _counted(schema)}
     candidates = [name for name in read if _may_name_an_event(name)] or [
         name for name, _ in columns.values() if _may_name_an_event(name)
     ]
     wanted: tuple[Callable[[str], bool], ...] = (
         lambda name: name == USUAL,
         lambda name: plain(name) in columns,
-        lambda name: plain(name) in unique,
         lambda name: topic is not None and plain(name).removesuffix("id") in plain(topic),
+        lambda name: plain(name) not in targets,
+        lambda name: plain(name) in counted,
+        lambda name: plain(name) in unique,
     )
     for wish in wanted:
         candidates = [name for name in candidates if wish(name)] or candidates
@@ -58,6 +62,15 @@ def likely_identity(folder: Path, file: str | None, schemas: Sequence[Schema], t
     said = [f"{file} reads it"] if name in read else []
     said += [f"{column[1]} has a column {column[0]}"] if column is not None else []
     return Told(name, ", ".join(said), sure=False)
+
+
+def _counted(schema: Schema) -> Iterator[str]:
+    """The columns of which a table may have several rows each; none of a table with a key that may name the event."""
+    for table, names in schema.tables.items():
+        keys = [name for name in names if f"{table}.{name}" in schema.unique - schema.targets]
+        if not any(map(_may_name_an_event, keys)):
+            said_elsewhere = schema.unlikely | schema.targets | schema.unique
+            yield from (name for name in names if f"{table}.{name}" not in said_elsewhere)
 
 
 def identity_among(fields: Collection[str], of: str) -> Told[str] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,9 @@ _ITS_COLUMN = re.compile(
     r"(?:constraint\s+\S+\s+)?(?:primary\s+key|unique)\b[^(]*\(\s*[\"`]?([\w$]+)[\"`]?\s*\)", re.IGNORECASE
 )
 """A key of one column, in a line of its own."""
+_FOREIGN = re.compile(r"(?:constraint\s+\S+\s+)?foreign\s+key\b[^(]*\(([^()]*)\)", re.IGNORECASE)
+_REFERENCES = re.compile(r"\breferences\s+([\w.$\"`]+)\s*(?:\(([^()]*)\))?", re.IGNORECASE)
+"""A table, and those of its columns that are named; without any, its key."""
 _MIGRATION = re.compile(r"V(\d+(?:[._]\d+)*)__.*\.sql$")
 """How Flyway calls a file that is run once, in the order of the versions."""
 _NO_COLUMN = frozenset(
@@ -38,24 +42,26 @@ class Schema:
         tables: by name, those of its columns that are written to.
         unlikely: the columns among them that seldom name the event, as `table.column`.
         unique: those of which the database keeps one row each: a count by them shows no second time.
+        targets: those that a foreign key points at: they name what was there before the event, such as a customer.
     """
 
     files: tuple[str, ...]
     tables: dict[str, tuple[str, ...]]
     unlikely: frozenset[str] = frozenset()
     unique: frozenset[str] = frozenset()
+    targets: frozenset[str] = frozenset()
 
     def observe(self, identity: str) -> str | None:
         """A query that counts what happened for each event; None where no table has a column of that name.
 
-        A field `orderId` is the column `order_id` or `orderid`. An unlikely column is taken last, and before it one of
-        which the database keeps one row each, such as a dedupe table's.
+        A field `orderId` is the column `order_id` or `orderid`. One of which the database keeps one row each, such as a
+        dedupe table's, is taken last, and before it an unlikely one.
         """
         found = [(table, name) for table, columns in self.tables.items() for name in columns if _same(name, identity)]
         found.sort(
             key=lambda place: (
+                self._keeps_one(place),
                 ".".join(place) in self.unlikely,
-                ".".join(place) in self.unique,
                 place[1] != identity,
             )
         )
@@ -72,14 +78,24 @@ class Schema:
         return frozenset(column for columns in self.tables.values() for column in columns)
 
     def guess(self) -> str | None:
-        """A query of the last table by its likeliest column, where none has a column of the identity's name."""
-        if not self.tables:
-            return None
-        table, columns = list(self.tables.items())[-1]
-        own = [name for name in columns if f"{table}.{name}" not in self.unlikely]
-        likely = [name for name in (*own, *columns) if name.lower().endswith("id")]
-        column = next(iter((*likely, *columns)), None)
-        return None if column is None else _query(table, column)
+        """A query by the likeliest column of the last table that has one, where none has the identity's name."""
+        places = [(table, name) for table, columns in reversed(self.tables.items()) for name in columns]
+        places.sort(
+            key=lambda place: (
+                self._keeps_one(place),
+                not place[1].lower().endswith("id"),
+                ".".join(place) in self.unlikely,
+            )
+        )
+        return _query(*places[0]) if places else None
+
+    def blind(self, query: str) -> tuple[str, str] | None:
+        """The table and the column by which a query of ours counts, where the count is never above one."""
+        places = ((table, name) for table, columns in self.tables.items() for name in columns)
+        return next((place for place in places if self._keeps_one(place) and _query(*place) == query), None)
+
+    def _keeps_one(self, place: tuple[str, str]) -> bool:
+        return ".".join(place) in self.unique | self.targets
 
 
 def schemas_of(folder: Path) -> list[Schema]:
@@ -104,24 +120,47 @@ def _version(file: Path) -> tuple[list[int], str]:
 
 def _schema(files: tuple[str, ...], text: str) -> Schema | None:
     """What the files say; None where they make no table."""
-    bodies = {name: _columns(lines) for name, lines in tables_of(text)}
+    lines_of = dict(tables_of(text))
+    bodies = {name: _columns(lines) for name, lines in lines_of.items()}
     tables = {
         table: tuple(name for name, line in columns if not _NUMBERED.search(line)) for table, columns in bodies.items()
     }
-    unlikely = frozenset(
+    unlikely = {
         f"{table}.{name}" for table, columns in bodies.items() for name, line in columns if _UNLIKELY.search(line)
-    )
-    unique = frozenset(f"{table}.{name}" for table, lines in tables_of(text) for name in _unique(lines))
-    return Schema(files, tables, unlikely, unique) if tables else None
+    }
+    unlikely |= {
+        f"{table}.{name}"
+        for table, lines in lines_of.items()
+        for line in lines
+        if (foreign := _FOREIGN.match(line)) is not None
+        for name in _names(foreign[1])
+    }
+    unique = frozenset(f"{table}.{name}" for table, lines in lines_of.items() for name in _unique(lines))
+    return Schema(files, tables, frozenset(unlikely), unique, frozenset(_targets(lines_of))) if tables else None
 
 
-def _unique(lines: list[str]) -> list[str]:
+def _targets(lines_of: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """The columns that foreign keys of one column point at."""
+    for line in (line for lines in lines_of.values() for line in lines):
+        for table, named in _REFERENCES.findall(line):
+            plain_table = re.sub(r"[\"`]", "", table)
+            columns = _names(named) or _unique(lines_of.get(plain_table, ()))
+            if len(columns) == 1:
+                yield f"{plain_table}.{columns[0]}"
+
+
+def _names(listed: str) -> list[str]:
+    """The columns between two parentheses."""
+    return [name for text in listed.split(",") if (name := text.strip().strip('"`'))]
+
+
+def _unique(lines: Sequence[str]) -> list[str]:
     """The columns that are a key by themselves."""
     columns = [name for name, line in _columns(lines) if _UNIQUE.search(line)]
     return columns + [found[1] for line in lines if (found := _ITS_COLUMN.match(line)) is not None]
 
 
-def _columns(lines: list[str]) -> list[tuple[str, str]]:
+def _columns(lines: Sequence[str]) -> list[tuple[str, str]]:
     """Each column's name, with its line; a name in quotation marks may be any word."""
     named = [(match, line) for line in lines if (match := _COLUMN.match(line)) is not None]
     return [(match[2], line) for match, line in named if match[1] or match[2].lower() not in _NO_COLUMN]
