@@ -461,3 +461,63 @@ def test_a_count_that_cannot_show_a_second_time_is_told(project: Path, typed) ->
     assert (
         "bank: settlement keeps one row for each event_id, so a count by it cannot show a second time." in done.stdout
     )
+
+
+TWO_SERVICES = """
+services:
+  a-backfill:
+    build: .
+    environment: {KAFKA_BOOTSTRAP_SERVERS: "kafka:9092", GROUP_ID: backfill}
+  billing:
+    build: .
+    environment:
+      KAFKA_BOOTSTRAP_SERVERS: kafka:9092
+      BILLING_URL: jdbc:postgresql://db:5432/billing
+      BILLING_USER: billing
+      BILLING_PASSWORD: secret
+"""
+BILLING = """
+props.put(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, System.getenv("KAFKA_BOOTSTRAP_SERVERS"));
+props.put(ConsumerConfig.GROUP_ID_CONFIG, "billing");
+var url = System.getenv().getOrDefault("BILLING_URL", "jdbc:postgresql://localhost/billing");
+DriverManager.getConnection(url, System.getenv("BILLING_USER"), System.getenv("BILLING_PASSWORD"));
+"""
+
+
+def test_of_services_that_are_built_alike_the_one_is_taken_whose_variables_the_code_reads(project: Path, typed) -> None:
+    (project / "compose.yaml").write_text(TWO_SERVICES)
+    (project / "Main.java").write_text(BILLING)
+    done = typed("init", "--yes", *TOPICS)
+    assert done.returncode == 0, done.stderr
+    assert "Took billing of compose.yaml; it builds a-backfill as well: a processor has a file of its own." in (
+        done.stdout.splitlines()
+    )
+    (version,) = load(project).versions.values()
+    assert version.processor.group == "billing"
+    assert version.processor.environment == {
+        "KAFKA_BOOTSTRAP_SERVERS": "{kafka}",
+        "BILLING_URL": "jdbc:postgresql://{billing.host}:{billing.port}/{billing.database}",
+        "BILLING_USER": "{billing.user}",
+        "BILLING_PASSWORD": "{billing.password}",
+    }
+
+
+def test_a_group_in_java_counts_more_than_a_variable_that_it_does_not_read(project: Path, typed) -> None:
+    (project / "compose.yaml").write_text(COMPOSE.replace("LOG_LEVEL: info", "GROUP_ID: backfill"))
+    (project / "Main.java").write_text(BILLING)
+    assert typed("init", "--yes", *TOPICS).returncode == 0
+    (version,) = load(project).versions.values()
+    assert version.processor.group == "billing"
+
+
+def test_the_variables_of_jdbc_are_all_three_written_from_the_code_alone(project: Path, typed) -> None:
+    (project / "compose.yaml").unlink()
+    (project / "Main.java").write_text(BILLING.replace("BILLING_", "DATABASE_"))
+    assert typed("init", "--yes", *TOPICS, "--effect", "billing=postgresql").returncode == 0
+    (version,) = load(project).versions.values()
+    assert version.processor.environment == {
+        "KAFKA_BOOTSTRAP_SERVERS": "{kafka}",
+        "DATABASE_URL": "jdbc:postgresql://{billing.host}:{billing.port}/{billing.database}",
+        "DATABASE_USER": "{billing.user}",
+        "DATABASE_PASSWORD": "{billing.password}",
+    }

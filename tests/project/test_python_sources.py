@@ -51,9 +51,10 @@ def test_a_program_without_any_settings_file_tells_all_that_a_drill_needs(tmp_pa
 
 def test_what_a_file_sets_counts_more_than_what_the_program_says(tmp_path: Path) -> None:
     (tmp_path / "loyalty.py").write_text(LOYALTY)
-    (tmp_path / ".env").write_text("KAFKA_GROUP_ID=loyalty-eu\nLOYALTY_DB=postgresql://db/points\n")
+    (tmp_path / ".env").write_text("OUTPUT_TOPIC=points\nLOYALTY_DB=postgresql://db/points\n")
     found = survey(tmp_path)
-    assert found.names.group == Told("loyalty-eu", ".env (KAFKA_GROUP_ID)")
+    assert found.names.outputs is not None
+    assert found.names.outputs.value == ("points",)
     assert found.names.input == Told("orders-placed", "loyalty.py (subscribe)")
     assert found.effects == {"points": "postgresql"}
 
@@ -84,3 +85,15 @@ def test_what_is_no_program_tells_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "one.py").write_text(text)
     program = program_of(tmp_path)
     assert (program.file, program.command, program.names, dict(program.defaults)) == (None, None, KafkaNames(), {})
+
+
+@pytest.mark.parametrize(("more", "group"), [("", "loyalty"), ('\nos.getenv("KAFKA_GROUP_ID")\n', "loyalty-eu")])
+def test_a_group_in_the_code_counts_more_than_a_variable_that_it_does_not_read(
+    tmp_path: Path, more: str, group: str
+) -> None:
+    (tmp_path / "loyalty.py").write_text(LOYALTY + more)
+    (tmp_path / ".env").write_text("KAFKA_GROUP_ID=loyalty-eu\n")
+    found = survey(tmp_path)
+    assert found.names.group is not None
+    assert found.names.group.value == group
+    assert ("KAFKA_GROUP_ID" in {v.name for v in found.variables}) == (group == "loyalty-eu")

@@ -170,7 +170,8 @@ def _to_look_at(told: Answers, found: Found) -> list[str]:
     if guessed := [key for key, source in told.sources.items() if source.startswith(GUESS)]:
         lines.append(f"Guessed, so look at: {', '.join(guessed)}. Beside each stands what it was guessed from.")
     if told.app is None and found.others:
-        lines.append(f"The Compose file builds {', '.join(found.others)} as well; a processor has a file of its own.")
+        others = ", ".join(found.others)
+        lines.append(f"Took {found.service}; it builds {others} as well: a processor has a file of its own.")
     return lines
 
 

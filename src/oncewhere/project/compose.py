@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,12 +50,13 @@ class Service:
     images: Mapping[str, str]
 
 
-def service_of(folder: Path, values: Mapping[str, str]) -> Service | None:
+def service_of(folder: Path, values: Mapping[str, str], read_by_code: Collection[str] = ()) -> Service | None:
     """The service that the project builds itself; of several the one that speaks to Kafka, and is built from here.
 
     Args:
         folder: the project's.
         values: what `${NAME}` stands for, as .env says it.
+        read_by_code: variables that the sources read; of services that are alike, that which sets the most of them.
 
     Raises:
         ConfigurationError: the file is not valid YAML.
@@ -64,7 +65,14 @@ def service_of(folder: Path, values: Mapping[str, str]) -> Service | None:
         services = _services(file)
         built = {name: told for name, told in services.items() if "build" in told}
         read = {name: _variables(told, folder, values) for name, told in built.items()}
-        ranked = sorted(built, key=lambda name: (not _speaks_kafka(read[name]), not _from_here(built[name])))
+        ranked = sorted(
+            built,
+            key=lambda name: (
+                not _speaks_kafka(read[name]),
+                not _from_here(built[name]),
+                -len({*read[name]} & {*read_by_code}),
+            ),
+        )
         if ranked:
             first, *others = ranked
             return Service(

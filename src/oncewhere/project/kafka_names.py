@@ -7,7 +7,7 @@ one of several, or a topic whose name has no direction.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from .told import Told, first
@@ -77,6 +77,17 @@ def kafka_names(given: Mapping[str, Told[str]]) -> KafkaNames:
         outputs=_all(given, outs or guessed_out, sure=bool(outs)),
         settings=tuple(dict.fromkeys((*groups, *said))),
     )
+
+
+def without_unread_groups(given: Mapping[str, Told[str]], read: Collection[str]) -> dict[str, Told[str]]:
+    """What a project sets, but for the variables that name a group and that nothing reads.
+
+    Args:
+        given: by name, a variable's value.
+        read: the variables that the code reads.
+    """
+    unread = {*_groups(given)} - {*read}
+    return {name: told for name, told in given.items() if name not in unread}
 
 
 def _guessed(ins: list[str], outs: list[str], without_direction: list[str]) -> tuple[list[str], list[str]]:

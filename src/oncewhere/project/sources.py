@@ -19,7 +19,7 @@ SUFFIXES = frozenset({".py", ".java", ".kt", ".scala", ".go", ".ts", ".js", ".mj
 JVM_SUFFIXES = frozenset({".java", ".kt"})
 SETTINGS = frozenset({"application.yaml", "application.yml", "appsettings.json"})
 _READS = re.compile(
-    r"""(?:getenv|Getenv|GetEnvironmentVariable|environ\.get|env::var|env)\(\s*["'](\w+)["']"""
+    r"""(?:[gG]etenv(?:\(\)\s*\.\s*get(?:OrDefault)?)?|GetEnvironmentVariable|environ\.get|env::var|[eE]nv)\(\s*["'](\w+)["']"""
     r"""|environ\[["'](\w+)["']\]"""
     r"""|process\.env(?:\.(\w+)|\[["'](\w+)["']\])"""
     r"""|\$\{([A-Z][A-Z0-9_]+)[:}]"""
@@ -35,15 +35,25 @@ def variables_read(folder: Path) -> tuple[Variable, ...]:
     Args:
         folder: the project's.
     """
-    names: dict[str, Path] = {}
-    for file, text in texts(folder, lambda file: file.suffix in SUFFIXES or file.name in SETTINGS):
-        for groups in _READS.findall(text):
-            names[next(filter(None, groups))] = file
+    names = names_read(folder)
     return tuple(
         replace(variable, source=f"a guess from its name, which {names[variable.name]} reads")
         for name, file in names.items()
         for variable in _meant(name, names, jvm=file.suffix in _JVM)
     )
+
+
+def names_read(folder: Path) -> dict[str, Path]:
+    """The names of all variables that a project's sources read, each with a file that does.
+
+    Args:
+        folder: the project's.
+    """
+    names: dict[str, Path] = {}
+    for file, text in texts(folder, lambda file: file.suffix in SUFFIXES or file.name in SETTINGS):
+        for groups in _READS.findall(text):
+            names[next(filter(None, groups))] = file
+    return names
 
 
 def texts(folder: Path, wanted: Callable[[Path], bool]) -> Iterator[tuple[Path, str]]:

@@ -16,11 +16,11 @@ from .hosts import hosts_of
 from .identity import likely_identity
 from .image import with_arguments
 from .jvm_calls import called
-from .kafka_names import KafkaNames, kafka_names
+from .kafka_names import KafkaNames, kafka_names, without_unread_groups
 from .listeners import listened
 from .python_sources import Program, program_of
 from .schemas import Schema, schemas_of
-from .sources import variables_read
+from .sources import names_read, variables_read
 from .spring import Property, filled, properties_of
 from .told import Told
 from .variables import Variable
@@ -42,7 +42,8 @@ class Found:
         command: program and arguments of any other.
         names: its consumer group and topics.
         told_by: the files that said so.
-        others: services of the Compose file that could be meant as well.
+        service: the service of the Compose file that was taken for it, as `NAME of FILE`.
+        others: services of that file that could be meant as well.
         variables: how the processor learns its addresses.
         schemas: SQL files that make tables.
         inputs: a JSON Lines file.
@@ -54,6 +55,7 @@ class Found:
     command: Told[tuple[str, ...]] | None = None
     names: KafkaNames = field(default_factory=KafkaNames)
     told_by: tuple[str, ...] = ()
+    service: str | None = None
     others: tuple[str, ...] = ()
     variables: tuple[Variable, ...] = ()
     schemas: tuple[Schema, ...] = ()
@@ -78,7 +80,8 @@ def survey(folder: Path) -> Found:
     """
     app, identity = _app(folder)
     dotenv = dotenv_of(folder)
-    service = service_of(folder, {name: told.value for name, told in dotenv.items()})
+    read_by_code = names_read(folder)
+    service = service_of(folder, {name: told.value for name, told in dotenv.items()}, read_by_code)
     given = of_service(service) | dotenv
     properties = properties_of(folder, {name: told.value for name, told in given.items()})
     command, build = (None, None) if app is not None else _command(folder, service)
@@ -87,14 +90,17 @@ def survey(folder: Path) -> Found:
     if app is None:
         found += _unknown_yet(_addresses(program.defaults, {}, None), found)
         found += _not_yet(found, _unknown_yet(variables_read(folder), found))
-    names = kafka_names(given | {name: Told(p.value, p.by) for name, p in properties.items() if p.value})
+    calls = called(folder) if app is None else KafkaNames()
+    in_code = program.names.group or calls.group
+    believed = without_unread_groups(given, read_by_code) if in_code is not None and in_code.sure else given
+    names = kafka_names(believed | {name: Told(p.value, p.by) for name, p in properties.items() if p.value})
     names = names.with_gaps_filled(program.names)
     if app is None:
         known = {name: told.value for name, told in given.items()} | {n: p.value for n, p in properties.items()}
         heard = listened(folder, lambda text: filled(text, known))
         names = replace(
             names.with_gaps_filled(heard), group=heard.group or names.group, input=heard.input or names.input
-        ).with_gaps_filled(called(folder))
+        ).with_gaps_filled(calls)
     found += _kept(given, names, known={variable.name for variable in found})
     inputs = sorted(path.name for path in folder.glob("*.jsonl"))
     schemas = tuple(schemas_of(folder))
@@ -106,6 +112,7 @@ def survey(folder: Path) -> Found:
         command=command or program.command,
         names=names,
         told_by=tuple(dict.fromkeys(filter(None, files))),
+        service=f"{service.name} of {service.file}" if service is not None else None,
         others=service.others if service is not None else (),
         variables=tuple(found),
         schemas=schemas,
