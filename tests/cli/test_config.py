@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -65,15 +66,30 @@ def test_each_shell_gets_a_script_of_its_own(tmp_path: Path, typed, shell: str) 
         ("show 2026-11-26T10", ["plain,2026-11-26T10-43-09Z-payments", "plain,2026-11-26T10-42-43Z-payments"]),
         ("replay late", ["plain,latest"]),
         ("check Downl", ["file,Downl"]),
+        ("replay naive/a", ["plain,naive/after-effect"]),
+        ("replay na", ["plain,naive/after-effect", "plain,naive/kafka.Produce.7.1.replied"]),
+        ("drill . sk", ["plain,skip"]),
+        ("drill . -k after", ["plain,after-effect", "plain,after-commit"]),
+        ("drill --report html,ju", ["plain,html,junit"]),
+        ("init --effect bank=po", ["plain,bank=postgresql"]),
+        ("init --effect ba", []),
     ],
 )
-def test_the_shell_is_told_scenarios_words_and_runs(
+def test_the_shell_is_told_scenarios_words_points_and_runs(
     tmp_path: Path, typed, words: str, told: list[str], monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
     runs = tmp_path / ".oncewhere" / "runs"
     for name in ("2026-11-26T10-42-43Z-payments", "2026-11-26T10-43-09Z-payments"):
         (runs / name).mkdir(parents=True)
     (runs / "latest").symlink_to("2026-11-26T10-43-09Z-payments")
+    crashes = [{}]
+    trials = [
+        {"crash": None, "id": "clean", "crashes": []},
+        {"crash": "after-effect", "id": "kafka.EndTxn.2.1.before", "crashes": crashes},
+        {"crash": None, "id": "kafka.Produce.7.1.replied", "crashes": crashes},
+    ]
+    (runs / "latest" / "run.json").write_text(json.dumps({"versions": [{"name": "naive", "trials": trials}]}))
+    (tmp_path / "oncewhere.toml").write_text("[versions.naive]\n[versions.skip]\n")
     monkeypatch.setenv("_ONCEWHERE_COMPLETE", "bash_complete")
     monkeypatch.setenv("COMP_WORDS", f"oncewhere {words}")
     monkeypatch.setenv("COMP_CWORD", str(len(words.split())))

@@ -59,6 +59,6 @@ def test_settings_may_come_from_a_file_and_the_option_wins(capsys: pytest.Captur
 
 def test_a_listing_starts_no_more_clusters_than_it_has_clean_runs() -> None:
     versions = list(load(Path(__file__).parents[2] / "examples" / "payments").versions.values())
-    assert default_lanes(Wishes(), {}, versions[:1], listing=True) == 1
-    assert default_lanes(Wishes(), {}, versions, listing=True) == LANES_DEFAULT
+    assert default_lanes(Wishes(), {}, versions[:1], most=1) == 1
+    assert default_lanes(Wishes(), {}, versions, most=20) == LANES_DEFAULT
     assert default_lanes(Wishes(), {}, versions[:1]) == LANES_DEFAULT

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oncewhere.drill.choice import Choice
+from oncewhere.drill.itinerary import PointSet
 from oncewhere.drill.keyword import MAX_DEPTH, Keyword
 from oncewhere.errors import ConfigurationError
 
@@ -104,3 +105,25 @@ def test_a_misspelt_crash_is_refused_with_the_one_that_was_meant(text: str) -> N
 def test_what_may_be_a_name_is_left_alone(text: str) -> None:
     version = SimpleNamespace(name="naive", places=("payment-settled", "after-effects"))
     Choice(keyword=Keyword(text)).refuse_misspelt([version])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    ("text", "versions", "most"),
+    [
+        ("", 1, 3),
+        ("", 5, 15),
+        ("after-effect", 1, 1),
+        ("after-effect", 5, 5),
+        ("naive0 and not after-commit", 3, 3),
+        ("kafka.EndTxn", 1, None),
+        ("effect", 1, None),
+    ],
+)
+def test_how_many_trials_there_are_is_known_by_names_alone(text: str, versions: int, most: int | None) -> None:
+    named = [SimpleNamespace(name=f"naive{number}") for number in range(versions)]
+    assert Choice(keyword=Keyword(text)).most_at_once(named) == most  # type: ignore[arg-type]
+
+
+def test_how_many_points_a_sweep_has_only_a_clean_run_shows() -> None:
+    for choice in (Choice(points=PointSet.BOUNDARIES), Choice(scenarios=("zombie",))):
+        assert choice.most_at_once([SimpleNamespace(name="naive")]) is None  # type: ignore[list-item]

@@ -18,6 +18,7 @@ from oncewhere.drill import (
     Drill,
     DrillEvent,
     Keyword,
+    NamedCrash,
     PointSet,
     load,
     scenarios_named,
@@ -38,6 +39,7 @@ from oncewhere.report import (
 )
 
 from . import interrupting
+from .completing import versions_begun, words_begun
 from .near import NearChoice
 from .places import project_folder, say_where, saying_what_remains
 from .provenance import provenance
@@ -57,7 +59,7 @@ from .servers import (
 
 @click.command(short_help="Crash a processor, and say where its work happened once.")
 @click.argument("path", type=click.Path(path_type=Path), default=Path())
-@click.argument("versions", nargs=-1)
+@click.argument("versions", nargs=-1, shell_complete=versions_begun)
 @server_options
 @click.option(
     "--points",
@@ -84,6 +86,7 @@ from .servers import (
     "keyword",
     metavar="EXPR",
     default="",
+    shell_complete=words_begun(*NamedCrash),
     help='Only the points whose name, id or version matches: "kafka and not Produce", bank.commit, after-effect.',
 )
 @click.option(
@@ -186,7 +189,7 @@ def drill(  # noqa: PLR0913  # one parameter for each option
         check_beforehand(version, declaration.folder)
     given = named_dsns(wishes.dsns, chosen)
     if lanes is None:
-        lanes = default_lanes(wishes, given, chosen, listing=listing)
+        lanes = default_lanes(wishes, given, chosen, most=len(chosen) if listing else choice.most_at_once(chosen))
     elif lanes > 1 and wishes.bootstrap_servers:
         raise ConfigurationError(
             f"-j {lanes} needs {lanes} clusters, and -b names one.",

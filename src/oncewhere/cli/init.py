@@ -10,6 +10,7 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.project.asked import Asked
 from oncewhere.project.demo import copy_demo
 
+from .completing import words_begun
 from .places import install
 
 DEMO_FOLDER = Path("payments")
@@ -30,6 +31,7 @@ SYSTEMS = "postgresql, mysql, redis, http, smtp, sqlite"
     "effects",
     metavar="NAME=SYSTEM",
     multiple=True,
+    shell_complete=words_begun(*SYSTEMS.split(", "), before="="),
     help=f"A place outside Kafka; SYSTEM is one of {SYSTEMS}. Repeatable.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing: take what was found, and the defaults.")

@@ -36,7 +36,7 @@ from oncewhere.report import (
 from oncewhere.report.compared import compared
 
 from . import interrupting
-from .completing import runs_begun
+from .completing import points_begun, runs_begun
 from .drill import seen_from_here
 from .drilled_before import declaration_of, version_drilled
 from .places import project_folder, saying_what_remains
@@ -48,7 +48,7 @@ IDS_SHOWN = 8
 
 
 @click.command(short_help="Crash a processor again at one point of an earlier run.")
-@click.argument("point", metavar="POINT", default=LATEST, shell_complete=runs_begun)
+@click.argument("point", metavar="POINT", default=LATEST, shell_complete=points_begun)
 @click.argument("run", metavar="[RUN]", default=LATEST, shell_complete=runs_begun)
 @click.option(
     "--project",

@@ -12,6 +12,8 @@ import click
 from oncewhere.errors import OncewhereError
 from oncewhere.report import ReportKind, default_kinds, github_error, parse_kinds
 
+from .completing import words_begun
+
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -32,6 +34,7 @@ def report_option(command: _F) -> _F:
         "--report",
         "reports",
         metavar="KINDS",
+        shell_complete=words_begun(*ReportKind, apart=","),
         help="How the result is written, with commas: junit, json, html, github (annotations). Default: "
         "junit,json,html, and github where GITHUB_ACTIONS is true. run.json is always written.",
     )

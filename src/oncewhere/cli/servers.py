@@ -232,17 +232,21 @@ def dsns_of(given: Sequence[str], systems: Mapping[str, str], noun: str) -> dict
 
 
 def default_lanes(
-    wishes: Wishes, dsns: Mapping[str, str], versions: Sequence[Version], *, listing: bool = False
+    wishes: Wishes, dsns: Mapping[str, str], versions: Sequence[Version], *, most: int | None = None
 ) -> int:
     """How many trials at a time: one on a cluster of the user's, and one on a Redis database of the user's.
 
-    A listing runs each version once, and no more than that at a time.
+    Args:
+        wishes: the options about servers.
+        dsns: the databases that the user has named.
+        versions: that are drilled.
+        most: no more than there are trials to make at a time, where that is known.
     """
     redis = any(e.system == "redis" and name in dsns for v in versions for name, e in v.effects.items())
     if wishes.bootstrap_servers or redis:
         return 1
     lanes = LANES_DEFAULT if wishes.brokers == 1 else LANES_OF_THREE_BROKERS
-    return min(lanes, len(versions)) if listing else lanes
+    return lanes if most is None else min(lanes, most)
 
 
 @contextlib.contextmanager

@@ -70,6 +70,22 @@ class Choice:
                     hint=f"The named crashes: {', '.join(crashes)}.",
                 )
 
+    def most_at_once(self, versions: Sequence[Version]) -> int | None:
+        """How many trials there may be at a time, where the versions' names and the named crashes decide it alone.
+
+        Args:
+            versions: that are drilled, each with a clean run before its crashes.
+
+        Returns:
+            None where only a clean run shows which points there are.
+        """
+        known = {str(name) for name in NamedCrash} | {version.name.lower() for version in versions}
+        decided = all(word.lower() in known for word in self.keyword.words)
+        if self.points is not PointSet.MISSION or self.scenarios != (CRASH,) or self.exactly or not decided:
+            return None
+        crashes = sum(self.keyword.matches((version.name, name)) for version in versions for name in NamedCrash)
+        return max(len(versions), crashes)
+
     def plans(self, version: Version, clean: Clean) -> tuple[tuple[Plan, ...], dict[str, str]]:
         """The trials of a version: failures of an earlier run first.
 
