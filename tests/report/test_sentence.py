@@ -25,6 +25,7 @@ from oncewhere.drill import (
 )
 from oncewhere.drill.checks import Finding
 from oncewhere.drill.declaration import Effect, Processor, Settings
+from oncewhere.drill.observation import Kind, Observation
 from oncewhere.report import RunFolder, ids_of, sentence, show_result
 from oncewhere.report.sentence import answer
 from oncewhere.report.words import proof
@@ -209,3 +210,33 @@ def test_what_a_scenario_does_is_no_crash_that_was_visited() -> None:
     )
     told = answer(drill(only := dataclasses.replace(held, trials=(held.trials[0], scenario))), only)
     assert told.endswith("the drill did not visit the crashes before-effect, after-effect and after-commit")
+
+
+def test_what_is_the_same_at_every_crash_is_said_once() -> None:
+    everywhere = result(*[(ONCE, UNKNOWN)] * 3)
+    assert sentence(everywhere).endswith("; NOT PROVED in bank: the sentence of unknown, at every crash")
+    clean = trial(None, ONCE, UNKNOWN)
+    dark = dataclasses.replace(everywhere, trials=(clean, *everywhere.crashes))
+    told = "NOT PROVED in bank: the sentence of unknown, in the clean run and at every crash"
+    assert sentence(dark).endswith(f"; {told}")
+    some = dataclasses.replace(dark, trials=dark.trials[:3])
+    assert f"{told} that was tried; the drill did not visit" in sentence(some)
+    two = sentence(result((ONCE, DUPLICATE), (ONCE, DUPLICATE), (ONCE, ONCE)))
+    assert two.count("1 of the payments applied twice") == 1
+    assert two.endswith(
+        "when the process died before the external effect, and when the process died between the database commit and "
+        "the Kafka commit"
+    )
+
+
+def test_a_count_that_cannot_be_above_one_is_not_to_be_replayed() -> None:
+    seen = Observation(kind=Kind.BLIND_COUNT, place="bank", sentence="observe counts the rows of t", count=1)
+    open_ = result(*[(ONCE, UNKNOWN)] * 3)
+    blind = dataclasses.replace(
+        open_, trials=(dataclasses.replace(open_.trials[0], observations=(seen,)), *open_.crashes)
+    )
+    lost = dataclasses.replace(blind, trials=(blind.trials[0], trial(NamedCrash.AFTER_EFFECT, LOST, UNKNOWN)))
+    for of, replays in ((open_, 3), (blind, 0), (lost, 1)):
+        out = io.StringIO()
+        show_result(drill(of), Console(file=out, width=80))
+        assert out.getvalue().count("again: oncewhere replay") == replays

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from oncewhere.drill import CRASH, SCENARIOS, NamedCrash, PointSet, TrialResult, Verdict, VersionResult
-from oncewhere.drill.observations import Kind
 
 from .setup import Setup, setup_of
 
@@ -174,7 +173,7 @@ def date_of(run: str) -> str | None:
 
 def _place(place: str, result: VersionResult) -> PlaceDrilled:
     found = [(trial, verdict) for trial in result.trials if (verdict := trial.verdict_at(place))]
-    blind = _is_blind(result, place)
+    blind = result.counts_blindly(place)
     if blind:
         found = [(trial, Verdict.UNKNOWN if verdict is Verdict.ONCE else verdict) for trial, verdict in found]
     told = [
@@ -198,13 +197,6 @@ def _place(place: str, result: VersionResult) -> PlaceDrilled:
 
 def _worst(verdicts: Iterable[Verdict]) -> str:
     return str(min(verdicts, key=list(Verdict).index, default=Verdict.UNKNOWN))
-
-
-def _is_blind(result: VersionResult, place: str) -> bool:
-    """True where a count that cannot be above one was observed there: it proves no time to be the only one."""
-    return any(
-        seen.kind is Kind.BLIND_COUNT and seen.place == place for trial in result.trials for seen in trial.observations
-    )
 
 
 def _violation(trial: TrialResult, place: str, noun: str) -> str:

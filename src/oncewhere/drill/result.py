@@ -162,6 +162,11 @@ class VersionResult:
         """What it did where nobody looks, each once: no verdict covers that."""
         return tuple(seen for seen in together(t.observations for t in self.trials) if seen.kind in UNJUDGED)
 
+    def counts_blindly(self, place: str) -> bool:
+        """True where a count that cannot be above one was observed there: it proves no time to be the only one."""
+        seen = together(trial.observations for trial in self.trials)
+        return any(one.kind is Kind.BLIND_COUNT and one.place == place for one in seen)
+
     @property
     def tried(self) -> tuple[NamedCrash, ...]:
         """The named crashes at which it was killed; what a scenario does at their points is another matter."""

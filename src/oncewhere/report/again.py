@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from oncewhere.drill import DrillResult, TrialResult, VersionResult
+from oncewhere.drill import DrillResult, TrialResult, Verdict, VersionResult
 
 from .provenance import Provenance
 
@@ -38,7 +38,10 @@ class Again:
 def again(
     result: DrillResult, version: VersionResult, trial: TrialResult, told: Provenance, *, called: Sequence[str] = ()
 ) -> Again | None:
-    """`oncewhere replay POINT RUN`, or `pytest TEST`; None for the clean run, in which nothing was done to repeat.
+    """`oncewhere replay POINT RUN`, or `pytest TEST`; None where there is nothing to repeat, or it can show no more.
+
+    Nothing was done in the clean run. Where all that is left open is a count which cannot be above one, the cure is in
+    the declaration: the same point once more leaves it as open.
 
     Args:
         result: of the run, whose folder's name is the run's.
@@ -47,7 +50,7 @@ def again(
         told: whose servers it used.
         called: the words that lead to the run from where the command is read; none where its folder's name does.
     """
-    if trial.plan.is_clean:
+    if trial.plan.is_clean or _only_blind(version, trial):
         return None
     if told.repeat:
         return Again(told.repeat)
@@ -58,3 +61,9 @@ def again(
         if not option.is_secret:
             words += [option.flag, option.value]
     return Again(shlex.join(words), told.missing(printed=True))
+
+
+def _only_blind(version: VersionResult, trial: TrialResult) -> bool:
+    """True where something is open, and at nothing but places that are counted blindly."""
+    wrong = [finding for finding in trial.findings if finding.verdict is not Verdict.ONCE]
+    return bool(wrong) and all(f.verdict is Verdict.UNKNOWN and version.counts_blindly(f.place) for f in wrong)

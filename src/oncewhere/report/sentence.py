@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from oncewhere.drill import CRASH, DrillResult, Finding, NamedCrash, PointSet, Verdict, VersionResult
 
@@ -41,9 +41,7 @@ def sentence(result: VersionResult) -> str:
         names += [_with_policy(result, place) for place in whole if place not in outputs]
         parts.append(_held(result, _listed(names), _where_tried(result)))
     for place in result.version.places:
-        broken = [_broken(result, place, trial_name) for trial_name in _names(result) if _at(result, place, trial_name)]
-        told = [b for b in broken if b]
-        if told:
+        if told := _told(result, place):
             label = f"Kafka ({place})" if place in outputs else place
             word = "NOT" if _worst(result, place).violated else "NOT PROVED"
             parts.append(f"{word} in {label}: {', and '.join(told)}")
@@ -104,21 +102,36 @@ def _held(result: VersionResult, names: str, where: str) -> str:
     return f"NOT PROVED in {names}: no violation at the {len(result.crashes)} of {chosen} points that were visited"
 
 
-def _broken(result: VersionResult, place: str, name: NamedCrash | None) -> str | None:
-    finding = _at(result, place, name)
-    noun = result.version.settings.noun
-    if finding is None or finding.verdict is Verdict.ONCE:
-        return None
-    when = GAP[name] if name is None else f"when the process died {GAP[name]}"
+def _told(result: VersionResult, place: str) -> list[str]:
+    """What went wrong at a place, each with when; what is the same at several crashes is said once."""
+    found: dict[str, list[NamedCrash | None]] = {}
+    for name in dict.fromkeys(_names(result)):
+        finding = _at(result, place, name)
+        if finding is not None and finding.verdict is not Verdict.ONCE:
+            found.setdefault(_wrong(finding, result.version.settings.noun), []).append(name)
+    return [f"{wrong}{_when(result, names)}" for wrong, names in found.items()]
+
+
+def _wrong(finding: Finding, noun: str) -> str:
+    """What went wrong, up to the words that say when."""
     match finding.verdict:
         case Verdict.DUPLICATE:
             times = "twice" if finding.most == 2 else f"up to {finding.most} times"
             verb = "produced" if finding.system == "kafka" else "applied"
-            return f"{_counted(finding.duplicates, noun)} {verb} {times} {when}"
+            return f"{_counted(finding.duplicates, noun)} {verb} {times} "
         case Verdict.LOST:
-            return f"{_counted(finding.missing, noun)} lost {when}"
+            return f"{_counted(finding.missing, noun)} lost "
         case _:
-            return f"{finding.sentence}, {when}"
+            return f"{finding.sentence}, "
+
+
+def _when(result: VersionResult, names: Sequence[NamedCrash | None]) -> str:
+    """When it went wrong: in the clean run, at which crashes, or at every one."""
+    crashes = [name for name in names if name is not None]
+    if len(crashes) < 2 or len(crashes) < len(result.crashes):
+        return ", and ".join(GAP[name] if name is None else f"when the process died {GAP[name]}" for name in names)
+    clean = "in the clean run and " if None in names else ""
+    return f"{clean}at every crash{' that was tried' if result.not_tried else ''}"
 
 
 def _counted(number: int, noun: str) -> str:
