@@ -19,7 +19,7 @@ from oncewhere.drill import (
     load,
     parse_id,
 )
-from oncewhere.drill.control import NAME, with_control
+from oncewhere.drill.control import NAME, but_the_control, with_control
 from oncewhere.errors import ConfigurationError
 from oncewhere.report.junit import as_junit
 from oncewhere.report.provenance import Ending, Provenance
@@ -72,6 +72,21 @@ def test_what_is_no_control_is_told_in_one_sentence(tmp_path: Path, control: str
     declaration = declared(tmp_path, control)
     with pytest.raises(ConfigurationError, match=says):
         with_control(declaration, [declaration.versions[chosen]])
+
+
+def test_a_control_that_is_the_only_version_says_what_must_stand_beside_it(tmp_path: Path) -> None:
+    text = DECLARATION.format(control='control = "naive"').replace("[versions.right]\n", "")
+    (tmp_path / "oncewhere.toml").write_text(text)
+    declaration = load(tmp_path)
+    with pytest.raises(ConfigurationError, match="the declaration has no other version") as refused:
+        with_control(declaration, [declaration.versions["naive"]])
+    assert "[versions.NAME], which may be empty but for `about`" in refused.value.hint
+    assert but_the_control(declaration) == ["naive"]
+
+
+def test_whoever_names_no_version_does_not_mean_the_control(tmp_path: Path) -> None:
+    assert but_the_control(declared(tmp_path, 'control = "naive"')) == ["right"]
+    assert but_the_control(declared(tmp_path)) == ["right", "naive"]
 
 
 def drilled(folder: Path, right: Verdict, naive: Verdict) -> DrillResult:

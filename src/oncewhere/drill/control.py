@@ -49,6 +49,22 @@ def with_control(declaration: Declaration, chosen: Sequence[Version]) -> tuple[l
             hint=f"It has {', '.join(declaration.versions)}.",
         )
     others = [version for version in chosen if version.name != said]
+    if not others and len(declaration.versions) == 1:
+        raise ConfigurationError(
+            f"{said} is the control, and the declaration has no other version.",
+            hint="Add the version that it is the control of, [versions.NAME], which may be empty but for `about`: "
+            "[processor] alone is no version once there are versions.",
+        )
     if not others:
         raise ConfigurationError(f"{said} is the control itself.", hint="Name a version that it is the control of.")
     return [*others, declaration.versions[said]], said
+
+
+def but_the_control(declaration: Declaration) -> list[str]:
+    """The names of the versions that somebody may mean who names none: all but the control; it alone where it is alone.
+
+    Args:
+        declaration: says which of its versions the control is, if one is.
+    """
+    others = [name for name, version in declaration.versions.items() if version.settings.control != name]
+    return others or [*declaration.versions]
