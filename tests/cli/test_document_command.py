@@ -9,9 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from oncewhere.cli.entry import main
+from oncewhere.cli.facts import declared_of
+from oncewhere.document import as_markdown, compose, decode, encode
+from oncewhere.drill import load
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -62,9 +66,20 @@ def run(examples: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 def test_the_committed_documents_of_the_examples_agree_with_them(examples: Path, run: Run, example: str) -> None:
     done = run(example, "--check")
     assert done.returncode == 0, done.stdout + done.stderr
-    documents = sorted(path.name for path in (examples / example).glob("EXACTLY-ONCE*.md"))
+    documents = {path.name for path in (examples / example).glob("EXACTLY-ONCE*.md")} - {"EXACTLY-ONCE.naive.md"}
     assert documents
     assert all(f"✓ {example}/{name} agrees" in done.stdout for name in documents)
+
+
+def test_the_control_is_meant_only_where_it_is_named(examples: Path, run: Run) -> None:
+    assert "naive" not in run("payments", "--check").stdout
+    assert "✓ payments/EXACTLY-ONCE.naive.md agrees" in run("payments", "naive", "--check").stdout
+    for name in ("dedupe-table", "offset-ledger", "plain"):
+        (examples / "payments" / f"EXACTLY-ONCE.{name}.md").unlink()
+    asked, checked = run("payments"), run("payments", "--check")
+    assert (asked.returncode, checked.returncode) == (2, 2)
+    assert asked.stderr == checked.stderr
+    assert "Name one of skip, dedupe-table, offset-ledger, plain." in " ".join(asked.stderr.split())
 
 
 @pytest.mark.parametrize(
@@ -164,6 +179,37 @@ def test_a_document_that_says_not_agrees_and_is_refused_where_more_is_asked_for(
     assert (done.returncode, "✗ It says: NOT exactly once" in done.stdout) == (1, True)
     done = run("payments", "offset-ledger", "--check", "--require-once")
     assert (done.returncode, "It says" in done.stdout) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        ("undeclared", "bank: nobody has declared what prevents a duplicate: declare policy in [effects.bank]"),
+        ("none", "bank: nothing is promised: declare policy in [effects.bank]"),
+    ],
+)
+def test_a_green_drill_does_not_pass_where_once_is_required_and_nothing_is_promised(
+    examples: Path, run: Run, policy: str, says: str
+) -> None:
+    java = examples / "java"
+    edit(java / "oncewhere.toml", 'policy  = "dedupe row with the recorded output"', f'policy  = "{policy}"')
+    toml, _, _ = (java / "oncewhere.toml").read_text().partition("[versions.recorded.document.effects.bank]")
+    (java / "oncewhere.toml").write_text(toml)
+    declaration = load(java)
+    facts = decode((java / "exactly-once.recorded.json").read_bytes(), "the facts").facts
+    assert facts.drilled is not None
+    facts = msgspec.structs.replace(
+        facts,
+        declared=declared_of(declaration, declaration.versions["recorded"]),
+        drilled=msgspec.structs.replace(facts.drilled, policies={"bank": policy}),
+    )
+    text = as_markdown(compose(facts))
+    (java / "EXACTLY-ONCE.recorded.md").write_text(text)
+    (java / "exactly-once.recorded.json").write_bytes(encode(facts, text))
+    done = run("java", "recorded", "--check")
+    assert (done.returncode, f"! {says}" in done.stdout) == (0, True), done.stdout
+    done = run("java", "recorded", "--check", "--require-once")
+    assert (done.returncode, f"? {says}" in done.stdout) == (3, True), done.stdout
 
 
 def test_facts_that_are_missing_leave_it_open_and_a_missing_document_is_a_mistake(examples: Path, run: Run) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from oncewhere.document import as_markdown, compose
 from oncewhere.document.check import disagreements
-from oncewhere.document.claim import claims, sentence
+from oncewhere.document.claim import claims, sentence, unpromised
 from oncewhere.document.drilled import PlaceDrilled
 from oncewhere.document.observed import Fetched, Seen, SeenAt
 from oncewhere.document.sections.runbook import runbook
@@ -38,6 +38,37 @@ def test_the_sentence_says_where_it_holds_and_where_not(ledger, naive):
         "Exactly once in Kafka from `payment-authorized` to `payment-settled`; NOT exactly once in bank, where no "
         "policy is declared: 20 payments happened here more than once"
     )
+
+
+@pytest.mark.parametrize(
+    ("policy", "mark", "words"),
+    [
+        ("undeclared", "?", "nobody has declared what prevents a duplicate. *[no evidence]"),
+        ("none", "✗", "nothing prevents a duplicate: after a crash the effect may happen again. *[declared]"),
+    ],
+)
+def test_what_nobody_has_declared_is_not_told_as_declared_to_be_nothing(ledger, with_effect, policy, mark, words):
+    facts = with_effect(ledger, policy=policy, promise="nothing", guarantee=None)
+    text = " ".join(as_markdown(compose(facts)).split())
+    assert f"- {mark} bank: {words}" in text
+
+
+@pytest.mark.parametrize(
+    ("policy", "promise", "words"),
+    [
+        ("undeclared", "nothing", "declare `policy` in [effects.bank], and drill again"),
+        ("none", "nothing", "bank: nothing is promised: declare `policy` in [effects.bank]"),
+        ("our own way", None, "declare `promise` in [document.effects.bank]"),
+        ("our own way", "exactly-once", ""),
+        ("read-only", "nothing", ""),
+    ],
+)
+def test_a_place_that_held_and_promises_nothing_says_what_to_declare(ledger, with_effect, policy, promise, words):
+    facts = with_effect(ledger, policy=policy, promise=promise, guarantee=None)
+    drilled = msgspec.structs.replace(facts.drilled, policies={"bank": policy})
+    found = "; ".join(unpromised(msgspec.structs.replace(facts, drilled=drilled)))
+    assert words in found
+    assert bool(found) is bool(words)
 
 
 def test_a_promise_that_no_drill_has_tried_is_not_claimed(ledger):

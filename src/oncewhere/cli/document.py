@@ -21,10 +21,11 @@ from oncewhere.document import (
     differences,
     encode,
 )
-from oncewhere.document.claim import claims, sentence
+from oncewhere.document.claim import claims, sentence, unpromised
 from oncewhere.document.drilled import BLIND
 from oncewhere.document.statement import Standing
 from oncewhere.drill import Declaration, load
+from oncewhere.drill.control import but_the_control
 from oncewhere.drill.declaration import FILE_NAME
 from oncewhere.errors import ConfigurationError, InconclusiveError
 from oncewhere.report import find_run
@@ -85,7 +86,7 @@ class Documented:
     "--require-once",
     is_flag=True,
     help="With --check: exit 1 as well where the document says of a place that it is NOT exactly once, and 3 where it "
-    "is not proved.",
+    "is not proved or nothing is promised.",
 )
 @click.option(
     "--max-age",
@@ -108,7 +109,8 @@ def document(  # one parameter for each option
 
     PATH is a folder with an oncewhere.toml (any language); MODULE:APP is a Processor of the library, in this folder.
     EXACTLY-ONCE.md is written beside the declaration, and exactly-once.json with the facts it is made of: commit both.
-    Where a declaration has several versions, name one; the files then carry its name.
+    Where a declaration has several versions, name one; the files then carry its name. Without a name --check reads
+    every committed document but the control's (drill.control), which is meant only where it is named.
 
     --check compares the committed document with the code, the configuration and that run, and needs no server.
     Exit codes: 0 they agree, 1 they do not, 3 it cannot be said (no drill stands behind the document). A document that
@@ -161,13 +163,17 @@ def _one(subject: str, version: str | None, output: Path | None) -> Documented:
     """
     found = _subjects(subject, version, output)
     if len(found) > 1:
-        names = ", ".join(one.name for one in found)
-        raise ConfigurationError("The declaration has several versions.", hint=f"Name one of {names}.")
+        raise _several(found)
     return found[0]
 
 
+def _several(found: list[Documented]) -> ConfigurationError:
+    names = ", ".join(one.name for one in found)
+    return ConfigurationError("The declaration has several versions.", hint=f"Name one of {names}.")
+
+
 def _subjects(subject: str, version: str | None, output: Path | None) -> list[Documented]:
-    """Everything that the arguments may mean."""
+    """Everything that the arguments may mean; the control only where it is named."""
     if names_an_app(subject) and not Path(FILE_NAME).is_file():
         folder = output.parent if output is not None and str(output) != "-" else Path()
         return [_subject(subject, None, folder, "", output)]
@@ -185,8 +191,7 @@ def _subjects(subject: str, version: str | None, output: Path | None) -> list[Do
             f".{name}" if several else "",
             output,
         )
-        for name in declaration.versions
-        if version in {None, name}
+        for name in ([version] if version else but_the_control(declaration))
     ]
 
 
@@ -202,10 +207,12 @@ def _committed(subject: str, version: str | None, output: Path | None) -> list[D
     """The subjects whose document is there.
 
     Raises:
-        ConfigurationError: none is.
+        ConfigurationError: none is, or the arguments mean several of which none is.
     """
     found = _subjects(subject, version, output)
     there = [one for one in found if one.markdown.is_file()]
+    if not there and len(found) > 1:
+        raise _several(found)
     if not there:
         raise ConfigurationError(
             f"There is no document to check: {found[0].markdown} does not exist.",
@@ -268,15 +275,19 @@ def _checked(
 def _claimed(facts: Facts, console: Console, *, require_once: bool) -> int:
     """What a document that agrees with the facts does not claim; a failure where it must."""
     lacking = [claim for claim in claims(facts) if claim.standing is not Standing.HOLDS]
-    if not lacking:
+    left = list(unpromised(facts))
+    if not lacking and not left:
         return 0
-    mark, style = STYLES[Standing.BROKEN] if require_once else ("!", "yellow")
-    told = "; ".join(f"{claim.words} {claim.where}" for claim in lacking).replace("`", "")
+    broken = any(claim.standing is Standing.BROKEN for claim in lacking)
     note = "" if require_once else " To fail here: --require-once"
-    console.print(Text.assemble((f"{mark} ", style), f"It says: {told}.{note}"), soft_wrap=True)
+    lines = [f"It says: {'; '.join(f'{claim.words} {claim.where}' for claim in lacking)}"] if lacking else []
+    for line in [*lines, *left]:
+        standing = Standing.BROKEN if line in lines and broken else Standing.UNKNOWN
+        mark, style = STYLES[standing] if require_once else ("!", "yellow")
+        console.print(Text.assemble((f"{mark} ", style), f"{line}.{note}".replace("`", "")), soft_wrap=True)
     if not require_once:
         return 0
-    return VIOLATED if any(claim.standing is Standing.BROKEN for claim in lacking) else INCONCLUSIVE
+    return VIOLATED if broken else INCONCLUSIVE
 
 
 def _newer(fresh: Observed | None, committed: Observed | None, *, always: bool) -> Observed | None:

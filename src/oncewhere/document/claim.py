@@ -62,6 +62,24 @@ def sentence(facts: Facts) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
+def unpromised(facts: Facts) -> Iterator[str]:
+    """Where nothing went wrong and yet nothing is promised, so that the next crash may be another: what to declare."""
+    standing = {claim.place: claim.standing for claim in claims(facts)}
+    for effect in facts.declared.effects:
+        if standing[effect.name] is not Standing.HOLDS or effect.policy == "read-only":
+            continue
+        if effect.promise is None:
+            yield (
+                f"{effect.name}: nobody has stated what the policy “{effect.policy}” promises: declare `promise` in "
+                f"[document.effects.{effect.name}]"
+            )
+        elif effect.promise == "nothing":
+            lacks = "nothing is promised"
+            if effect.policy == "undeclared":
+                lacks = "nobody has declared what prevents a duplicate"
+            yield f"{effect.name}: {lacks}: declare `policy` in [effects.{effect.name}], and drill again"
+
+
 def stale(facts: Facts) -> list[str]:
     """What was declared otherwise when it was drilled; such a drill proves nothing of what is declared today."""
     return [] if facts.drilled is None else changed_since(facts.declared, facts.drilled)

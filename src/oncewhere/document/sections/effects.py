@@ -71,6 +71,9 @@ def _about(facts: Facts, effect: DeclaredEffect) -> list[Statement]:
 def _guarantee(effect: DeclaredEffect) -> Statement:
     if effect.guarantee:
         return Statement(f"{effect.name}: {effect.guarantee}", Basis.DECLARED)
+    if effect.policy == "undeclared":
+        text = f"{effect.name}: nobody has declared what prevents a duplicate."
+        return Statement(text, Basis.NONE, Standing.UNKNOWN)
     if effect.policy in NO_PROMISE:
         text = f"{effect.name}: nothing prevents a duplicate: after a crash the effect may happen again."
         return Statement(text, Basis.DECLARED, Standing.BROKEN)
