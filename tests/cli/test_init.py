@@ -521,3 +521,22 @@ def test_the_variables_of_jdbc_are_all_three_written_from_the_code_alone(project
         "DATABASE_USER": "{billing.user}",
         "DATABASE_PASSWORD": "{billing.password}",
     }
+
+
+def test_inputs_that_init_made_up_are_no_evidence_and_are_made_anew(project: Path, typed) -> None:
+    (project / "db" / "schema.sql").write_text("create table settlement (order_id text, amount int);")
+    assert typed("init", "--yes", "--identity", "customer_id", *TOPICS).returncode == 0
+    assert typed("init", "--yes", "--force", *TOPICS).returncode == 0
+    (version,) = load(project).versions.values()
+    assert version.processor.identity == "order_id"
+    assert '"order_id": "event-001"' in (project / "inputs.jsonl").read_text()
+
+
+def test_inputs_that_a_person_has_changed_are_kept(project: Path, typed) -> None:
+    assert typed("init", "--yes", "--identity", "order_id", *TOPICS).returncode == 0
+    file = project / "inputs.jsonl"
+    file.write_text(mine := file.read_text().replace('"number": 60', '"number": 600'))
+    assert typed("init", "--yes", "--force", *TOPICS).returncode == 0
+    (version,) = load(project).versions.values()
+    assert version.processor.identity == "order_id"
+    assert file.read_text() == mine

@@ -10,7 +10,7 @@ import pytest
 from oncewhere.drill.declaration_file import loads
 from oncewhere.errors import ConfigurationError
 from oncewhere.project.answers import Answers, EffectAnswer
-from oncewhere.project.writing import as_toml
+from oncewhere.project.writing import as_toml, is_sample, sample_inputs
 
 ODD = ('quote " and \\', "del \x7f", "nul \0 and line\n", "größe ✓", "tab\t")
 
@@ -44,3 +44,23 @@ def test_what_is_not_written_yet_is_checked_as_a_drill_would(tmp_path: Path) -> 
         loads(as_toml(answers(effect="my.bank")), file)
     with pytest.raises(ConfigurationError, match="is not valid TOML"):
         loads("[", file)
+
+
+@pytest.mark.parametrize("identity", ["key", "header:event", "order_id"])
+@pytest.mark.parametrize("sample", [None, {"order_id": 1, "at": "now"}, {"order_id": "", "cents": 1}])
+def test_records_that_were_made_up_are_known_again_until_one_is_changed(
+    tmp_path: Path, identity: str, sample: dict[str, object] | None
+) -> None:
+    file = tmp_path / "inputs.jsonl"
+    file.write_text(text := sample_inputs(identity, sample))
+    assert is_sample(file)
+    file.write_text(text + text)
+    assert not is_sample(file)
+    file.write_text(text.replace("event-007", "o-7").replace('"order_id": 7,', '"order_id": 700,'))
+    assert not is_sample(file)
+
+
+@pytest.mark.parametrize("text", ["", "no json\n", "[1]\n", '{"value": 1}\n'])
+def test_other_files_were_not_made_up(tmp_path: Path, text: str) -> None:
+    (tmp_path / "inputs.jsonl").write_text(text)
+    assert not is_sample(tmp_path / "inputs.jsonl")

@@ -24,6 +24,7 @@ from .sources import names_read, variables_read
 from .spring import Property, filled, properties_of
 from .told import Told
 from .variables import Variable
+from .writing import is_sample
 
 PYTHON_FILES_LIMIT = 200
 _APP = re.compile(r"^(\w+)(?:\s*:\s*[\w.]+)?\s*=\s*(?:oncewhere\.)?Processor\(", re.MULTILINE)
@@ -46,7 +47,7 @@ class Found:
         others: services of that file that could be meant as well.
         variables: how the processor learns its addresses.
         schemas: SQL files that make tables.
-        inputs: a JSON Lines file.
+        inputs: a JSON Lines file; None where there is only one that `init` made up.
         identities: what may name the business event in it, the likeliest first.
         identity: what names it, as a processor written with the library says; else a guess, from the code and tables.
     """
@@ -102,7 +103,7 @@ def survey(folder: Path) -> Found:
             names.with_gaps_filled(heard), group=heard.group or names.group, input=heard.input or names.input
         ).with_gaps_filled(calls)
     found += _kept(given, names, known={variable.name for variable in found})
-    inputs = sorted(path.name for path in folder.glob("*.jsonl"))
+    inputs = sorted(path.name for path in folder.glob("*.jsonl") if not is_sample(path))
     schemas = tuple(schemas_of(folder))
     columns = frozenset(column for schema in schemas for column in schema.columns)
     module = None if app is None else f"{app.partition(':')[0]}.py"

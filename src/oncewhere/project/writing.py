@@ -6,6 +6,8 @@ import json
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
 
 from .answers import Answers, EffectAnswer
 
@@ -40,6 +42,26 @@ def sample_inputs(identity: str, sample: Mapping[str, object] | None = None) -> 
     """
     records = (_record(identity, number, sample) for number in range(1, SAMPLE_RECORDS + 1))
     return "".join(f"{json.dumps(record)}\n" for record in records)
+
+
+def is_sample(file: Path) -> bool:
+    """True where nobody has changed the records that `sample_inputs` made: they tell nothing of the processor's.
+
+    Args:
+        file: one record a line.
+    """
+    try:
+        with file.open(encoding="utf-8") as lines:
+            text = "".join(islice(lines, SAMPLE_RECORDS + 1))
+        record = json.loads(text.partition("\n")[0])
+    except (OSError, ValueError):
+        return False
+    value = record.get("value") if isinstance(record, dict) else None
+    if not isinstance(value, dict):
+        return False
+    headers = record.get("headers")
+    beside = [f"header:{name}" for name in headers] if isinstance(headers, dict) else []
+    return any(text in {sample_inputs(name), sample_inputs(name, value)} for name in ("key", *beside, *value))
 
 
 def _record(identity: str, number: int, sample: Mapping[str, object] | None) -> dict[str, object]:
