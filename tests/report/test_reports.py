@@ -130,7 +130,7 @@ def test_run_json_is_what_its_published_schema_says(run: Path) -> None:
 
 def test_annotations_tell_a_violation_once_with_what_it_takes_to_see_it_again(run: Path) -> None:
     (line,) = github_annotations(read_run(run).result, Provenance())
-    assert line.startswith("::error title=naive%3A duplicate in bank::At 4 of 5 trials; for example after-effect: ")
+    assert line.startswith("::error title=naive%3A duplicate in bank::In 4 of 4 trials; for example after-effect: ")
     assert f"%0Aagain: oncewhere replay naive/after-effect {run.name}%0A" in line
     assert line.endswith("%0AWhat to do: oncewhere explain duplicate")
     assert "\n" not in line

@@ -110,6 +110,11 @@ def test_unknown_is_never_told_as_held() -> None:
     assert "exactly once in Kafka" not in text
 
 
+def test_what_is_red_is_answered_before_what_is_open() -> None:
+    parts = sentence(result((UNKNOWN, ONCE), (ONCE, DUPLICATE))).split("; ")
+    assert [part.partition(":")[0] for part in parts[:2]] == ["NOT in bank", "NOT PROVED in Kafka (out)"]
+
+
 @pytest.mark.parametrize(
     ("crashes", "demonstration", "expect", "code"),
     [

@@ -30,9 +30,10 @@ from oncewhere.drill import (
 from oncewhere.drill.declaration import Processor, Settings
 from oncewhere.drill.effect import Effect
 from oncewhere.errors import ConfigurationError
-from oncewhere.report import Failures, RunFolder, read_run, show_result
+from oncewhere.report import Failures, RunFolder, github_annotations, read_run, show_result
 from oncewhere.report.compared import compared
 from oncewhere.report.provenance import Provenance
+from oncewhere.report.sentence import swept
 from oncewhere.report.words import conclusion
 
 SYSTEMS = {"kafka": "kafka", "bank": "postgresql"}
@@ -258,3 +259,30 @@ def test_failures_are_kept_until_they_are_tried_again_and_hold(tmp_path: Path) -
     assert ("naive", POINTS[0]) not in failures.read(), "what is there to be broken is no failure"
     (tmp_path / "failures.json").write_text("{")
     assert failures.read() == frozenset()
+
+
+def test_what_is_red_is_answered_before_what_is_open_and_behind_what_held() -> None:
+    def dark(point: str) -> TrialResult:
+        open_in_kafka = trial(point, ONCE)
+        out, bank = open_in_kafka.findings
+        return dataclasses.replace(open_in_kafka, findings=(dataclasses.replace(out, verdict=UNKNOWN), bank))
+
+    told = swept(sweep(trial(None, ONCE), trial(POINTS[0], DUPLICATE), dark(POINTS[1])))
+    assert told.startswith(
+        "NOT in bank: duplicate at 1 of 2 trials; NOT PROVED in Kafka (out): unknown at 1 of 2 trials; "
+    )
+
+
+def test_the_annotation_counts_the_trials_as_the_screen_and_the_answer_do() -> None:
+    clean = trial(None, DUPLICATE)
+    for found, counted in (
+        (
+            sweep(trial(None, ONCE), trial(POINTS[0], DUPLICATE), trial(POINTS[1], ONCE)),
+            "1 of 2 trials; for example kafka.EndTxn.1.1.before",
+        ),
+        (sweep(clean, trial(POINTS[0], DUPLICATE)), "1 of 1 trials and the clean run; for example the clean run"),
+        (sweep(clean, trial(POINTS[0], ONCE)), "the clean run"),
+    ):
+        (annotation,) = github_annotations(result(found), Provenance())
+        assert f"::In {counted}: " in annotation
+        assert f"bank: duplicate in {counted}:" in printed(found, width=160)

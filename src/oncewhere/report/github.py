@@ -14,6 +14,7 @@ from oncewhere.masking import masked
 
 from .again import again
 from .provenance import Provenance
+from .words import among
 
 
 def github_annotations(result: DrillResult, told: Provenance) -> Iterator[str]:
@@ -33,8 +34,7 @@ def github_annotations(result: DrillResult, told: Provenance) -> Iterator[str]:
             level = "error" if finding.verdict.violated or result.demonstration else "warning"
             first = trials[0]
             title = f"{name}: {finding.verdict} in {finding.place}"
-            where = "the clean run" if first.plan.is_clean else first.plan.label
-            lines = [f"At {len(trials)} of {len(version.trials)} trials; for example {where}: {finding.sentence}."]
+            lines = [f"In {among(version, trials)}: {finding.sentence}."]
             lines += finding.chain
             if repeated := again(result, version, first, told):
                 lines += repeated.lines

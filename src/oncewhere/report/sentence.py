@@ -49,7 +49,8 @@ def sentence(result: VersionResult) -> str:
 
 
 def _answered(result: VersionResult, parts: list[str]) -> str:
-    """The parts as one answer, the named crashes that were not visited behind them."""
+    """The parts as one answer: what held, what is red, what is open; and the named crashes that were not visited."""
+    parts = sorted(parts, key=lambda part: (part.startswith("NOT "), part.startswith("NOT PROVED")))
     if parts and result.crashes and result.not_tried:
         several = "crashes" if len(result.not_tried) > 1 else "crash"
         parts = [*parts, f"the drill did not visit the {several} {_listed(result.not_tried)}"]

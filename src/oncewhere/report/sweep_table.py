@@ -19,7 +19,7 @@ from .fitting import fitted
 from .indented import Indented
 from .provenance import Provenance
 from .sentence import swept
-from .words import BELOW_VERDICT, STYLE, beside, conclusion, indented, whole
+from .words import BELOW_VERDICT, STYLE, among, beside, conclusion, indented, whole
 
 KINDS_SHOWN = 12
 SCENARIO_WIDTH = 40
@@ -171,10 +171,8 @@ def _explained(
     version: VersionResult, trials: Sequence[TrialResult], finding: Finding, repeated: Again | None
 ) -> Iterator[Indented | Text]:
     """What is wrong at one place, line by line: those with a command to copy are whole, all others are wrapped."""
-    shown, total = trials[0], len(version.crashes)
-    crashed = sum(not trial.plan.is_clean for trial in trials)
-    told = f"{finding.place}: {finding.verdict} in {crashed} of {total} trials; for example {shown.plan.label}:"
-    yield indented(told, BELOW_TABLE)
+    shown = trials[0]
+    yield indented(f"{finding.place}: {finding.verdict} in {among(version, trials)}:", BELOW_TABLE)
     for line in _told_of(trials, finding):
         yield indented(line, BELOW_FINDING)
     if repeated is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.text import Text
 
-from oncewhere.drill import OUT_OF_TIME, Crash, DrillResult, Verdict, VersionResult
+from oncewhere.drill import OUT_OF_TIME, Crash, DrillResult, TrialResult, Verdict, VersionResult
 
 from .advice import what_to_do
 from .indented import Indented
@@ -35,6 +36,20 @@ def indented(told: Text | str, columns: int) -> Indented:
 def whole(line: str, columns: int) -> Text:
     """A line so far to the right that only the terminal wraps: a command in it can be copied. It is printed so."""
     return Text(" " * columns + line)
+
+
+def among(version: VersionResult, trials: Sequence[TrialResult]) -> str:
+    """In how many of a version's trials something is so, with the first for an example.
+
+    Args:
+        version: its trials are counted but for the clean run, in which nothing is done: that one is named.
+        trials: those in which it is so.
+    """
+    done = sum(not trial.plan.is_clean for trial in trials)
+    if not done:
+        return "the clean run"
+    told = f"{done} of {len(version.crashes)} trials{' and the clean run' if done < len(trials) else ''}"
+    return f"{told}; for example {'the clean run' if trials[0].plan.is_clean else trials[0].plan.label}"
 
 
 def proof(crash: Crash) -> str:
