@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oncewhere.masking import Secrets, is_secret_name, masked, masked_arguments, secrets_in
+from oncewhere.masking import LOG_NOT_ALL, Secrets, is_secret_name, masked, masked_arguments, secrets_in
 
 LINES = "MIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n" * 4
 PRIVATE_KEY = f"-----BEGIN PRIVATE KEY-----\n{LINES}aB3=\n-----END PRIVATE KEY-----"
@@ -91,6 +91,25 @@ def test_a_known_secret_is_found_in_every_spelling(tmp_path: Path) -> None:
     assert log.read_text() == "*** *** *** all1 ***"
     secrets.take_out_of(tmp_path / "none.log")
     assert repr(secrets) == f"<Secrets {len(secrets._values)}>"
+
+
+def test_what_looks_like_a_secret_is_taken_out_of_a_log_and_every_other_byte_stays(tmp_path: Path) -> None:
+    log = tmp_path / "life-1.log"
+    log.write_bytes(
+        b"password=LiteralPw4455\r\nsecret: 'x\n\xff\xfe not UTF-8, it's hunter2\nAuthorization: Bearer eyJhbGciOi.J9\n"
+        b'{"secret": "xyz", "id": 7}' + b"\n" + PRIVATE_KEY.encode()
+    )
+    Secrets(["db_password=hunter2"]).take_out_of_log(log)
+    assert log.read_bytes() == (
+        b'password=***\r\nsecret: ***\n\xff\xfe not UTF-8, it\'s ***\nAuthorization: ***\n{"secret": ***, "id": 7}\n***'
+    )
+
+
+def test_a_log_too_long_to_be_searched_says_from_where_on_only_known_passwords_are_masked(tmp_path: Path) -> None:
+    log = tmp_path / "life-1.log"
+    log.write_text("hunter2\npassword=other\n")
+    Secrets(["db_password=hunter2"]).take_out_of_log(log, limit_s=-1)
+    assert log.read_text() == f"***\npassword=other\n\n{LOG_NOT_ALL.format(line=1)}\n"
 
 
 def test_a_word_too_short_to_be_one_is_left_alone() -> None:

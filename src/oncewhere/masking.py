@@ -18,7 +18,8 @@ behind it is hidden beside the name, and not taken out of whole logs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote
@@ -110,6 +111,10 @@ _SAYS_USER_AND_PASSWORD: Final = re.compile(rf"{_USER_INFO}$", re.IGNORECASE)
 _SAYS_IT_ABBREVIATED: Final = re.compile(rf"{_ABBREVIATED}$", re.IGNORECASE)
 _ONE_WORD: Final = re.compile(r"[A-Za-z]?[a-z]{,11}|[A-Z]{,12}")
 _BEHIND_A_NAME: Final = " \t\r\n=:\"'\\"
+
+LOG_LIMIT_S: Final = 10.0
+"""Of a thread's own time, for what looks like a secret in one log: some tens of megabytes."""
+LOG_NOT_ALL: Final = "oncewhere: in what stands above, from line {line} on, only known passwords were masked"
 
 _WORKING_FOLDERS: Final = frozenset({"PWD", "OLDPWD"})
 
@@ -280,12 +285,39 @@ class Secrets:
 
     def take_out_of(self, path: Path) -> None:
         """Rewrites a file that holds one of them; leaves every other file alone, and one that is gone."""
+        self._rewrite(path, self._without)
+
+    def take_out_of_log(self, path: Path, limit_s: float = LOG_LIMIT_S) -> None:
+        """As `take_out_of`, and what looks like a secret as well, line by line.
+
+        Args:
+            path: of a text in lines; what is no UTF-8 in it stays as it is.
+            limit_s: how much of this thread's time that may take; where it was not enough, the log's last line says so.
+        """
+        self._rewrite(path, lambda written: _masked_lines(self._without(written), limit_s))
+
+    def _without(self, written: bytes) -> bytes:
+        for value in self._values:
+            written = written.replace(value.encode(), MASK.encode())
+        return written
+
+    def _rewrite(self, path: Path, change: Callable[[bytes], bytes]) -> None:
         try:
             before = path.read_bytes()
         except OSError:
             return
-        after = before
-        for value in self._values:
-            after = after.replace(value.encode(), MASK.encode())
+        after = change(before)
         if after != before:
             path.write_bytes(after)
+
+
+def _masked_lines(written: bytes, limit_s: float) -> bytes:
+    """A log without what looks like a secret; a quote that is left open in one line takes nothing from the next."""
+    lines = _PRIVATE_KEY.sub(MASK, written.decode(errors="surrogateescape")).split("\n")
+    ends_s = time.thread_time() + limit_s
+    for number, line in enumerate(lines):
+        if time.thread_time() > ends_s:
+            lines.append(f"{LOG_NOT_ALL.format(line=number + 1)}\n")
+            break
+        lines[number] = masked(line)
+    return "\n".join(lines).encode(errors="surrogateescape")

@@ -10,7 +10,8 @@ from oncewhere.drill.declaration_file import declare
 from oncewhere.drill.victim import Victim
 
 PROGRAM = (
-    "import os; print(os.environ['BANK'], os.environ['BANK_PASSWORD'], os.environ['API_TOKEN'], os.environ['KAFKA'])"
+    "import os; print(os.environ['BANK'], os.environ['BANK_PASSWORD'], os.environ['API_TOKEN'], os.environ['KAFKA']);"
+    "print('pass' + 'word=LiteralPw4455')"
 )
 ADDRESSES = {
     "kafka": "127.0.0.1:9092",
@@ -41,7 +42,8 @@ def test_passwords_are_taken_out_of_what_a_processor_said(tmp_path: Path) -> Non
     while victim.exited() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     assert "4711-secret" in victim.log.read_text()
-    assert victim.last_words() == "postgresql://me:***@127.0.0.1:5432/trial *** *** 127.0.0.1:9092"
+    masked = "postgresql://me:***@127.0.0.1:5432/trial *** *** 127.0.0.1:9092\npassword=***"
+    assert victim.last_words() == masked
     victim.bury()
     victim.hide_secrets()
-    assert victim.log.read_text().strip() == "postgresql://me:***@127.0.0.1:5432/trial *** *** 127.0.0.1:9092"
+    assert victim.log.read_text().strip() == masked

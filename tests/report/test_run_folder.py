@@ -90,6 +90,26 @@ def test_a_run_that_was_cut_off_is_shown_as_far_as_it_came_and_never_as_held(
     assert (tmp_path / "project" / "runs" / "latest").resolve() == folder.path.resolve()
 
 
+def test_the_logs_of_a_run_that_has_not_ended_are_named_as_not_masked(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = begun(tmp_path / "project", trials_of(run), judged=2)
+    told = "was not masked in naive/2: this run has not ended, and passwords may stand there. Read it before you send"
+    for name in ("1", "2"):
+        shutil.copytree(run / "naive" / name, folder.path / "naive" / name)
+        (folder.path / "naive" / name / "life-1.log").write_text("bank=postgresql://me:hush@db\n")
+    with (folder.path / "naive" / "1" / "wire.jsonl").open("a") as history:
+        history.write('{"event":"happened","t":9.0,"what":"judged","fields":{"verdicts":{"bank":"duplicate"}}}\n')
+    for command in (["show", str(folder.path)], ["show", "--html", "--force", str(folder.path)],
+                    ["check", str(folder.path)]):  # fmt: skip
+        main(command)
+        captured = capsys.readouterr()
+        assert told in " ".join((captured.out + captured.err).split()), command
+    folder(DrillEnded(result=read_run(run).result))
+    main(["show", str(folder.path)])
+    assert "not masked" not in capsys.readouterr().out
+
+
 def test_what_was_violated_before_the_cut_is_told(run: Path, tmp_path: Path) -> None:
     folder = begun(tmp_path / "project", trials_of(run), judged=2)
     with pytest.raises(KeyboardInterrupt), folder:

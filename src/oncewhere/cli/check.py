@@ -16,7 +16,7 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.report import Retrial, cell, ids_of, indented, marked, retried, told_once
 
 from .completing import runs_begun
-from .histories import FILE_NAME, find_history, without_history
+from .histories import FILE_NAME, find_history, unmasked_logs, without_history
 
 WHAT_FILES_ARE = {
     "run.json": "the result of a run",
@@ -65,6 +65,8 @@ def check(name: str, point: str) -> int:
         judged = [_judged_or_open(file) for file in files]
         gone = without_history(history)
         _show_all(judged, history, gone, console)
+        for told in unmasked_logs(history):
+            console.print(marked(told))
     else:
         trial = _judged(file)
         if history.is_dir():

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from oncewhere.errors import ConfigurationError
-from oncewhere.report import find_run, is_run, read_run
+from oncewhere.report import find_run, is_run, read_run, unmasked
 
 from .places import project_folder
 from .replay import find_trial
@@ -51,4 +51,11 @@ def without_history(run: Path) -> list[str]:
             for trial in trials
             if not os.path.isfile(run / trial.folder / FILE_NAME)  # noqa: PTH113  # False, too, where nobody may look
         ]
+    return []
+
+
+def unmasked_logs(run: Path) -> list[str]:
+    """What of a run must be read before it is sent, a sentence each; none where nothing says how far it came."""
+    with contextlib.suppress(ConfigurationError):
+        return unmasked(run, read_run(run)) if is_run(run) else []
     return []

@@ -21,6 +21,7 @@ from oncewhere.report import (
     show_difference,
     show_run,
     told_of_lost,
+    unmasked,
     without_lost,
     write_report,
 )
@@ -76,6 +77,8 @@ def show(runs: tuple[str, ...], *, html: bool, opening: bool, force: bool, diff:
     show_run(found, console, called=words_to(found, folder, given))
     if told := told_of_lost(run, lost):
         console.print(marked(told))
+    for told in unmasked(folder, run):
+        console.print(marked(told))
     if (page := folder / REPORT_NAME).exists():
         say_where(page)
     else:
@@ -104,7 +107,7 @@ def _page(folder: Path, *, writing: bool, opening: bool, force: bool) -> int:
                 f"The page cannot be written into {folder}: {error.strerror}.",
                 hint="Copy the folder to where you may write, and show it there.",
             ) from None
-        for told in lost.values():
+        for told in (*lost.values(), *unmasked(folder, run)):
             click.echo(told, err=True)
     click.echo(str(page))
     if opening and not webbrowser.open(page.as_uri()):

@@ -114,6 +114,9 @@ class Trial:
                     with contextlib.suppress(Exception):  # else its dead members keep the group from being deleted
                         await aftermath.evict()
                     raise
+                finally:  # before `judged` is written, so that whoever reads that knows it
+                    if self._victim is not None:
+                        await asyncio.to_thread(self._victim.hide_secrets)
                 await aftermath.evict()
             if len(self._lane.kafka.written) > 1:
                 self._write_inputs(publication.later, 1)
@@ -128,7 +131,7 @@ class Trial:
         finally:
             self._history.close()
             if self._victim is not None:
-                await asyncio.to_thread(self._hide_secrets, self._victim)
+                await asyncio.to_thread(self._victim.secrets.take_out_of, self._history.path)
         self.sightings, self.recovery = trap.sightings, trap.recovery
         self.transaction_timeout_s = trap.transaction_timeout_s
         return TrialResult(
@@ -233,10 +236,6 @@ class Trial:
             compared=compared_places(self._version),
             aborted=tuple(identities(self._version, publication.aborted)),
         )
-
-    def _hide_secrets(self, victim: Victim) -> None:
-        victim.hide_secrets()
-        victim.secrets.take_out_of(self._history.path)
 
     def _act(self, sprung: Sprung) -> None:
         assert self._victim is not None  # noqa: S101  # no message without a victim

@@ -141,6 +141,6 @@ class Victim:
         return tail(self.secrets.taken_out(text))
 
     def hide_secrets(self) -> None:
-        """Takes the secrets that it was given out of what it has said; it is dead and buried."""
+        """Takes the secrets that it was given, and what looks like one, out of what it said; it is dead and buried."""
         for log in self._logs.glob("life-*.log"):
-            self.secrets.take_out_of(log)
+            self.secrets.take_out_of_log(log)

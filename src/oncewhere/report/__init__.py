@@ -21,6 +21,7 @@ from .screen import show_result, show_run, show_trial
 from .sentence import sentence
 from .sweep_table import show_scenarios
 from .unfounded import told_of_lost, without_lost
+from .unmasked import unmasked
 from .words import cell, indented, marked
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "show_trial",
     "told_of_lost",
     "told_once",
+    "unmasked",
     "without_lost",
     "write_report",
 ]

@@ -14,7 +14,9 @@ work happened once. The inputs are made up; run.json says whose servers were use
 
 run.json                      what was found; when, with which command, of which commit; how far the run came (state)
 {reports}VERSION/POINT/wire.jsonl      the evidence of one trial: every message at the proxies, in order, a line each
-VERSION/POINT/life-N.log      what the processor printed, in its N-th life
+VERSION/POINT/life-N.log      what the processor itself printed, in its N-th life; passwords are masked where they are
+                              known or stand behind a name such as password=, and not before their trial has ended:
+                              read it before you send it
 
 VERSION/POINT-2, -3 …         further tries of a point that the try before did not come by
 VERSION/clean                 the run in which nothing was done to the processor
