@@ -540,3 +540,14 @@ def test_inputs_that_a_person_has_changed_are_kept(project: Path, typed) -> None
     (version,) = load(project).versions.values()
     assert version.processor.identity == "order_id"
     assert file.read_text() == mine
+
+
+def test_a_question_mark_is_no_answer_but_asks_what_is_meant(project: Path) -> None:
+    done = answered(project, b"\n?\npayment-authorized\npayment-settled\n\n?\nevent_id\n?\ndedupe-table\n")
+    assert done.returncode == 0, done.stderr
+    assert "For example: payment-authorized\nIts flag: --input\n" in done.stderr
+    assert "What is the same when one event is processed twice" in done.stderr
+    assert "In oncewhere.toml: policy\n" in done.stderr
+    (version,) = load(project).versions.values()
+    assert (version.processor.input, version.processor.identity) == ("payment-authorized", "event_id")
+    assert version.effects["bank"].policy == "dedupe-table"

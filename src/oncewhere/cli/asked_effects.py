@@ -22,7 +22,21 @@ from oncewhere.spelling import nearest
 
 from .asking import ASKED_LIMIT, Asking, Question
 
-PLACES = Question("Places outside Kafka, as NAME=SYSTEM (- for none)", "--effect")
+PLACES = Question(
+    "Places outside Kafka, as NAME=SYSTEM (- for none)",
+    "--effect",
+    "bank=postgresql mail=smtp",
+    f"What the processor changes beside Kafka. NAME is your choice, SYSTEM one of {', '.join(get_args(System))}.",
+)
+OF_A_POLICY = (
+    "What keeps an event that is processed again from having its effect there twice. The report compares it with what "
+    "happened; undeclared promises nothing."
+)
+OF_OBSERVE = (
+    "The drill runs it after each crash. Its first column is the identity, its second how often that event's effect is "
+    "there: rows that the effect itself adds."
+)
+OBSERVE_EXAMPLE = "select payment_id, count(*) from settlement group by payment_id"
 UNDECLARED = "undeclared"
 NOTHING_SAYS_IT = "a guess: nothing says what it is called"
 
@@ -86,7 +100,7 @@ def _effect(name: str, system: str, told: Answers, found: Found, ask: Asking) ->
 def _policy(name: str, ask: Asking) -> str:
     """What a person believes; a name that is nearly a policy's is asked for again, since all else was answered."""
     asked = f"What prevents duplicates in {name} (a policy, or your own words)"
-    question = Question(asked, "policy", ", ".join(POLICIES))
+    question = Question(asked, "policy", ", ".join(POLICIES), OF_A_POLICY)
     policy = ask.text(question, default=UNDECLARED)
     for _ in range(ASKED_LIMIT):
         near = misspelt_policy(policy)
@@ -111,7 +125,8 @@ def _observe(name: str, schema: Schema | None, told: Answers, ask: Asking) -> st
         of_a_guess = ask.sources.get("processor.identity", "").startswith(GUESS)
         ask.sources[key] = follows.source if of_a_guess else f"from {schema.file}"
         return query
-    question = Question(f"A query that counts what happened in {name}, by event", "observe")
+    asked = f"A query that counts what happened in {name}, by event"
+    question = Question(asked, "observe", OBSERVE_EXAMPLE, OF_OBSERVE)
     if schema is not None and (query := schema.guess()) is not None:
         why = f"by its name, no column of {schema.file} holds {told.identity}"
         return ask.known(key, Told(query, why, sure=False), question)

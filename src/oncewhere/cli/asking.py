@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import click
 
@@ -22,18 +22,55 @@ class Question:
         text: the question.
         flag: says the answer on the command line.
         example: of an answer.
+        meaning: one or two sentences for a person who answers `?`.
     """
 
     text: str
     flag: str
     example: str = ""
+    meaning: str = ""
+
+    @property
+    def explained(self) -> str:
+        """What it means, an answer, and where else it is said."""
+        example = f"For example: {self.example}" if self.example else ""
+        where = "Its flag" if self.flag.startswith("--") else "In oncewhere.toml"
+        return "\n".join(filter(None, (self.meaning, example, f"{where}: {self.flag}")))
 
 
-COMMAND = Question("How the processor is started", "--command", "java -jar app.jar")
-INPUT = Question("The topic that it consumes", "--input", "payment-authorized")
-OUTPUT = Question("The topics that it produces to", "--output", "payment-settled")
-GROUP = Question("Its consumer group", "--group")
-IDENTITY = Question("What names the business event", "--identity")
+COMMAND = Question(
+    "How the processor is started",
+    "--command",
+    "java -jar app.jar",
+    "The program and its arguments, as they are run in this folder. The drill starts and kills it, so it must be the "
+    "program itself: no shell, no container.",
+)
+INPUT = Question(
+    "The topic that it consumes",
+    "--input",
+    "payment-authorized",
+    "The drill makes this topic in a Kafka of its own and writes the inputs there.",
+)
+OUTPUT = Question(
+    "The topics that it produces to",
+    "--output",
+    "payment-settled",
+    "The drill reads them to count what came out for each event. Several are divided by blanks.",
+)
+GROUP = Question(
+    "Its consumer group",
+    "--group",
+    "settlement",
+    "The group.id, or the application.id of Kafka Streams. The drill sees by it which offsets are the processor's.",
+)
+IDENTITY = Question(
+    "What names the business event",
+    "--identity",
+    "payment_id",
+    "What is the same when one event is processed twice, and different for any other event: the drill counts by it. "
+    "A field of the JSON value, key for the record's key, or header:NAME.",
+)
+EXPLAIN = "?"
 
 
 class Asking:
@@ -75,22 +112,25 @@ class Asking:
             return self.text(question)
         answer = told.value
         if not told.sure and self.interactive:
-            answer = self.text(Question(f"{question.text} ({told.source})", question.flag), default=told.value)
+            answer = self.text(replace(question, text=f"{question.text} ({told.source})"), default=told.value)
             if answer != told.value:
                 return answer
         self.sources[key] = told.source if told.sure or not self.interactive else f"taken as proposed: {told.by}"
         return answer
 
     def text(self, question: Question, *, default: str | None = None) -> str:
-        """One answer; an empty one is told why it will not do.
+        """One answer; an empty one is told why it will not do, and `?` what is asked.
 
         Raises:
             ConfigurationError: nobody is there to say it, or the answers have come to an end.
             click.Abort: it was interrupted.
         """
         for _ in range(ASKED_LIMIT if self.interactive else 0):
-            given = _asked(question, default)
-            if answer := given.strip():
+            answer = _asked(question, default).strip()
+            if answer == EXPLAIN:
+                click.echo(question.explained, err=True)
+                continue
+            if answer:
                 return answer
             example = question.example or question.flag
             click.echo(f"Nothing tells it, so it cannot be left empty. For example: {example}", err=True)
