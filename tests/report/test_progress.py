@@ -58,6 +58,17 @@ def test_elsewhere_each_trial_is_one_plain_line_however_long(trials: tuple[Trial
     assert "\x1b" not in out.getvalue()
 
 
+def test_a_replay_says_which_one_trial_it_carries_out(trials: tuple[TrialResult, ...]) -> None:
+    out = io.StringIO()
+    progress = DrillProgress(Console(file=out), repeated="naive/after-effect, as in RUN")
+    progress(DrillBegan(versions=("naive",), points=PointSet.MISSION))
+    progress(TrialJudged(version="naive", trial=trials[1]))
+    assert out.getvalue().splitlines() == [
+        "one trial: naive/after-effect, as in RUN",
+        "[1/1] naive after-effect: payment-settled once, bank duplicate",
+    ]
+
+
 def test_the_block_counts_and_says_how_long_it_may_still_take(trials: tuple[TrialResult, ...]) -> None:
     now = 0.0
     progress = DrillProgress(Console(file=io.StringIO()), clock=lambda: now)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from oncewhere.cli.replay import find_trial
+from oncewhere.cli.replay import find_trial, same_elsewhere
 from oncewhere.drill import (
     OUT_OF_TIME,
     Coverage,
@@ -32,7 +32,8 @@ from oncewhere.drill.effect import Effect
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import Failures, RunFolder, github_annotations, read_run, show_result
 from oncewhere.report.compared import compared
-from oncewhere.report.provenance import Provenance
+from oncewhere.report.provenance import Ending, Provenance
+from oncewhere.report.run_json import Run
 from oncewhere.report.sentence import swept
 from oncewhere.report.words import conclusion
 
@@ -236,6 +237,26 @@ def test_a_violation_that_came_again_is_reproduced_whatever_else_is_new() -> Non
         "REPRODUCED: bank duplicate, as before. No longer: out stuck.",
         1,
     )
+
+
+def test_what_is_not_reproduced_is_shown_by_a_named_crash_of_the_same_run() -> None:
+    before, alike, held = trial(POINTS[0], DUPLICATE), trial(POINTS[1], DUPLICATE), trial(POINTS[2], ONCE)
+    point = dataclasses.replace(alike.plan.steps[0].point, name=NamedCrash.AFTER_EFFECT)
+    named = dataclasses.replace(alike, plan=Plan(steps=(Step(point=point),)))
+
+    def told(*trials: TrialResult, of: TrialResult = before) -> str:
+        drilled = sweep(trial(None, ONCE), *trials)
+        drilled_both = result(drilled, sweep(name="sound"))
+        run = Run(path=".", result=drilled_both, made_with={}, provenance=Provenance(), ending=Ending())
+        return same_elsewhere(run, drilled, of, ["RUN", "--project", "/src/payments"])
+
+    assert told(before, held, trial(POINTS[3], DUPLICATE, reached=False)) == ""
+    assert told(before, held, alike, of=held) == "", "it violated nothing"
+    assert told(before, alike) == (
+        f"{POINTS[1]} showed the same in that run (bank duplicate); "
+        f"again: oncewhere replay naive/{POINTS[1]} RUN --project /src/payments"
+    )
+    assert told(before, trial(POINTS[3], DUPLICATE), named).startswith("after-effect showed the same in that run")
 
 
 def test_an_outcome_says_beside_it_that_something_else_was_drilled() -> None:

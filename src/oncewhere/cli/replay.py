@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -26,6 +27,7 @@ from oncewhere.report import (
     Replayed,
     Run,
     RunFolder,
+    again,
     drilled_otherwise,
     find_run,
     is_run,
@@ -33,12 +35,12 @@ from oncewhere.report import (
     read_run,
     show_trial,
 )
-from oncewhere.report.compared import compared
+from oncewhere.report.compared import compared, shown_elsewhere
 
 from . import interrupting
 from .completing import points_begun, runs_begun
 from .drill import seen_from_here
-from .drilled_before import declaration_of, version_drilled
+from .drilled_before import declaration_of, version_drilled, words_to
 from .places import project_folder, saying_what_remains
 from .provenance import provenance
 from .servers import Wishes, named_dsns, running_servers, server_options, with_deadline
@@ -105,7 +107,9 @@ def replay(
         replayed=Replayed(run=found.name, version=chosen.name, point=trial.plan.id),
     )
     failures = Failures(project_folder(), seen_from_here(declaration))
-    progress = DrillProgress(Console(stderr=True, highlight=False))
+    progress = DrillProgress(
+        Console(stderr=True, highlight=False), repeated=f"{chosen.name}/{trial.plan.label}, as in {found.name}"
+    )
 
     def tell(event: DrillEvent) -> None:
         progress(event)
@@ -135,6 +139,10 @@ def replay(
     outcome = compared(trial, result, elsewhere=elsewhere, otherwise=otherwise)
     folder.compared(outcome.sentence, reproduced=outcome.reproduced, exit_code=outcome.exit_code)
     console.print(outcome.sentence, markup=False, soft_wrap=True)
+    if not outcome.reproduced:
+        called = [str(project) if word == "DIR" and project else word for word in words_to(before, found, run)]
+        if told_elsewhere := same_elsewhere(before, version, trial, called):
+            console.print(told_elsewhere, markup=False, soft_wrap=True)
     return outcome.exit_code
 
 
@@ -157,6 +165,22 @@ def other_servers(before: Provenance, now: Provenance, version: Version) -> str:
         f"That run used servers of yours ({named(lacking)}); this replay starts its own. For the same servers, give it "
         f"the same options: {options}."
     )
+
+
+def same_elsewhere(run: Run, version: VersionResult, trial: TrialResult, called: Sequence[str]) -> str:
+    """What shows the violation of a trial that was not reproduced, and the command for it; empty where nothing does.
+
+    Args:
+        run: that had the trial.
+        version: what was drilled.
+        trial: that was repeated in vain.
+        called: the words that lead to the run.
+    """
+    found = shown_elsewhere(version, trial)
+    command = found and again(run.result, version, found[0], run.provenance, called=called)
+    if not found or not command:
+        return ""
+    return f"{found[0].plan.label} showed the same in that run ({found[1]}); " + " ".join(command.lines)
 
 
 def find_trial(run: Run, asked: str) -> tuple[VersionResult, TrialResult]:

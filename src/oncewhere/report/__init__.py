@@ -1,6 +1,7 @@
 """What is read of a drill: the screens, the sentence, the run folder; all listen to its events or read its result."""
 
 from .advice import ids_of
+from .again import again
 from .chains import told_once
 from .difference import compare, doubts
 from .difference_table import show_difference
@@ -37,6 +38,7 @@ __all__ = [
     "RunFolder",
     "ServerOption",
     "State",
+    "again",
     "cell",
     "compare",
     "default_kinds",

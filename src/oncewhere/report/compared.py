@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from oncewhere.drill import DrillResult, TrialResult, Verdict
+from oncewhere.drill import CRASH, DrillResult, TrialResult, Verdict, VersionResult
 
 NOT_REPRODUCED = 3
 """The exit code."""
@@ -48,6 +48,29 @@ def _compared(before: TrialResult, result: DrillResult) -> Compared:
     worse = after.verdict.violated and not before.verdict.violated
     told = f"NOT REPRODUCED: {_told(before)} before; {_told(after)} now."
     return Compared(reproduced=False, sentence=told, exit_code=1 if worse else NOT_REPRODUCED)
+
+
+def shown_elsewhere(version: VersionResult, trial: TrialResult) -> tuple[TrialResult, str] | None:
+    """Another trial of the same run with the same violation at the same place, and which that is; a named crash first.
+
+    Args:
+        version: the run's result.
+        trial: that was repeated in vain.
+
+    Returns:
+        None where no other trial shows it.
+    """
+    others = [
+        (other, shared)
+        for other in version.crashes
+        if other.plan != trial.plan and other.reached and (shared := _violated(other) & _violated(trial))
+    ]
+    named = [found for found in others if _is_named(found[0])]
+    return next(((other, _listed(shared)) for other, shared in (*named, *others)), None)
+
+
+def _is_named(trial: TrialResult) -> bool:
+    return trial.plan.scenario == CRASH and trial.point is not None and trial.point.name is not None
 
 
 def _again(before: TrialResult, after: TrialResult) -> str:

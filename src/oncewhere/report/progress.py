@@ -41,11 +41,13 @@ class DrillProgress:
     Args:
         console: where progress goes; standard error.
         clock: seconds, for the rate and the time left.
+        repeated: the one trial that is carried out, without a clean run before it (`replay`); empty for a whole drill.
     """
 
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic, *, repeated: str = "") -> None:
         self._console = console
         self._clock = clock
+        self._repeated = repeated
         self._live: Live | None = None
         self._spinner = Spinner("dots")
         self._began_s = 0.0
@@ -60,8 +62,9 @@ class DrillProgress:
         match event:
             case DrillBegan(points=points, versions=versions):
                 self._trials = len(versions)
-                self._unplanned = set(versions)
-                self._begin(f"drill: {_many(len(versions), 'processor')}, {points.words}")
+                self._unplanned = set() if self._repeated else set(versions)
+                drilled = f"drill: {_many(len(versions), 'processor')}, {points.words}"
+                self._begin(f"one trial: {self._repeated}" if self._repeated else drilled)
             case PlansMade(version=version, plans=plans):
                 self._trials += len(plans)
                 self._unplanned.discard(version)
