@@ -32,6 +32,7 @@ from oncewhere.drill import (
 )
 from oncewhere.errors import ConfigurationError, InconclusiveError
 from oncewhere.report import Provenance, RunFolder, State, find_run, read_run
+from oncewhere.report.heading import heading
 from oncewhere.report.html.facts import run_facts
 from oncewhere.report.html.page import write_page
 
@@ -512,3 +513,45 @@ def test_what_held_is_no_longer_shown_as_held_where_a_history_of_it_is_gone(
         assert f"Of 1 of 4 trials of the second no whole history is there to judge: sound/{lost}/wire.jsonl" in text
     assert main(["show", "--diff", str(whole), str(whole)]) == 0
     assert "history" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("result", [None, "{", '{"format": 2}'], ids=["gone", "half", "of another format"])
+def test_check_takes_a_trial_s_folder_as_its_point_where_the_result_cannot_be_read(
+    run: Path, result: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / "run.json").unlink()
+    if result is not None:
+        (run / "run.json").write_text(result)
+    for words in ([str(run), "naive/1"], [str(run / "naive" / "1")]):
+        assert main(["check", *words]) == 1, words
+        assert "namely" in capsys.readouterr().out
+    assert main(["check", str(run), "naive/9"]) == 2
+    assert "run.json" in capsys.readouterr().err
+
+
+def test_check_says_of_a_trial_whose_folder_is_gone_that_it_does_not_exist(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(run / "naive" / "1")
+    for words in ([str(run), "naive/after-effect"], [str(run / "naive" / "1")]):
+        assert main(["check", *words]) == 2, words
+        text = " ".join(capsys.readouterr().err.split())
+        assert "naive/1 does not exist: the trial's history is gone." in text
+        assert "oncewhere replay POINT RUN --project DIR" in text
+
+
+def test_a_folder_of_many_runs_says_how_many_it_does_not_name(tmp_path: Path) -> None:
+    for number in range(7):
+        (tmp_path / f"run-{number}").mkdir()
+        (tmp_path / f"run-{number}" / "run.json").touch()
+    with pytest.raises(ConfigurationError) as refused:
+        find_run(tmp_path / "none", str(tmp_path))
+    assert refused.value.hint == "Name one of them: run-2, run-3, run-4, run-5, run-6, and 2 more."
+
+
+def test_the_heading_says_whose_service_was_drilled(run: Path) -> None:
+    found = read_run(run)
+    named = dataclasses.replace(found, provenance=dataclasses.replace(found.provenance, project="shop"))
+    assert heading(dataclasses.replace(named, path="."))[1].startswith("project shop, oncewhere ")
+    assert heading(named)[1].startswith("project shop (payments), oncewhere ")
+    assert "project" not in heading(dataclasses.replace(found, path="."))[1]

@@ -16,7 +16,7 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.report import Retrial, cell, ids_of, indented, marked, retried, told_once
 
 from .completing import runs_begun
-from .histories import FILE_NAME, find_history, unmasked_logs, without_history
+from .histories import ANEW, FILE_NAME, find_history, unmasked_logs, without_history
 
 WHAT_FILES_ARE = {
     "run.json": "the result of a run",
@@ -29,7 +29,6 @@ NOT_COUNTED = "–"
 """In the place of a verdict, of a try that did not come by its point: the run judges a later one."""
 BELOW_TRIAL, BELOW_FINDING = 2, 6
 """Columns."""
-ANEW = "Ask for the run's folder once more, or crash at that point again: oncewhere replay POINT RUN --project DIR"
 
 
 @click.command(short_help="Judge the histories of a run, or of one trial, again.")

@@ -13,6 +13,7 @@ from .places import project_folder
 from .replay import find_trial
 
 FILE_NAME = "wire.jsonl"
+ANEW = "Ask for the run's folder once more, or crash at that point again: oncewhere replay POINT RUN --project DIR"
 
 
 def find_history(name: str, point: str = "") -> Path:
@@ -36,7 +37,15 @@ def find_history(name: str, point: str = "") -> Path:
     if not point:
         return path
     run = find_run(project_folder(), str(path))
-    _, trial = find_trial(read_run(run), point)
+    try:
+        found = read_run(run)
+    except ConfigurationError:  # without its run.json, a trial is known by the name of its folder alone
+        if (run / point).exists():
+            return run / point
+        raise
+    _, trial = find_trial(found, point)
+    if not (run / trial.folder).exists():
+        raise ConfigurationError(f"{run / trial.folder} does not exist: the trial's history is gone.", hint=ANEW)
     return run / trial.folder
 
 

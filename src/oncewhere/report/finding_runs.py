@@ -87,7 +87,8 @@ def _as_it_is(path: Path) -> Path:
             hint=f"{'Unpack it, and name' if path.suffix in ARCHIVES else 'Name'} the folder that holds run.json.",
         )
     if found := [folder.name for folder in _runs_in(path) if is_run(folder)]:
-        told = ", ".join(found[-RUNS_SHOWN:])
+        more = f", and {len(found) - RUNS_SHOWN} more" if len(found) > RUNS_SHOWN else ""
+        told = f"{', '.join(found[-RUNS_SHOWN:])}{more}"
         number = "1 run" if len(found) == 1 else f"{len(found)} runs"
         raise ConfigurationError(f"{path} holds {number}.", hint=f"Name one of them: {told}.")
     return path.resolve()

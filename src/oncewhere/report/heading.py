@@ -6,14 +6,16 @@ from .run_json import Run
 
 
 def heading(run: Run) -> list[str]:
-    """When, with which command, of which commit and versions; whose servers; how far it came, where that is not all.
+    """When and how it was drilled; project, commit and versions; whose servers; how far it came, where that is not all.
 
     Args:
         run: as far as it came.
     """
     told = run.provenance
     lines = [f"{told.began:%Y-%m-%d %H:%M:%S} UTC  {told.command}".rstrip()]
-    where = [told.commit.words] if told.commit else []
+    at = f" ({run.path})" if run.path not in {"", "."} else ""
+    where = [f"project {told.project}{at}"] if told.project else []
+    where += [told.commit.words] if told.commit else []
     where += [f"{name} {run.made_with[name]}" for name in ("oncewhere", "kafka") if name in run.made_with]
     where += [f"on {told.machine}"] if told.machine else []
     lines.append(", ".join(where))
