@@ -56,7 +56,7 @@ def project(tmp_path: Path) -> Path:
 def test_what_the_project_tells_stands_in_the_declaration(project: Path, typed) -> None:
     done = typed("init", "--yes", *TOPICS)
     assert done.returncode == 0, done.stderr
-    assert "Looked at pom.xml, compose.yaml." in done.stderr
+    assert "Looked at pom.xml, compose.yaml, db/schema.sql." in done.stderr
     assert "# from compose.yaml" in (project / "oncewhere.toml").read_text()
     assert done.stdout.splitlines()[-1] == (
         "Next: put the fields that your processor reads into inputs.jsonl, then oncewhere drill ."
@@ -319,6 +319,7 @@ def test_sources_tell_the_names_of_variables_where_no_file_sets_them(tmp_path: P
         "DATABASE_USER": "{bank.user}",
     }
     assert "Guessed, so look at: " in done.stdout
+    assert "Looked at pom.xml, src/Main.java." in done.stderr
     assert "# a guess from its name, which src/Main.java reads" in (tmp_path / "oncewhere.toml").read_text()
 
 

@@ -110,14 +110,38 @@ def test_options_of_the_jvm_are_kept_and_paths_of_the_image_are_not(
     tmp_path: Path, dockerfile: str, command: str
 ) -> None:
     (tmp_path / "Dockerfile").write_text(f"ENTRYPOINT {dockerfile}")
-    told = with_arguments(Told(("java", "-jar", "target/a.jar"), "pom.xml"), tmp_path, None)
+    told, _ = with_arguments(Told(("java", "-jar", "target/a.jar"), "pom.xml"), tmp_path, None)
     assert " ".join(told.value) == command.format(jar="-jar target/a.jar", opened="java.base/java.lang=ALL-UNNAMED")
     assert ("JVM options" in told.by) == ("java {jar}" not in command)
 
 
 def test_without_a_compose_file_the_dockerfile_counts_and_other_commands_stay(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text('ENTRYPOINT ["/app/settle", "--fast"]')
-    told = with_arguments(Told(("./bin/settle",), "go.mod"), tmp_path, None)
+    told, files = with_arguments(Told(("./bin/settle",), "go.mod"), tmp_path, None)
     assert told == Told(("./bin/settle", "--fast"), "go.mod, with the arguments of Dockerfile")
+    assert files == ("Dockerfile",)
     node = Told(("node", "dist/main.js"), "package.json")
-    assert with_arguments(node, tmp_path, None) == node
+    assert with_arguments(node, tmp_path, None) == (node, ())
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "words", "by"),
+    [
+        ('"java", "-Xmx1g", "-jar", "a.jar"', "serve", "the JVM options of {docker} and the arguments of {compose}"),
+        ('"java", "-Xmx1g", "-jar", "a.jar", "x"', "", "the JVM options and arguments of {docker}"),
+        ('"java", "-jar", "a.jar", "x"', "serve", "the arguments of {docker} and {compose}"),
+        ('"java"', "-Xmx1g -jar a.jar", "the JVM options of {compose}"),
+        ('"java", "-jar", "a.jar"', "serve", "the arguments of {compose}"),
+    ],
+)
+def test_each_file_is_named_for_what_it_says_of_the_command(
+    tmp_path: Path, entrypoint: str, words: str, by: str
+) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "Dockerfile").write_text(f"ENTRYPOINT [{entrypoint}]")
+    (tmp_path / "pom.xml").write_text("<project><build><finalName>settlement</finalName></build></project>")
+    (tmp_path / "compose.yaml").write_text(f"services: {{settlement: {{build: ./app, command: '{words}'}}}}\n")
+    found = survey(tmp_path)
+    assert found.command is not None
+    assert found.command.by.endswith(f", with {by.format(compose='compose.yaml', docker='app/Dockerfile')}")
+    assert found.told_by == ("pom.xml", "compose.yaml", *(["app/Dockerfile"] if "docker" in by else []))

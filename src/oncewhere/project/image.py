@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -28,8 +28,10 @@ _TAKES_A_WORD: Final = frozenset({"-cp", "-classpath", "--class-path", "-p", "--
 """Options of `java` whose value is the next word, where that is a path."""
 
 
-def with_arguments(command: Told[tuple[str, ...]], folder: Path, service: Service | None) -> Told[tuple[str, ...]]:
-    """A command with what the container gives the same program; as it is, where nothing more is seen.
+def with_arguments(
+    command: Told[tuple[str, ...]], folder: Path, service: Service | None
+) -> tuple[Told[tuple[str, ...]], tuple[str, ...]]:
+    """A command with what the container gives the same program, and the files that say so; as it is, where none does.
 
     Args:
         command: what the build says: `java -jar JAR`, or a program alone.
@@ -38,18 +40,35 @@ def with_arguments(command: Told[tuple[str, ...]], folder: Path, service: Servic
     """
     dockerfile = folder / (DOCKERFILE if service is None else service.dockerfile)
     entrypoint, words = _of_dockerfile(dockerfile)
-    by = dockerfile.name
+    by_entrypoint = by_words = str(dockerfile.relative_to(folder)) if dockerfile.is_relative_to(folder) else DOCKERFILE
     if service is not None and service.entrypoint:
-        entrypoint, words, by = service.entrypoint, (), service.file
+        entrypoint, words, by_entrypoint = service.entrypoint, (), service.file
     if service is not None and service.command:
-        words, by = service.command, service.file
+        words, by_words = service.command, service.file
     said = (*entrypoint, *words)
+    places = [by_entrypoint] * len(entrypoint) + [by_words] * len(words)
     options, arguments = _of_the_jvm(command.value, said), _behind(command.value, said)
-    what = " and ".join(name for name, given in (("JVM options", options), ("arguments", arguments)) if given)
-    if not what:
-        return command
+    before = said.index(_JAR) if options else 0
+    of_options = _each_once(place for word, place in zip(said[:before], places, strict=False) if word in options)
+    of_arguments = _each_once(places[len(said) - len(arguments) :])
     program, *rest = command.value
-    return Told((program, *options, *rest, *arguments), f"{command.by}, with the {what} of {by}", command.sure)
+    by = "".join((command.by, *_in_words(of_options, of_arguments)))
+    told = Told((program, *options, *rest, *arguments), by, command.sure)
+    return told, _each_once((*of_options, *of_arguments))
+
+
+def _in_words(of_options: tuple[str, ...], of_arguments: tuple[str, ...]) -> Iterator[str]:
+    """Which file the options are from, and which the arguments."""
+    said = [("JVM options", of_options), ("arguments", of_arguments)]
+    if of_options == of_arguments:
+        said = [("JVM options and arguments", of_options)]
+    parts = [f"the {what} of {' and '.join(files)}" for what, files in said if files]
+    if parts:
+        yield f", with {' and '.join(parts)}"
+
+
+def _each_once(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
 
 
 def _of_the_jvm(command: Sequence[str], words: Sequence[str]) -> tuple[str, ...]:

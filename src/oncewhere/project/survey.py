@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from .python_sources import Program, program_of
 from .schemas import Schema, schemas_of
 from .sources import names_read, variables_read
 from .spring import Property, filled, properties_of
-from .told import Told
+from .told import FROM, Told
 from .variables import Variable
 from .writing import is_sample
 
@@ -85,7 +85,7 @@ def survey(folder: Path) -> Found:
     service = service_of(folder, {name: told.value for name, told in dotenv.items()}, read_by_code)
     given = of_service(service) | dotenv
     properties = properties_of(folder, {name: told.value for name, told in given.items()})
-    command, build = (None, None) if app is not None else _command(folder, service)
+    command, builds = (None, ()) if app is not None else _command(folder, service)
     found = _addresses(given, properties, service)
     program = program_of(folder) if app is None else Program()
     if app is None:
@@ -107,7 +107,17 @@ def survey(folder: Path) -> Found:
     schemas = tuple(schemas_of(folder))
     columns = frozenset(column for schema in schemas for column in schema.columns)
     module = None if app is None else f"{app.partition(':')[0]}.py"
-    files = (module, build, None if service is None else service.file, *_files(given, properties), program.file)
+    files = (
+        module,
+        *builds[:1],
+        None if service is None else service.file,
+        *builds[1:],
+        *_files(given, properties),
+        program.file,
+        *_sources(names, found, read_by_code),
+        *(schema.file for schema in schemas),
+        *inputs[:1],
+    )
     return Found(
         app=app,
         command=command or program.command,
@@ -138,12 +148,16 @@ def _app(folder: Path) -> tuple[str | None, Told[str] | None]:
     return None, None
 
 
-def _command(folder: Path, service: Service | None) -> tuple[Told[tuple[str, ...]] | None, str | None]:
-    """What the build says; else what the container starts, if its paths are ours is not known."""
+def _command(folder: Path, service: Service | None) -> tuple[Told[tuple[str, ...]] | None, tuple[str, ...]]:
+    """What the build says, and the files; else what the container starts, if its paths are ours is not known."""
     command, build = command_of(folder)
+    builds = () if build is None else (build,)
     if command is None and service is not None and service.command:
-        return Told(service.command, f"{service.file} (command of {service.name})", sure=False), None
-    return None if command is None else with_arguments(command, folder, service), build
+        return Told(service.command, f"{service.file} (command of {service.name})", sure=False), builds
+    if command is None:
+        return None, builds
+    command, files = with_arguments(command, folder, service)
+    return command, (*builds, *files)
 
 
 def _addresses(
@@ -213,4 +227,19 @@ def _kept(given: Mapping[str, Told[str]], names: KafkaNames, *, known: set[str])
 def _files(given: Mapping[str, Told[str]], properties: Mapping[str, Property]) -> list[str]:
     """The files that the settings stand in, each once."""
     said = (*(told.by for told in given.values()), *(setting.file for setting in properties.values()))
-    return list(dict.fromkeys(text.partition(" (")[0] for text in said))
+    return list(dict.fromkeys(map(_file, said)))
+
+
+def _sources(names: KafkaNames, found: Sequence[Variable], read_by_code: Mapping[str, Path]) -> Iterator[str]:
+    """The files that the names and the variables are from; a variable's that only its name tells is the code's."""
+    yield from (_file(told.by) for told in (names.group, names.input, names.outputs) if told is not None)
+    for variable in found:
+        if variable.source.startswith(FROM):
+            yield _file(variable.source.removeprefix(FROM))
+        elif variable.name in read_by_code:
+            yield str(read_by_code[variable.name])
+
+
+def _file(by: str) -> str:
+    """The file, of a text that says where something is from."""
+    return re.split(r" \(|; ", by)[0]

@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 GUESS = "a guess"
 """How the source of a value begins that nobody has said."""
+FROM = "from "
+"""How it begins where a file says it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class Told(Generic[T]):
     @property
     def source(self) -> str:
         """Where it is from, in words that stand beside the value."""
-        return f"from {self.by}" if self.sure else f"{GUESS}: {self.by}"
+        return f"{FROM}{self.by}" if self.sure else f"{GUESS}: {self.by}"
 
 
 def first(values: Sequence[str], by: str, *, sure: bool = True) -> Told[str] | None:
