@@ -66,11 +66,41 @@ def test_the_first_violation_is_there_at_once_with_its_explanation_and_its_comma
         assert f"so {BATCH} payments happened twice at bank" in page.locator(".place.violated li").last.inner_text()
         command = page.locator(".command code").inner_text()
         assert command == f"oncewhere replay naive/after-effect {run.name}"
+        assert "--project DIR" in page.locator("#trial-body > div", has_text="See it again").inner_text()
         assert page.locator(".strip .mark.chosen.not-done").count() == 1, "the message at which it died is chosen"
         assert "Dropped: the server never saw it" in page.locator(".message").inner_text()
         assert page.locator(".strip .crash-label", has_text="SIGKILL").count() == 1
         assert page.locator(".strip .span.aborted").count() == 1, "the open transaction, and what became of it"
         assert page.locator(".strip .band").count() == 2, "the effects of both lives are joined"
+        in_order(opened)
+
+
+@pytest.mark.parametrize("asked", ["sound%2Fafter-effect", "sound/after-effect", "sound%2Fkafka.EndTxn.1.1.before"])
+def test_a_point_is_opened_by_the_name_that_commands_use(chromium: Chromium, run: Path, asked: str) -> None:
+    with chromium.open(run / "report.html") as opened:
+        opened.page.evaluate("name => { location.hash = name; }", asked)
+        opened.page.wait_for_function("document.querySelector('#trial-title').textContent === 'sound / after-effect'")
+        in_order(opened)
+
+
+def test_on_a_phone_an_identity_and_a_position_break_between_their_words(chromium: Chromium, tmp_path: Path) -> None:
+    run = make_run(tmp_path, points=1, identity="550e8400-e29b-41d4-a716-44665544")
+    with chromium.open(run / "report.html", width=390) as opened:
+        row = opened.page.locator(".records tbody tr").first
+        lines = """cell => {
+            const range = document.createRange(), text = cell.firstChild, lines = [];
+            for (let at = 0; at < text.length; at++) {
+                range.setStart(text, at); range.setEnd(text, at + 1);
+                const top = range.getBoundingClientRect().top;
+                if (lines.at(-1)?.top === top) lines.at(-1).words += text.data[at];
+                else lines.push({ top, words: text.data[at] });
+            }
+            return lines.map(({ words }) => words.trim());
+        }"""
+        identity, position = row.locator("th").evaluate(lines), row.locator("td").first.evaluate(lines)
+        assert identity == ["550e8400-e29b-41d4-", "a716-44665544-0"]
+        assert position == ["payment-", "authorized-", "0 @ 0"]
+        assert opened.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         in_order(opened)
 
 

@@ -197,6 +197,7 @@ def test_two_runs_differ_where_a_verdict_changed(run: Path, tmp_path: Path) -> N
     ] * 3
     assert found.same == 5
     assert (found.only_before, found.only_after) == (2 + 10, 0)
+    assert (found.still_violated, compare(before, before).still_violated) == (0, 4)
     assert {c.direction for c in compare(renamed, before).changed} == {"worse"}
     out = io.StringIO()
     show_difference(compare(renamed, before), Console(file=out, width=60), names=("a", "b"))
@@ -251,7 +252,7 @@ def test_show_writes_the_page_and_compares(
     assert capsys.readouterr().out.strip() == str(run / "report.html")
     assert (run / "report.html").exists()
     assert main(["show", "--diff", str(run), str(run)]) == 0
-    assert "Nothing changed: 20 verdicts are the same." in capsys.readouterr().out
+    assert "Nothing changed: 20 verdicts are the same, 4 still violated." in capsys.readouterr().out
     assert main(["show", str(run), str(run)]) == 2
     assert "show --diff RUN1 RUN2" in capsys.readouterr().err
     assert main(["show", "--diff"]) == 2

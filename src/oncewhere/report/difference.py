@@ -43,12 +43,14 @@ class Difference:
         only_before: how many places of points only the first run judged.
         only_after: how many only the second did.
         same: how many have the same verdict in both.
+        still_violated: how many of these are violated.
     """
 
     changed: tuple[Change, ...]
     only_before: int
     only_after: int
     same: int
+    still_violated: int = 0
 
 
 ORDER = ("worse", "other", "better")
@@ -68,6 +70,7 @@ def compare(before: DrillResult, after: DrillResult) -> Difference:
         only_before=len(first.keys() - second.keys()),
         only_after=len(second.keys() - first.keys()),
         same=len(both) - len(changes),
+        still_violated=sum(first[key] is second[key] and second[key].violated for key in both),
     )
 
 

@@ -31,8 +31,9 @@ def show_difference(
     alone = difference.only_before + difference.only_after
     nothing = "Nothing changed where both came by" if alone else "Nothing changed"
     head = f"{told}; {difference.same} the same" if told else f"{nothing}: {difference.same} verdicts are the same"
+    red = f", {difference.still_violated} still violated" if difference.still_violated else ""
     rest = f"; {alone} could not be compared" if alone else ""
-    console.print(f"{head}{rest}.", markup=False)
+    console.print(f"{head}{red}{rest}.", markup=False)
     for sentence in doubts:
         console.print(sentence, markup=False, style="yellow", soft_wrap=True)
     console.print(f"  {names[0]}\n→ {names[1]}", markup=False, style="dim", soft_wrap=True)

@@ -18,6 +18,8 @@ from oncewhere.report.words import STYLE, conclusion, proof
 
 from .excerpt import shown
 
+ELSEWHERE = "Where the folder is not among the project's runs: name it by its path, and the project with --project DIR."
+
 
 def run_facts(run: Run, name: str) -> dict[str, Any]:
     """What stands at the head of the page, and in its table of points.
@@ -99,6 +101,7 @@ def trial_facts(run: Run, version: VersionResult, trial: TrialResult) -> dict[st
         "observations": [shown(observation.sentence) for observation in trial.observations],
         "replay": repeated.command if repeated else "",
         "beside": repeated.beside if repeated else "",
+        "elsewhere": ELSEWHERE if repeated and not run.provenance.repeat else "",
         "folder": trial.folder,
         "lives": trial.lives,
         "tries": trial.tries,

@@ -42,9 +42,13 @@ function choosePoint(number, announce = true) {
 // Where the details stand below the points, as on a phone, a choice would change what nobody sees.
 const stacked = () => byId("trial").offsetTop >= byId("points").offsetTop + byId("points").offsetHeight;
 
+// By its id, as the page writes it, or by the name that commands use; of one version alone, without that in front, too.
 function pointOfAddress() {
   const asked = decodeURIComponent(location.hash.slice(1));
-  return facts.points.findIndex((point) => `${facts.versions[point.version].name}/${point.id}` === asked);
+  const at = (name) => facts.points.findIndex((point) => asked === `${facts.versions[point.version].name}/${point[name]}`
+    || (facts.versions.length === 1 && asked === point[name]));
+  const exact = at("id");
+  return exact >= 0 ? exact : at("label");
 }
 
 function begin() {

@@ -20,7 +20,7 @@ async function showTrial(number) {
   put(body,
     el("p", {}, trial.what, trial.reached ? null : el("b", {}, ` The point was not reached again in ${count(trial.tries, "try", "tries")}.`)),
     el("div", { class: "places" }, trial.findings.map(showFinding)),
-    trial.replay ? command(trial.replay, trial.beside) : null,
+    trial.replay ? command(trial) : null,
     ...(trial.timeline ? showTimeline(trial, version) : [el("p", { class: "notice" },
       "This point's timeline was left out, so that the page stays small enough to open. Its history is in the folder below.")]),
     showEvidence(trial),
@@ -37,10 +37,11 @@ function showFinding(finding) {
     kind === "held" ? null : el("p", { class: "soft" }, `${finding.verdict}: ${meaning}. The cure: `, el("code", {}, `oncewhere explain ${finding.verdict}`)));
 }
 
-function command(text, beside) {
+function command({ replay: text, beside, elsewhere }) {
   const button = el("button", { type: "button", id: "copy", click: () => copy(text, button) }, "Copy");
   return el("div", {}, el("h3", {}, "See it again"), el("div", { class: "command" }, el("code", { tabindex: 0 }, text), button),
-    beside ? el("p", { class: "soft" }, `Run it ${beside}.`) : null);
+    beside ? el("p", { class: "soft" }, `Run it ${beside}.`) : null,
+    elsewhere ? el("p", { class: "soft" }, elsewhere) : null);
 }
 
 const sized = (bytes) => (bytes < 1000 ? count(bytes, "byte") : bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
@@ -193,7 +194,7 @@ function showJoins(timeline, choose) {
     el("summary", {}, `The records: ${join.total} ${join.verdict} in ${join.place}`),
     join.total > join.records.length ? el("p", { class: "soft" }, `The first ${join.records.length} of ${join.total} are listed.`) : null,
     join.records.some((record) => !record[5]) ? el("p", { class: "soft" }, "The messages of this place name no record: a record is joined to the work of the commit intervals that processed it.") : null,
-    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Records: ${join.verdict} in ${join.place}` }, el("table", {},
+    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Records: ${join.verdict} in ${join.place}` }, el("table", { class: "records" },
       el("thead", {}, el("tr", {}, ["record", "input", "found", "output", ""].map((name) => el("th", { scope: "col" }, name || "messages")))),
       el("tbody", {}, join.records.slice(0, 10).map((record) => recordRow(record, choose)),
         join.records.length > 10 ? moreRow(join.records.slice(10), choose) : null))))));
@@ -201,7 +202,7 @@ function showJoins(timeline, choose) {
 
 function recordRow(record, choose) {
   const [identity, position, times, outputs, marks] = record;
-  return el("tr", {}, el("th", { scope: "row", class: "mono" }, identity), el("td", { class: "mono" }, position), el("td", {}, `${times}×`),
+  return el("tr", {}, el("th", { scope: "row", class: identity.length > 18 ? "mono long" : "mono" }, identity), el("td", { class: "mono" }, position), el("td", {}, `${times}×`),
     el("td", { class: "mono" }, outputs.join(", ") || "–"),
     el("td", {}, marks.length ? el("button", { type: "button", class: "link", "aria-label": `Show the messages of ${identity}`, click: () => choose(record) }, `show ${marks.length}`, el("span", { class: "wide" }, " in the timeline")) : "not on this page"));
 }
