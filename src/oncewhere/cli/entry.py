@@ -162,11 +162,11 @@ def main(arguments: list[str] | None = None) -> int:
     except OncewhereError as error:
         _explain(error)
         return error.exit_code
-    except click.Abort:  # at a question: before anything else is done
-        Console(stderr=True).print("\nInterrupted; nothing was written, and nothing started.")
-        return INTERRUPTED
-    except KeyboardInterrupt:
-        Console(stderr=True).print("Interrupted; everything that was started is stopped.")
+    except (KeyboardInterrupt, click.Abort) as error:
+        # click makes an Abort of both: of one that came at a question by itself, of any other from what came.
+        at_a_question = isinstance(error, click.Abort) and error.__cause__ is None
+        what = "nothing was written, and nothing started" if at_a_question else "everything that was started is stopped"
+        Console(stderr=True).print(f"Interrupted; {what}.")
         return INTERRUPTED
     except click.ClickException as error:
         error.show()
