@@ -110,12 +110,12 @@ class Tried:
         monkeypatch.setattr(self.drill, "_trial", self._missed)
 
     def plans_of(self, plan: Plan) -> list[Plan]:
-        result = asyncio.run(self.drill._crash(self.version, plan))
+        result = asyncio.run(self.drill._crash(self.version, plan, 0))
         assert isinstance(result, TrialResult)
         assert result.tries == TRIES
         return self._plans
 
-    async def _missed(self, _version: object, plan: Plan, name: str) -> tuple[TrialResult, Any]:
+    async def _missed(self, _version: object, plan: Plan, name: str, _turn: object) -> tuple[TrialResult, Any]:
         self._plans.append(plan)
         result = unjudged(self.version, plan, InconclusiveError("not reached"), folder=name)
         return dataclasses.replace(result, crashes=self._crashes), SimpleNamespace(sightings=self._shown)

@@ -21,7 +21,7 @@ from .inputs import Input
 from .intervals import Address, is_effect_commit
 from .itinerary import Boundary, Itinerary, PointSet, Sighting, boundaries, first_produce, plan_itinerary
 from .judging import unjudged
-from .lane import Lanes, Servers
+from .lane import AT_ONCE, Lanes, Servers, Turn
 from .next_try import TRIES, next_plan
 from .points import CrashPoint, NamedCrash
 from .result import OUT_OF_TIME, Coverage, DrillResult, TrialResult, VersionResult
@@ -176,7 +176,7 @@ class Drill:
         if not plans and not itinerary.points:
             return None
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._crash(version, plan)) for plan in plans]
+            tasks = [group.create_task(self._crash(version, plan, place)) for place, plan in enumerate(plans)]
         done = [task.result() for task in tasks]
         trials = [trial for trial in done if isinstance(trial, TrialResult)]
         coverage = Coverage(
@@ -239,15 +239,23 @@ class Drill:
             else f"They are {shown}{' …' if len(found.points) > LABELS_SHOWN else ''}; --list prints them.",
         )
 
-    async def _crash(self, version: Version, plan: Plan) -> TrialResult | str:
-        """Tries a plan until its point is reached, a few times at most; or says why it was not started."""
+    async def _crash(self, version: Version, plan: Plan, place: int) -> TrialResult | str:
+        """Tries a plan until its point is reached, a few times at most; or says why it was not started.
+
+        Args:
+            version: what is drilled.
+            plan: of the first try.
+            place: among the plans of its version. The first of each version come before the second of any: the named
+                crashes of all before the rest of one. What is tried again waits for the others, but for a named crash.
+        """
         result: TrialResult | None = None
         first = plan
         shown: tuple[Sighting, ...] = ()
         for number in range(1, TRIES + 1):
             name = first.label if number == 1 else f"{first.label}-{number}"
             try:
-                result, trial = await self._trial(version, plan, name)
+                turn = (0 if first.is_named_crash else number - 1, place)
+                result, trial = await self._trial(version, plan, name, turn)
                 shown = tuple(trial.sightings)
             except _NotStartedError as reason:
                 if result is None:
@@ -265,8 +273,8 @@ class Drill:
         self._tell(TrialJudged(version=version.name, trial=result))
         return result
 
-    async def _trial(self, version: Version, plan: Plan, name: str) -> tuple[TrialResult, Trial]:
-        async with self._lanes.take(version) as lane:
+    async def _trial(self, version: Version, plan: Plan, name: str, turn: Turn = AT_ONCE) -> tuple[TrialResult, Trial]:
+        async with self._lanes.take(version, turn) as lane:
             if not plan.is_clean and (reason := self._why_not()):
                 raise _NotStartedError(reason)
             self._tell(TrialBegan(version=version.name, plan=plan))

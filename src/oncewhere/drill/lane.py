@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
+import itertools
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from oncewhere.cluster import Access
 from oncewhere.errors import InconclusiveError, OncewhereError
@@ -22,6 +25,11 @@ from .declaration import Version
 from .inputs import Input
 from .kafka_world import KafkaWorld
 from .worlds import Server, Wanted, World, open_world
+
+Turn = tuple[int, int]
+"""When a trial has its turn: by its round, and in that by its place among its version's trials. The least is first."""
+AT_ONCE: Final[Turn] = (0, -1)
+"""The turn of a trial on which all others of its version wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,16 +119,21 @@ class Lanes:
         self._servers = tuple(servers)
         self._folder = folder
         self._recreate_topics = recreate_topics
-        self._free: asyncio.Queue[int] = asyncio.Queue()
-        for number in range(len(self._servers)):
-            self._free.put_nowait(number)
+        self._free = list(range(len(self._servers)))
+        self._waiting: list[tuple[Turn, int, asyncio.Future[int]]] = []
+        self._arrivals = itertools.count()
         self._kafkas: dict[tuple[int, tuple[str, ...]], KafkaWorld] = {}
         self._worlds: dict[tuple[int, str], tuple[World, ...]] = {}
 
     @contextlib.asynccontextmanager
-    async def take(self, version: Version) -> AsyncIterator[Lane]:
-        """Waits for a free lane; it is free again at the end of the block. Who asks first is served first."""
-        number = await self._free.get()
+    async def take(self, version: Version, turn: Turn) -> AsyncIterator[Lane]:
+        """Waits for a free lane; it is free again at the end of the block. Of equal turns, who asks first has it first.
+
+        Args:
+            version: whose trial it is.
+            turn: of the trial: as the places of several versions' trials are compared, the versions take turns.
+        """
+        number = await self._number(turn)
         try:
             servers = self._servers[number]
             yield Lane(
@@ -130,7 +143,29 @@ class Lanes:
                 cluster=servers.cluster,
             )
         finally:
-            self._free.put_nowait(number)
+            self._give(number)
+
+    async def _number(self, turn: Turn) -> int:
+        """The number of a lane that nobody has."""
+        if self._free:
+            return self._free.pop(0)
+        given: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (turn, next(self._arrivals), given))
+        try:
+            return await given
+        except asyncio.CancelledError:
+            if given.done() and not given.cancelled():  # it came too late
+                self._give(given.result())
+            raise
+
+    def _give(self, number: int) -> None:
+        """Passes a lane on to whose turn it is; those that no longer wait are passed over."""
+        while self._waiting:
+            _, _, given = heapq.heappop(self._waiting)
+            if not given.done():
+                given.set_result(number)
+                return
+        self._free.append(number)
 
     @property
     def spare_brokers(self) -> int:

@@ -132,6 +132,11 @@ class Plan:
         return not self.steps and self.scenario == CRASH
 
     @property
+    def is_named_crash(self) -> bool:
+        """True for one of the three crashes that have a name, and nothing more is done."""
+        return self.scenario == CRASH and self.point is not None and self.point.name is not None
+
+    @property
     def point(self) -> CrashPoint | None:
         """The first step's point; None where nothing is done at a message."""
         return self.steps[0].point if self.steps else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from oncewhere.drill import CRASH, DrillResult, TrialResult, Verdict, VersionResult
+from oncewhere.drill import DrillResult, TrialResult, Verdict, VersionResult
 
 NOT_REPRODUCED = 3
 """The exit code."""
@@ -65,12 +65,8 @@ def shown_elsewhere(version: VersionResult, trial: TrialResult) -> tuple[TrialRe
         for other in version.crashes
         if other.plan != trial.plan and other.reached and (shared := _violated(other) & _violated(trial))
     ]
-    named = [found for found in others if _is_named(found[0])]
+    named = [found for found in others if found[0].plan.is_named_crash]
     return next(((other, _listed(shared)) for other, shared in (*named, *others)), None)
-
-
-def _is_named(trial: TrialResult) -> bool:
-    return trial.plan.scenario == CRASH and trial.point is not None and trial.point.name is not None
 
 
 def _again(before: TrialResult, after: TrialResult) -> str:
