@@ -165,8 +165,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort) as error:
         # click makes an Abort of both: of one that came at a question by itself, of any other from what came.
         at_a_question = isinstance(error, click.Abort) and error.__cause__ is None
-        what = "nothing was written, and nothing started" if at_a_question else "everything that was started is stopped"
-        Console(stderr=True).print(f"Interrupted; {what}.")
+        stopped = "Interrupted; everything that was started is stopped."
+        Console(stderr=True).print("\nInterrupted; nothing was written, and nothing started." if at_a_question else stopped)
         return INTERRUPTED
     except click.ClickException as error:
         error.show()
