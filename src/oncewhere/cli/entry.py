@@ -165,8 +165,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort) as error:
         # click makes an Abort of both: of one that came at a question by itself, of any other from what came.
         at_a_question = isinstance(error, click.Abort) and error.__cause__ is None
-        stopped = "Interrupted; everything that was started is stopped."
-        Console(stderr=True).print("\nInterrupted; nothing was written, and nothing started." if at_a_question else stopped)
+        told = "Interrupted; everything that was started is stopped."
+        told = "\nInterrupted; nothing was written, and nothing started." if at_a_question else told
+        Console(stderr=True).print(told)
         return INTERRUPTED
     except click.ClickException as error:
         error.show()
