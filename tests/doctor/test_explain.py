@@ -146,6 +146,44 @@ def test_a_point_is_explained_by_its_parts() -> None:
     assert find("kafka.EndTxn.12") is None
 
 
+@pytest.mark.parametrize(
+    ("printed", "says"),
+    [
+        ("bank.commit", "commit, at the place bank. COMMIT in a database"),
+        ("kafka.EndTxn", "EndTxn, at the place kafka. The producer asks"),
+        ("kafka.EndTxn before", "what became of it. The request was dropped at the proxy"),
+        ("after-effect-2", "Try 2 of after-effect, since the try before did not come by its point. The processor"),
+        ("naive/after-effect-3", "Try 3 of naive/after-effect"),
+        ("kafka.EndTxn.12.1.before-2", "Try 2 of kafka.EndTxn.12.1.before"),
+        ("a try", "tried again"),
+        ("not asked for", "--scenario"),
+        ("boundary points", "clean run"),
+        ("repeats", "commit interval"),
+        ("evidence", "wire.jsonl"),
+        ("owner", "document.owner"),
+        ("dedupe row", "one transaction"),
+    ],
+)
+def test_a_message_at_its_place_a_further_try_and_the_words_of_an_output_are_explained(printed: str, says: str) -> None:
+    entry = find(printed)
+    assert entry is not None
+    assert (entry.code, says in entry.what) == (printed, True), entry.what
+
+
+@pytest.mark.parametrize("unknown", ["bank.nonsense", "nothing-2", "duplicate-2", "bank.commit.sometimes"])
+def test_what_only_looks_like_a_message_or_a_try_is_none(unknown: str) -> None:
+    assert find(unknown) is None
+
+
+def test_a_name_from_the_declaration_is_told_to_be_one_and_no_word_that_is_far_off(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["explain", "bank"]) == 2
+    told = capsys.readouterr().err
+    assert "A name from the declaration (a place, a version) has no entry." in told
+    assert "rollback" not in told
+
+
 def tables_of(page: Path) -> list[str]:
     """The words in the first column of a page's tables, and of its list of states; a name of a file is none."""
     text = page.read_text()

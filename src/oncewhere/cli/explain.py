@@ -13,6 +13,7 @@ from oncewhere.explain.catalogue import CATALOGUE, find, near
 from oncewhere.explain.entry import Entry, Topic
 
 WIDTH = 100
+NONE_NEAR = "A name from the declaration (a place, a version) has no entry. oncewhere explain lists all that have one."
 WHY = {
     Topic.KAFKA: "What oncewhere does about it",
     Topic.ERROR: "Why it is raised",
@@ -50,7 +51,7 @@ def explain(code: str | None) -> int:
         found = near(code)
         raise ConfigurationError(
             f"There is no code {code!r}.",
-            hint=f"Did you mean {' or '.join(found)}?" if found else "oncewhere explain lists them all.",
+            hint=f"Did you mean {' or '.join(found)}?" if found else NONE_NEAR,
         )
     _show(entry, console)
     return 0

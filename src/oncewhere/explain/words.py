@@ -83,6 +83,18 @@ TERMS: Final[Mapping[str, str]] = {
     "noun": "What one input is called in sentences, in the plural, such as payments (drill.noun).",
     "version": "One of the processors that a declaration names.",
     "processor": "The program that is drilled: it reads the input, does the effects and writes the outputs.",
+    "sweep": "A drill that visits more than the named crashes: --points boundaries, or all.",
+    "a try": "One trial of a point. A point that was not reached is tried again, in a folder of its own (POINT-2, "
+    "POINT-3): the run judges the last, and the others are not counted.",
+    "boundary points": "The points of the clean run: its boundary messages, each in the phases in which a processor "
+    "can die there.",
+    "repeats": "Further messages of one kind in a commit interval. The first, the middle and the last are visited, "
+    "unless it is --points all.",
+    "not asked for": "Scenarios that were not played, since the command did not name them: --scenario NAME, or all.",
+    "evidence": "What a verdict rests on: a trial's wire.jsonl, from which oncewhere check judges it again.",
+    "owner": "Whom to tell, as the declaration says (document.owner).",
+    "dedupe row": "The row that a policy such as dedupe-table writes with the effect, in one transaction: where it "
+    "stands already, the effect is not done again.",
     "SIGKILL": "How a processor is killed: it is not asked, and cleans nothing up, as when memory runs out.",
 }
 STATES: Final[Mapping[str, str]] = {
