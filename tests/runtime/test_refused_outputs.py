@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from scene import Bank, Payment, Recorder, Running, Topics, apply, eventually
 
 from oncewhere import (
+    ConfigurationError,
     DeadLetter,
     OffsetLedger,
     OncewhereError,
@@ -27,6 +28,7 @@ from oncewhere.runtime import events
 from oncewhere.runtime.batch import Batch, staging
 from oncewhere.runtime.gathering import Gathering
 from oncewhere.runtime.growing import Growing
+from oncewhere.runtime.kafka.output_topics import OutputTopics
 from oncewhere.runtime.limits import Limits
 from oncewhere.runtime.output import bytes_of
 from oncewhere.runtime.poison import Poison, PoisonError
@@ -257,10 +259,13 @@ both_ways = pytest.mark.parametrize("effects", [False, True], ids=["kafka only",
 
 @pytest.mark.servers
 @both_ways
+@pytest.mark.parametrize(
+    "wrong", [{"headers": [("n", b"x" * 1_000_000)]}, {"partition": 99}], ids=["too large", "no such partition"]
+)
 def test_a_record_whose_output_is_refused_is_skipped_and_the_others_go_on(
-    topics: Topics, bank: Bank, *, effects: bool
+    topics: Topics, bank: Bank, wrong: dict[str, Any], *, effects: bool
 ) -> None:
-    app, seen = settling(topics, bank if effects else None, headers=[("n", b"x" * 1_000_000)])
+    app, seen = settling(topics, bank if effects else None, **wrong)
     running = Running(app)
     eventually(lambda: running.error is not None or topics.committed() == 5)
     assert running.stop() is None
@@ -269,19 +274,53 @@ def test_a_record_whose_output_is_refused_is_skipped_and_the_others_go_on(
     assert sum(settled for _, settled in bank.balances().values()) == (4 if effects else 0)
 
 
-@pytest.mark.servers
-@both_ways
-def test_an_output_to_a_partition_that_does_not_exist_is_told_with_its_topic(
-    topics: Topics, bank: Bank, *, effects: bool
-) -> None:
-    app, seen = settling(topics, bank if effects else None, partition=99)
-    running = Running(app)
-    if not effects:
-        eventually(lambda: running.error is not None or topics.committed() == 5)
-        assert running.stop() is None
-        assert [told.offset for told in seen.of(events.RecordRejected)] == [2]  # type: ignore[attr-defined]
-        return
-    error = running.wait()
-    assert isinstance(error, OncewhereError)
-    assert f"An output to {topics.output!r}" in str(error)
-    assert "partition does not exist" in str(error)
+class Cluster:
+    """A producer's view of the cluster: how many partitions each topic has, and how often it was asked."""
+
+    def __init__(self, **partitions: int) -> None:
+        self.partitions, self.asked, self.silent = partitions, 0, False
+
+    def list_topics(self, topic: str, timeout: float) -> Any:
+        del timeout
+        self.asked += 1
+        if self.silent:
+            raise refuses(KafkaError._TIMED_OUT)
+        count = self.partitions.get(topic)
+        error = KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART) if count is None else None
+        return SimpleNamespace(topics={topic: SimpleNamespace(error=error, partitions=range(count or 0))})
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_partition_that_the_topic_does_not_have_is_refused_where_its_record_asks_for_it(*, waits: bool) -> None:
+    cluster, sent, batch = Cluster(out=3), [], Batch(opened_at=0.0)
+    tx = Transaction(expect=OutputTopics(lambda: cluster).expect)
+    tx.to(staging(batch, MAX_BYTES) if waits else lambda *arguments: sent.append(arguments))
+    tx.produce("out", b"v", partition=2)
+    assert cluster.asked == 1
+    with pytest.raises(ValueError, match="'out' has no partition 3: it has 3, counted from 0"):
+        tx.produce("out", b"v", partition=3)
+    assert tx.failure is None
+    cluster.partitions["out"] = 4
+    tx.produce("out", b"v", partition=3)
+    assert [arguments[3] for arguments in (batch.staged if waits else sent)] == [2, 3]
+
+
+def test_a_topic_that_is_gone_is_no_fault_of_the_record_that_asks_for_a_partition() -> None:
+    cluster = Cluster(out=1)
+    tx = Transaction(expect=OutputTopics(lambda: cluster).expect)
+    tx.to(lambda *arguments: None)
+    tx.produce("out", b"v")
+    del cluster.partitions["out"]
+    with pytest.raises(ConfigurationError, match="The output topic 'out' does not exist"):
+        tx.produce("out", b"v", partition=1)
+    assert isinstance(tx.failure, ConfigurationError)
+
+
+def test_without_an_answer_no_output_is_refused_and_none_but_the_first_waits_for_one() -> None:
+    cluster = Cluster(out=1)
+    cluster.silent = True
+    tx = Transaction(expect=OutputTopics(lambda: cluster).expect)
+    tx.to(lambda *arguments: None)
+    for _ in range(3):
+        tx.produce("out", b"v", partition=5)
+    assert cluster.asked == 1

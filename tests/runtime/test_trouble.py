@@ -81,7 +81,7 @@ class Scene:
         monkeypatch.setattr(writer, "Producer", lambda *_, **__: self.client)
         self.writer = Writer(SETTINGS, emit=self.events.append, stopping=lambda: False)
         self.writer.open()
-        self.tx = Transaction(expect=self.writer.expect, trouble=self.writer.mend)
+        self.tx = Transaction(expect=self.writer.topics.expect, trouble=self.writer.mend)
         self.poison = Poison(self.events.append)
         declared = subscription("in", bytes, handler, on_error=on_error, batch=batch)
         self.hands = Streaming(

@@ -72,11 +72,11 @@ class Run:
             writer = session.writer
             for sub in self.subscriptions.values():
                 if isinstance(sub.on_error, DeadLetter):
-                    writer.expect(sub.on_error.topic)
+                    writer.topics.expect(sub.on_error.topic)
             Engine(
                 session,
                 Plan(self.subscriptions, self.uses.by_topic, opened),
-                tx=Transaction(expect=writer.expect, trouble=writer.mend, encoders=self.encoders),
+                tx=Transaction(expect=writer.topics.expect, trouble=writer.mend, encoders=self.encoders),
                 limits=self.limits,
                 emit=emit,
                 life=life,

@@ -39,6 +39,10 @@ def _none() -> HeadersOut:
     return None
 
 
+def _anything(topic: str, partition: int = -1) -> None:
+    del topic, partition
+
+
 def _nowhere(*arguments: object) -> None:
     del arguments
     raise ConfigurationError("tx.produce was called outside a handler.", hint="Produce inside the handler only.")
@@ -51,7 +55,8 @@ class Transaction:
     consumed offsets, after each place outside Kafka has committed its effects.
 
     Args:
-        expect: makes sure that a topic exists, the first time that it is produced to.
+        expect: makes sure that a topic exists, the first time that it is produced to, and that it has a partition
+            that is asked for by number.
         trouble: told of what `produce` of the client raised, with the arguments; raises, or has sent it after all.
         encoders: by topic, for those that a serializer was given for.
     """
@@ -79,7 +84,7 @@ class Transaction:
     def __init__(
         self,
         *,
-        expect: Callable[[str], object] = bool,
+        expect: Callable[..., object] = _anything,
         trouble: Callable[[Exception, tuple[Any, ...]], None] | None = None,
         encoders: Mapping[str, Encode] | None = None,
     ) -> None:
@@ -233,7 +238,8 @@ class Transaction:
         Raises:
             TypeError: the key is neither bytes nor text, the value cannot be encoded, or a header is no pair.
             ConfigurationError: the topic does not exist.
-            ValueError: the output waits for its transaction, and is larger than `message.max.bytes`.
+            ValueError: the topic has no such partition; or the output waits for its transaction, and is larger than
+                `message.max.bytes`.
             confluent_kafka.KafkaException: librdkafka refuses it, since it is that large or for another reason.
         """
         encode = self._encoders.get(topic) or self._meet(topic)
@@ -245,7 +251,7 @@ class Transaction:
             except Exception as error:  # noqa: BLE001 - it is raised again, or was mended
                 self._mend(error, (topic, value, key))
         else:
-            number = -1 if partition is None else partition
+            number = -1 if partition is None else self._there(topic, partition)
             carried = list(headers) if headers else None
             self._send_all((topic, value, key, number, None, None, timestamp_ms or 0, carried))
         self.sent += 1
@@ -294,6 +300,14 @@ class Transaction:
         except (UndecidedError, OncewhereError) as raised:
             self.failure = raised  # it is no fault of the record's, whatever the handler makes of it
             raise
+
+    def _there(self, topic: str, partition: int) -> int:
+        try:
+            self._expect(topic, partition)
+        except OncewhereError as error:
+            self.failure = error
+            raise
+        return partition
 
     def _meet(self, topic: str) -> Encode:
         try:

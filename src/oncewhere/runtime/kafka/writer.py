@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from oncewhere.effects.place import UndecidedError
-from oncewhere.errors import ConfigurationError, FencedError, NoProgressError, UnreachableError
+from oncewhere.errors import FencedError, NoProgressError, UnreachableError
 from oncewhere.runtime import events
 from oncewhere.runtime.committer import Committer
 from oncewhere.runtime.failures import Failure, Treatment, outcome
 from oncewhere.runtime.kafka.answers import cause_of_death, failure_of, quietly, refused, unfit
 from oncewhere.runtime.kafka.client_log import logger
+from oncewhere.runtime.kafka.output_topics import OutputTopics
 from oncewhere.runtime.states import Call, Outcome, State, step
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from oncewhere.runtime.settings import Complete
 
-CONNECT_LIMIT_S = 15.0  # for the first answer of the cluster
 REQUEST_LIMIT_S = 10.0  # for one InitProducerId that is repeated within a longer limit
 FLUSH_LIMIT_S = 10.0  # for outputs to leave before an abort
 CLOSE_LIMIT_S = 5.0  # for an abort while closing
@@ -69,8 +69,8 @@ class Writer:
         self._state = State.NEW
         self._begun = False
         self._producer: Any = None
+        self.topics = OutputTopics(lambda: self._producer)  # what outputs go to
         self._caller: Committer[object] | None = None  # a new thread for each call would cost 0.3 ms of CPU
-        self._known_outputs: set[str] = set()
         self._replacements = 0
         self._failure: Failure | None = None
         self._fenced: FencedError | None = None
@@ -246,26 +246,6 @@ class Writer:
         self._producer = None
         self._let_caller_go()
         self._move(Call.CLOSE, Outcome.OK)
-
-    def expect(self, topic: str) -> None:
-        """Makes sure that outputs have somewhere to go, before anything is decided; each topic is asked for once.
-
-        (librdkafka would find out too, by `topic.metadata.propagation.max.ms`: after half a minute, and after the
-        effects.)
-
-        Raises:
-            ConfigurationError: the topic does not exist.
-        """
-        if topic in self._known_outputs:
-            return
-        try:
-            error = self._producer.list_topics(topic, timeout=CONNECT_LIMIT_S).topics[topic].error
-        except KafkaException:
-            return  # no answer now: the transaction itself will tell
-        if error is not None and error.code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}:  # noqa: SLF001 - its public name
-            raise ConfigurationError(f"The output topic {topic!r} does not exist.", hint="Create it first.")
-        if error is None:
-            self._known_outputs.add(topic)
 
     def _attempt(self, call: Call, function: Callable[[], object]) -> Failure | None:
         """Makes one call, repeats it while it is retriable and within its limit, and steps."""
