@@ -306,6 +306,7 @@ def main() -> None:
         server = PostgresServer(here.folder.path / "postgres", cache_folder())
         try:
             server.start()
+            here.servers.append(server.pid)
             dsn = server.create_database("bank")
             check_durable(dsn)
             whole = any(spec.text not in ALONE for spec in specs)

@@ -284,7 +284,7 @@ def main() -> None:
     folder = RunFolder("micro")
     gc.disable()  # the lists kept here would make every collection slow, unlike a real loop's
     with broker(folder.kafka) as server:
-        elsewhere = Elsewhere(server.pid)
+        elsewhere = Elsewhere([server.pid])
         topics = Topics(server.bootstrap_servers)
         topics.load(INPUT, count)
         topics.create(OUTPUT)

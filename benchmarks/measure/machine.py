@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import resource
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from measure.running import TICKS_S, cpu_s
+from measure.running import TICKS_S, tree_cpu_s
 
 STAT = Path("/proc/stat")
 NOTABLE_SHARE = 0.1
@@ -21,11 +22,11 @@ class Elsewhere:
     """Counts from its making on.
 
     Args:
-        broker_pid: the broker, which is ours and has not ended yet.
+        servers: process ids of the broker and of what else is ours and has not ended yet; each with its children.
     """
 
-    def __init__(self, broker_pid: int | None) -> None:
-        self._broker_pid = broker_pid
+    def __init__(self, servers: Sequence[int | None]) -> None:
+        self._servers = tuple(servers)
         self._since = time.monotonic()
         self._busy, self._ours = _busy_s(), self._ours_s()
 
@@ -42,7 +43,8 @@ class Elsewhere:
 
     def _ours_s(self) -> float:
         children = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return time.process_time() + children.ru_utime + children.ru_stime + (cpu_s(self._broker_pid) or 0.0)
+        servers = sum(tree_cpu_s(pid) or 0.0 for pid in self._servers)
+        return time.process_time() + children.ru_utime + children.ru_stime + servers
 
 
 def _busy_s() -> float | None:

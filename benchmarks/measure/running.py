@@ -84,9 +84,28 @@ class RunningPeer:
 
 def cpu_s(pid: int | None) -> float | None:
     """CPU seconds of a process so far; None where the system does not tell."""
+    fields = _stat(pid)
+    return None if fields is None else (int(fields[11]) + int(fields[12])) * TICKS_S
+
+
+def tree_cpu_s(pid: int | None) -> float | None:
+    """CPU seconds of a process and all that it started, ended or not; None where the system does not tell.
+
+    One of PostgreSQL's connections is a process, and may end while it is measured.
+    """
+    fields = _stat(pid)
+    if fields is None:
+        return None
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        children = []
+    own = sum(map(int, fields[11:15])) * TICKS_S  # the last two: of the children that have ended
+    return own + sum(tree_cpu_s(int(child)) or 0.0 for child in children)
+
+
+def _stat(pid: int | None) -> list[str] | None:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    fields = stat.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * TICKS_S

@@ -44,6 +44,7 @@ class Session:
         broker_pid: its process.
         topics: makes and removes topics.
         folder: rows, logs and the report.
+        servers: process ids of other servers that are measured with it.
         rows: of the rounds that count.
         commands: what starts each spec, or why nothing does.
     """
@@ -53,6 +54,7 @@ class Session:
     topics: Topics
     folder: RunFolder
     environment: Mapping[str, str | int]
+    servers: list[int | None] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     commands: dict[str, tuple[str, ...] | NotBuilt] = field(default_factory=dict)
 
@@ -131,7 +133,7 @@ class Session:
                 self.record(spec, number, partial(self._watched, measure, spec, number))
 
     def _watched(self, measure: Callable[[Spec, int], Mapping[str, Any]], spec: Spec, number: int) -> Mapping[str, Any]:
-        elsewhere = Elsewhere(self.broker_pid)
+        elsewhere = Elsewhere([self.broker_pid, *self.servers])
         return {**measure(spec, number), "elsewhere": elsewhere.share()}
 
     def report(self, title: str, *parts: str) -> None:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +15,7 @@ from measure import payments
 from measure.bounds import LATE_CPU, by_client, by_cpu, by_peers
 from measure.figures import Row, by_round, ratio_of_medians, ratios
 from measure.report import Column, table, verdicts
+from measure.running import tree_cpu_s
 from measure.spec import parse
 from measure.targets import Target, judge
 from measure.verification import Finding, Verification
@@ -188,3 +194,28 @@ def test_a_missed_limit_is_explained_by_what_the_client_library_takes_alone() ->
     assert "alone takes 4.00 ms, and ours +1.00 on top" in by_client(rows, [target], "bare")
     assert "No program on it can reach" in by_client(rows, [target], "bare")
     assert "bare came closest with 4.0 ms, and did not reach it either" in by_peers(rows, [target])
+
+
+def test_what_a_server_s_children_compute_is_ours_while_they_live_and_after_they_ended() -> None:
+    spin = "import time\nwhile time.process_time() < 0.2: pass"
+    program = f"import subprocess, sys\nrun = [sys.executable, '-c', {spin!r}]\nsubprocess.run(run)\n"
+    waits = "subprocess.Popen([sys.executable, '-c', 'while True: pass'])\nprint(flush=True)\nsys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program + waits],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            server.stdout.readline()
+            ended = tree_cpu_s(server.pid)
+            assert ended is not None
+            assert ended >= 0.2
+            deadline = time.monotonic() + 30
+            while (tree_cpu_s(server.pid) or 0.0) < ended + 0.2:
+                assert time.monotonic() < deadline, "its living child computes"
+                time.sleep(0.02)
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+    assert tree_cpu_s(server.pid) is None
