@@ -78,15 +78,16 @@ def staging(batch: Batch, max_output_bytes: int) -> Callable[..., None]:
     """
     append = batch.staged.append
 
-    def stage(*arguments: Any) -> None:
-        value, key = arguments[1], arguments[2]
-        if len(arguments) == 3 and value.__class__ is bytes and (key is None or key.__class__ is bytes):
-            size = len(value) + len(key or b"")
-        else:
-            size = bytes_of(arguments)
+    def stage(topic: str, value: Any, key: Any = None, *more: Any) -> None:
+        if more or value.__class__ is not bytes or key.__class__ is not bytes:
+            output = (topic, value, key, *more)
+            size = bytes_of(output)
+        else:  # the ordinary case: what it costs, each output that waits costs
+            output = (topic, value, key)
+            size = len(value) + len(key)
         if size > max_output_bytes:
             raise ValueError(f"an output of {size} bytes is larger than message.max.bytes allows ({max_output_bytes})")
-        append(arguments)
+        append(output)
         batch.size += size
 
     return stage
