@@ -8,7 +8,7 @@ import pytest
 
 from oncewhere import Http, IdempotencyKey, OffsetLedger, Postgres, Processor, addresses
 from oncewhere.cli.drill import seen_from_here
-from oncewhere.drill import load
+from oncewhere.drill import application, load
 from oncewhere.drill.application import read
 from oncewhere.errors import ConfigurationError
 from oncewhere.runtime import loading
@@ -101,6 +101,23 @@ def test_a_replay_finds_the_app_again(folder: Path, monkeypatch: pytest.MonkeyPa
     named = seen_from_here(load(folder / "settlement:app"))
     assert named == f"{folder.name}/settlement:app"
     assert load(Path(named)).app == "settlement:app"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("import time\ntime.sleep(60)", "did not end within 1 s"),
+        ("from kafka_of_ours import consumer", "ModuleNotFoundError"),
+    ],
+)
+def test_a_program_that_is_not_written_with_the_library_is_told_to_name_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, why: str
+) -> None:
+    monkeypatch.setattr(application, "STRANGER_LIMIT_S", 1.0)
+    (tmp_path / "worker.py").write_text(text)
+    with pytest.raises(ConfigurationError, match=why) as caught:
+        read("worker:app", tmp_path, {})
+    assert "Any other is declared by its command: oncewhere init" in str(caught.value)
 
 
 @pytest.mark.parametrize(

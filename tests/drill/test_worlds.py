@@ -92,6 +92,27 @@ def test_a_query_that_does_not_count_is_one_sentence(schema: Path, mariadb: Mari
 
 
 @pytest.mark.servers
+@pytest.mark.parametrize(("system", "server"), [("postgresql", "postgres"), ("mysql", "mariadb"), ("sqlite", "")])
+def test_a_query_of_what_is_not_there_is_told_what_is(
+    schema: Path, system: str, server: str, request: pytest.FixtureRequest
+) -> None:
+    dsn = request.getfixturevalue(server).dsn() if server else None
+    effect = {"system": system, "schema": "schema.sql", "observe": "select event_id, count(*) from dome group by 1"}
+    world = make(effect, schema, dsn)
+    world.reset()
+    with pytest.raises(ConfigurationError, match=r"effects\.place\.observe was refused: .*dome") as raised:
+        world.seen([])
+    assert raised.value.hint == "There are done(event_id), other(a)."
+    (schema / "schema.sql").write_text("")
+    world.remove()
+    world = make(effect, schema, dsn)
+    world.reset()
+    with pytest.raises(ConfigurationError, match=r"has no table: does effects\.place\.schema name the file"):
+        world.seen([])
+    world.remove()
+
+
+@pytest.mark.servers
 def test_a_schema_that_is_refused_is_one_sentence(tmp_path: Path, mariadb: MariadbServer) -> None:
     (tmp_path / "schema.sql").write_text("create nonsense;")
     world = make({"system": "mysql", "schema": "schema.sql", "observe": OBSERVE}, tmp_path, mariadb.dsn())

@@ -375,6 +375,23 @@ def test_check_takes_a_point_of_a_run_however_it_is_named(run: Path, capsys: pyt
         assert main(["check", *words]) == 2, words
 
 
+def test_check_takes_the_newest_run_and_a_point_of_it(
+    run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    runs = tmp_path / "project" / ".oncewhere" / "runs"
+    shutil.copytree(run, runs / "2026-11-25T18-25-25Z-payments")
+    (runs / "latest").symlink_to("2026-11-25T18-25-25Z-payments")
+    monkeypatch.chdir(tmp_path / "project")
+    assert main(["check"]) == 1
+    assert "4 trials judged again" in capsys.readouterr().out
+    point = trials_of(run)[1].plan.id
+    for named in (f"naive/{point}", point):
+        assert main(["check", named]) == 1
+        assert capsys.readouterr().out.startswith(f"naive {point}")
+    assert main(["check", "naive/nothing"]) == 2
+    assert "naive/nothing does not exist" in capsys.readouterr().err
+
+
 def test_no_run_is_committed_by_accident(tmp_path: Path) -> None:
     RunFolder(tmp_path / ".oncewhere", "payments")
     ignored = tmp_path / ".oncewhere" / ".gitignore"

@@ -152,6 +152,11 @@ def test_a_scenario_that_was_left_out_is_not_said_to_be_asked_for_again() -> Non
     assert "slow-effect" not in next(line for line in text.splitlines() if "not asked for" in line)
 
 
+def test_what_a_drill_that_was_cut_off_did_not_come_to_is_not_said_to_be_unasked() -> None:
+    text = printed(sweep(trial(None, ONCE), chosen=2, skipped={"not started within the limit": 2}), width=300)
+    assert "not asked for, or not come to: crash, " in text
+
+
 def test_what_was_not_covered_is_told() -> None:
     text = " ".join(
         printed(sweep(trial(None, ONCE), trial(POINTS[0], ONCE), trial(POINTS[3], ONCE, reached=False))).split()

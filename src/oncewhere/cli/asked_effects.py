@@ -13,7 +13,8 @@ from oncewhere.drill.application import read
 from oncewhere.drill.effect import POLICIES, SQL_SYSTEMS, System, check_name, misspelt_policy
 from oncewhere.errors import ConfigurationError
 from oncewhere.project.answers import Answers, EffectAnswer
-from oncewhere.project.schemas import Schema
+from oncewhere.project.inserts import counting
+from oncewhere.project.schemas import Schema, counted_by
 from oncewhere.project.sources import renamed
 from oncewhere.project.survey import Found
 from oncewhere.project.told import GUESS, Told
@@ -87,7 +88,7 @@ def _where_found(variables: list[Variable]) -> Mapping[str, str]:
 
 def _effect(name: str, system: str, told: Answers, found: Found, ask: Asking) -> EffectAnswer:
     schema = _schema(found, told.identity) if system in SQL_SYSTEMS else None
-    observe = _observe(name, schema, told, ask) if system in SQL_SYSTEMS else None
+    observe = _observe(name, schema, told, found, ask) if system in SQL_SYSTEMS else None
     policy = None
     if told.app is None:
         policy = _policy(name, ask)
@@ -117,7 +118,7 @@ def _schema(found: Found, identity: str) -> Schema | None:
     return next(fitting, found.schemas[0] if found.schemas else None)
 
 
-def _observe(name: str, schema: Schema | None, told: Answers, ask: Asking) -> str:
+def _observe(name: str, schema: Schema | None, told: Answers, found: Found, ask: Asking) -> str:
     """The query that counts; a table's that has the identity, else one to be looked at."""
     key = f"effects.{name}.observe"
     if schema is not None and (query := schema.observe(told.identity)) is not None:
@@ -130,8 +131,10 @@ def _observe(name: str, schema: Schema | None, told: Answers, ask: Asking) -> st
     if schema is not None and (query := schema.guess()) is not None:
         why = f"by its name, no column of {schema.file} holds {told.identity}"
         return ask.known(key, Told(query, why, sure=False), question)
-    guess = f"select {told.identity}, count(*) from processed_event group by {told.identity}"  # noqa: S608  # a suggestion
-    return ask.known(key, Told(guess, "no SQL file tells it; name your table", sure=False), question)
+    guess = counting(found.inserts, told.identity) or Told(
+        counted_by("settlement", told.identity), "no SQL file tells it; name your table", sure=False
+    )
+    return ask.known(key, guess, question)
 
 
 def _complete(variables: list[Variable], systems: Mapping[str, str]) -> list[Variable]:

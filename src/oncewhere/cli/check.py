@@ -13,7 +13,7 @@ from rich.text import Text
 
 from oncewhere.drill import UnreadableHistoryError, Verdict, worst
 from oncewhere.errors import ConfigurationError
-from oncewhere.report import Retrial, cell, ids_of, indented, marked, retried, told_once
+from oncewhere.report import LATEST, Retrial, cell, ids_of, indented, marked, retried, told_once
 
 from .completing import runs_begun
 from .histories import ANEW, FILE_NAME, find_history, unmasked_logs, without_history
@@ -32,21 +32,23 @@ BELOW_TRIAL, BELOW_FINDING = 2, 6
 
 
 @click.command(short_help="Judge the histories of a run, or of one trial, again.")
-@click.argument("name", metavar="FOLDER_OR_FILE", type=click.Path(), shell_complete=runs_begun)
+@click.argument("name", metavar="[FOLDER_OR_FILE]", type=click.Path(), default=LATEST, shell_complete=runs_begun)
 @click.argument("point", metavar="[POINT]", default="")
 def check(name: str, point: str) -> int:
     """Judge what histories say, and explain what is wrong; no server is asked.
 
     A run's folder has all its trials judged, in a table; the folder of a trial, or its wire.jsonl, has that one
-    explained. A run may be named as elsewhere, `latest` too, and a POINT of it behind it. A history that breaks off is
-    judged as far as it goes, and never as held; nor is a run of which a history is gone. A try that did not come by its
-    point is shown, and not counted unless something was doubled or lost in it: the run judges a later one.
+    explained. A run may be named as elsewhere, and a POINT of it behind it; the newest is taken where none is named.
+    A history that breaks off is judged as far as it goes, and never as held; nor is a run of which a history is gone.
+    A try that did not come by its point is shown, and not counted unless something was doubled or lost in it: the run
+    judges a later one.
 
     Exit codes: 0 held, 1 violated, 3 inconclusive.
 
     \b
+    oncewhere check
     oncewhere check ~/Downloads/2026-11-25T18-25-25Z-payments
-    oncewhere check latest naive/after-effect
+    oncewhere check naive/after-effect
     """  # noqa: D301  # click keeps the lines below \b as they are
     console = Console(highlight=False)
     history = find_history(name, point)

@@ -21,7 +21,8 @@ def find_history(name: str, point: str = "") -> Path:
 
     Args:
         name: a path; or a run's name, or `latest`. A point may stand behind it, as in RUN/VERSION/POINT, by the name
-            that the run gives it: a trial whose point moved stands in a folder of its first name.
+            that the run gives it: a trial whose point moved stands in a folder of its first name. Or a point of the
+            newest run.
         point: of that run; empty for what `name` says.
 
     Raises:
@@ -31,7 +32,7 @@ def find_history(name: str, point: str = "") -> Path:
     if not path.exists():
         around = next((folder for folder in path.parents if is_run(folder)), None)
         if around is None:
-            path = find_run(project_folder(), str(path))
+            path, point = _run_or_point(name, point)
         else:
             path, point = around, str(path.relative_to(around))
     if not point:
@@ -47,6 +48,19 @@ def find_history(name: str, point: str = "") -> Path:
     if not (run / trial.folder).exists():
         raise ConfigurationError(f"{run / trial.folder} does not exist: the trial's history is gone.", hint=ANEW)
     return run / trial.folder
+
+
+def _run_or_point(name: str, point: str) -> tuple[Path, str]:
+    """The run that is called so, with the point in it; else the newest one, where it has a point that is called so."""
+    try:
+        return find_run(project_folder(), str(Path(name).expanduser())), point
+    except ConfigurationError:
+        if not point:
+            with contextlib.suppress(ConfigurationError):
+                newest = find_run(project_folder())
+                find_trial(read_run(newest), name)
+                return newest, name
+        raise
 
 
 def without_history(run: Path) -> list[str]:

@@ -15,6 +15,7 @@ from oncewhere.document.comparison import comparisons, sentences
 from oncewhere.document.statement import Standing
 from oncewhere.drill import Choice, Drill, load
 from oncewhere.drill.beforehand import check_beforehand
+from oncewhere.drill.control import but_the_control
 from oncewhere.drill.observations import Kind
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import RunFolder
@@ -70,7 +71,7 @@ def observe(path: Path, version: str | None, *, wishes: Wishes) -> int:
     """  # noqa: D301  # click keeps the lines below \b as they are
     command: tuple[str, ...] = click.get_current_context().meta.get(BEHIND, ())
     declaration = load(path)
-    chosen = choose_versions(declaration, [version] if version else [])
+    chosen = choose_versions(declaration, [version] if version else but_the_control(declaration))
     if len(chosen) > 1:
         names = ", ".join(one.name for one in chosen)
         raise ConfigurationError("The declaration has several versions.", hint=f"Name one of {names}.")

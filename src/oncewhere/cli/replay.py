@@ -21,6 +21,7 @@ from oncewhere.drill import (
 from oncewhere.drill.beforehand import check_beforehand
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import (
+    LATEST,
     DrillProgress,
     Failures,
     Provenance,
@@ -45,7 +46,6 @@ from .places import project_folder, saying_what_remains
 from .provenance import provenance
 from .servers import Wishes, named_dsns, running_servers, server_options, with_deadline
 
-LATEST = "latest"
 IDS_SHOWN = 8
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from oncewhere.errors import ConfigurationError, InconclusiveError
 from oncewhere.report import (
+    LATEST,
     REPORT_NAME,
     compare,
     doubts,
@@ -30,7 +31,6 @@ from .completing import runs_begun
 from .drilled_before import words_to
 from .places import project_folder, say_where
 
-LATEST = "latest"
 RUNS_COMPARED = 2
 
 

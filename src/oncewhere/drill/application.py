@@ -34,7 +34,14 @@ from .effect import SQL_SYSTEMS, STAND_INS, System
 
 READ_LIMIT_S = 180.0
 """Of an import; a second is usual, and a machine with ten times its work needs more than a minute."""
+STRANGER_LIMIT_S = 15.0
+"""Of an import of what seems to be another program, which may well begin its work, and never end."""
+FILES_LIMIT = 500
 TRACEBACK_LINES = 12
+OTHERS = (
+    "No file here names oncewhere: MODULE:APP is for a processor that is written with the library. "
+    "Any other is declared by its command: oncewhere init"
+)
 _IMPORTING = "<frozen importlib"
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(: |$)")
 """A traceback's line that names the exception; those of its frames are indented."""
@@ -99,27 +106,41 @@ def read(name: str, folder: Path, environment: Mapping[str, str]) -> Declaration
         ConfigurationError: there is none of that name, or its module cannot be imported.
     """
     variables = {key: _inert(value) for key, value in environment.items()}
+    ours = _names_the_library(folder)
+    limit_s = READ_LIMIT_S if ours else STRANGER_LIMIT_S
     try:
         done = subprocess.run(
             [sys.executable, "-m", "oncewhere.runtime.declaring", name, "."],
             cwd=folder,
             env={INSTANCE: "0", **os.environ, **variables},
             capture_output=True,
-            timeout=READ_LIMIT_S,
+            timeout=limit_s,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise ConfigurationError(f"Importing {name} did not end within {READ_LIMIT_S:.0f} s.") from None
+        raise ConfigurationError(
+            f"Importing {name} did not end within {limit_s:.0f} s.",
+            hint="What its module does as it is imported must end; what it is there for belongs below "
+            'if __name__ == "__main__".'
+            if ours
+            else OTHERS,
+        ) from None
     try:
         answer = msgspec.json.decode(done.stdout, type=Answer)
     except msgspec.DecodeError:
-        raise _not_imported(name, done.stderr.decode(errors="replace").splitlines()) from None
+        raise _not_imported(name, done.stderr.decode(errors="replace").splitlines(), ours=ours) from None
     if answer.declaration is None:
         raise ConfigurationError(answer.error or f"{name} cannot be read.", hint=answer.hint)
     return answer.declaration
 
 
-def _not_imported(name: str, traceback: Sequence[str]) -> ConfigurationError:
+def _names_the_library(folder: Path) -> bool:
+    """True where a Python file below the folder has the library's name in it."""
+    files = zip(range(FILES_LIMIT), folder.rglob("*.py"), strict=False)
+    return any(b"oncewhere" in file.read_bytes() for _, file in files if file.is_file())
+
+
+def _not_imported(name: str, traceback: Sequence[str], *, ours: bool) -> ConfigurationError:
     """What went wrong, and the lines of the module's own that led to it."""
     importing = max((number for number, line in enumerate(traceback, start=1) if _IMPORTING in line), default=0)
     raised = next((line for line in reversed(traceback) if _RAISED.match(line)), "")
@@ -127,7 +148,7 @@ def _not_imported(name: str, traceback: Sequence[str]) -> ConfigurationError:
     lacking = " Where it needs a variable, write that into [processor.environment]." if wants else ""
     return ConfigurationError(
         f"{name} cannot be imported{': ' if raised else ''}{raised.rstrip('.')}.",
-        hint=f"Mend what its module does as it is imported.{lacking}",
+        hint=f"{'Mend what its module does as it is imported.' if ours else OTHERS}{lacking}",
         detail="\n".join(line for line in traceback[importing:][-TRACEBACK_LINES:] if line != raised),
     )
 

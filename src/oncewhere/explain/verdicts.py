@@ -22,8 +22,8 @@ TEXTS: Final[Mapping[Verdict, Advice]] = {
         why="A payment is made twice. The effect was done in a system that Kafka's transaction does not cover, the "
         "process died before that transaction committed, and the redelivered input did it again.",
         remedy="Let the effect commit together with what is known of it: an offset ledger or a dedupe table in the "
-        "effect's own database transaction, or an idempotency key that the downstream honours. See "
-        "docs/reference/effects.md.",
+        "effect's own database transaction, or an idempotency key that the downstream honours. "
+        "`oncewhere explain offset-ledger`, `dedupe-table` and `idempotency-key` say what each guarantees.",
     ),
     Verdict.ZOMBIE_WRITE: Advice(
         why="A process that was stopped and had a successor came back and wrote: nothing fenced it.",

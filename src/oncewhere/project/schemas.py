@@ -65,7 +65,7 @@ class Schema:
                 place[1] != identity,
             )
         )
-        return _query(*found[0]) if found else None
+        return counted_by(*found[0]) if found else None
 
     @property
     def file(self) -> str:
@@ -87,12 +87,12 @@ class Schema:
                 ".".join(place) in self.unlikely,
             )
         )
-        return _query(*places[0]) if places else None
+        return counted_by(*places[0]) if places else None
 
     def blind(self, query: str) -> tuple[str, str] | None:
         """The table and the column by which a query of ours counts, where the count is never above one."""
         places = ((table, name) for table, columns in self.tables.items() for name in columns)
-        return next((place for place in places if self._keeps_one(place) and _query(*place) == query), None)
+        return next((place for place in places if self._keeps_one(place) and counted_by(*place) == query), None)
 
     def _keeps_one(self, place: tuple[str, str]) -> bool:
         return ".".join(place) in self.unique | self.targets
@@ -166,7 +166,8 @@ def _columns(lines: Sequence[str]) -> list[tuple[str, str]]:
     return [(match[2], line) for match, line in named if match[1] or match[2].lower() not in _NO_COLUMN]
 
 
-def _query(table: str, column: str) -> str:
+def counted_by(table: str, column: str) -> str:
+    """A query that says how many rows a table has by a column's values."""
     return f"select {column}, count(*) from {table} group by {column}"  # noqa: S608  # a suggestion
 
 

@@ -15,6 +15,7 @@ from .events import identities
 from .hosts import hosts_of
 from .identity import likely_identity
 from .image import with_arguments
+from .inserts import Insert, inserts_of
 from .jvm_calls import called
 from .kafka_names import KafkaNames, kafka_names, without_unread_groups
 from .listeners import listened
@@ -47,6 +48,7 @@ class Found:
         others: services of that file that could be meant as well.
         variables: how the processor learns its addresses.
         schemas: SQL files that make tables.
+        inserts: statements in the code that add rows; looked for only where no SQL file makes a table.
         inputs: a JSON Lines file; None where there is only one that `init` made up.
         identities: what may name the business event in it, the likeliest first.
         identity: what names it, as a processor written with the library says; else a guess, from the code and tables.
@@ -60,6 +62,7 @@ class Found:
     others: tuple[str, ...] = ()
     variables: tuple[Variable, ...] = ()
     schemas: tuple[Schema, ...] = ()
+    inserts: tuple[Insert, ...] = ()
     inputs: str | None = None
     identities: tuple[str, ...] = ()
     identity: Told[str] | None = None
@@ -127,6 +130,7 @@ def survey(folder: Path) -> Found:
         others=service.others if service is not None else (),
         variables=tuple(found),
         schemas=schemas,
+        inserts=() if schemas else inserts_of(folder),
         inputs=inputs[0] if inputs else None,
         identities=identities(folder / inputs[0], columns) if inputs else (),
         identity=identity or likely_identity(folder, module or program.file, schemas, _topic(names)),

@@ -16,7 +16,7 @@ from .points_table import show_points
 from .progress import DrillProgress
 from .provenance import Commit, Provenance, Replayed, ServerOption, State, named
 from .retrial import Retrial, retried
-from .run_folder import RunFolder
+from .run_folder import LATEST, RunFolder
 from .run_json import Run, read_run
 from .screen import show_result, show_run, show_trial
 from .sentence import sentence
@@ -26,6 +26,7 @@ from .unmasked import unmasked
 from .words import cell, indented, marked
 
 __all__ = [
+    "LATEST",
     "REPORT_NAME",
     "Commit",
     "DrillProgress",

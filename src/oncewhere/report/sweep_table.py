@@ -84,7 +84,9 @@ def spared_lines(version: VersionResult, told: Provenance) -> list[str]:
     lines = [f"{name} left out: {why}" for name, why in spared.items()]
     drilled = {trial.plan.scenario for trial in version.crashes} | spared.keys()
     if others := [name for name in SCENARIOS if name not in drilled]:
-        lines.append(f"not asked for: {', '.join(others)} ({told.all_scenarios})")
+        cut_off = version.coverage is not None and any(version.coverage.skipped.values())
+        why = "not asked for, or not come to" if cut_off else "not asked for"
+        lines.append(f"{why}: {', '.join(others)} ({told.all_scenarios})")
     return lines
 
 

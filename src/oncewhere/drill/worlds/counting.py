@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from itertools import groupby
 from typing import Final
 
 from oncewhere.drill.checks import PlaceSeen
 from oncewhere.errors import ConfigurationError
 
 EXAMPLE = "For example: select event_id, count(*) from settlement group by event_id"
+TABLES_SHOWN = 8
+NO_TABLE = "The trial's database has no table: does effects.{name}.schema name the file that makes them?"
 _COUNTED: Final = frozenset({"delete", "update"})
 """Commands that answer how many rows they changed."""
 _HARMLESS: Final = frozenset({"begin", "start", "set", "commit"})
@@ -41,6 +44,20 @@ def seen_in_rows(name: str, system: str, rows: Iterable[Sequence[object]], *, co
         else:
             counts[str(row[0])] += count
     return PlaceSeen(place=name, system=system, counts=dict(counts), unidentified=unidentified, values=values)
+
+
+def refused_observe(name: str, why: str, columns: Iterable[tuple[object, object]]) -> ConfigurationError:
+    """An `observe` query that the database does not take, with what it could have asked.
+
+    Args:
+        name: the effect's name.
+        why: what the database says, in one line.
+        columns: table and column of all that there are, those of one table together.
+    """
+    tables = [f"{table}({', '.join(str(c) for _, c in of)})" for table, of in groupby(columns, key=lambda row: row[0])]
+    more = f" and {len(tables) - TABLES_SHOWN} more" if len(tables) > TABLES_SHOWN else ""
+    told = f"There are {', '.join(tables[:TABLES_SHOWN])}{more}." if tables else NO_TABLE.format(name=name)
+    return ConfigurationError(f"effects.{name}.observe was refused: {why}.", hint=told)
 
 
 def rows_forgotten(results: Iterable[tuple[str, int]]) -> int | None:

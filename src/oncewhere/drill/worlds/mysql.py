@@ -20,7 +20,7 @@ from oncewhere.proxy.mysql_tls import connect_mysql
 from oncewhere.proxy.tls import Tls
 from oncewhere.wire.mysql import MysqlLink
 
-from .counting import first_words, gathered_keys, rows_forgotten, seen_in_rows
+from .counting import first_words, gathered_keys, refused_observe, rows_forgotten, seen_in_rows
 from .naming import database_name
 from .schema_file import read_schema
 from .server_url import parse
@@ -42,6 +42,10 @@ _UNIQUE_KEYS = """
     left join information_schema.statistics s
       on s.table_schema = t.table_schema and s.table_name = t.table_name and s.non_unique = 0 and s.sub_part is null
     where t.table_schema = %s group by t.table_name, s.index_name order by 1, 2
+"""
+_COLUMNS = """
+    select table_name, column_name from information_schema.columns
+    where table_schema = %s order by table_name, ordinal_position
 """
 
 
@@ -101,9 +105,13 @@ class MysqlWorld:
         Raises:
             ConfigurationError: the query is refused, or does not answer with two columns.
         """
-        with self._connected(self._database) as connection, self._refusing("observe"), connection.cursor() as cursor:
-            cursor.execute(self._effect.observe)
-            rows = list(cursor.fetchall())
+        with self._connected(self._database) as connection, connection.cursor() as cursor:
+            try:
+                cursor.execute(self._effect.observe)
+                rows = list(cursor.fetchall())
+            except pymysql.Error as error:
+                cursor.execute(_COLUMNS, (self._database,))
+                raise refused_observe(self.name, _one_line(error), cursor.fetchall()) from None
         return seen_in_rows(self.name, self._effect.system, rows, compare=self._effect.compare is not None)
 
     @property

@@ -20,7 +20,7 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.proxy.tls import POSTGRES, Tls
 from oncewhere.wire.postgres import PostgresLink
 
-from .counting import gathered_keys, rows_forgotten, seen_in_rows
+from .counting import gathered_keys, refused_observe, rows_forgotten, seen_in_rows
 from .naming import database_name
 from .schema_file import read_schema
 from .world import Address, Server
@@ -34,6 +34,11 @@ _UNIQUE_KEYS = """
     left join pg_index i on i.indrelid = t.oid and i.indisunique and i.indpred is null and i.indexprs is null
     left join pg_attribute a on a.attrelid = t.oid and a.attnum = any(i.indkey::int2[])
     where t.relkind in ('r', 'p') group by t.oid, t.relname, i.indexrelid order by 1, 2
+"""
+_COLUMNS = """
+    select table_name, column_name from information_schema.columns
+    where table_schema !~ '^pg_' and table_schema <> 'information_schema'
+    order by table_schema, table_name, ordinal_position
 """
 NAME_LIMIT = 50
 """Of the template's name, in bytes: PostgreSQL keeps 63, and the trial's database is called after it."""
@@ -118,7 +123,8 @@ class PostgresqlWorld:
             try:
                 rows = connection.execute(self._effect.observe or "").fetchall()
             except psycopg.Error as error:
-                raise ConfigurationError(f"effects.{self.name}.observe was refused: {_one_line(error)}.") from None
+                columns = connection.execute(_COLUMNS).fetchall()
+                raise refused_observe(self.name, _one_line(error), ((row[0], row[1]) for row in columns)) from None
         return seen_in_rows(self.name, self._effect.system, rows, compare=self._effect.compare is not None)
 
     @property

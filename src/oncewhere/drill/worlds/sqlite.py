@@ -21,12 +21,16 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.standins import Host, StepsStandIn
 from oncewhere.wire.steps import StepsLink
 
-from .counting import first_words, rows_forgotten, seen_in_rows
+from .counting import first_words, refused_observe, rows_forgotten, seen_in_rows
 from .schema_file import read_schema
 from .world import Server
 
 BUSY_LIMIT_S = 5.0
 LOOPBACK = "127.0.0.1"
+_COLUMNS = """
+    select t.name, c.name from sqlite_master t, pragma_table_info(t.name) c
+    where t.type = 'table' and t.name not like 'sqlite_%' order by t.name, c.cid
+"""
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
@@ -88,7 +92,8 @@ class SqliteWorld:
             try:
                 rows = connection.execute(self._effect.observe or "").fetchall()
             except sqlite3.Error as error:
-                raise ConfigurationError(f"effects.{self.name}.observe was refused: {error}.") from None
+                columns = connection.execute(_COLUMNS).fetchall()
+                raise refused_observe(self.name, str(error), columns) from None
         return seen_in_rows(self.name, self._effect.system, rows, compare=self._effect.compare is not None)
 
     @property
