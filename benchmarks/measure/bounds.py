@@ -23,13 +23,14 @@ def cores_in_use(rate: float | None, cpu_us: float | None) -> float | None:
     return None if rate is None or cpu_us is None else rate * cpu_us / 1e6
 
 
-def by_cpu(rows: Sequence[Row], targets: Sequence[Target], cores: int) -> str:
-    """For each missed ratio of rates: how much CPU a record may cost for it, and how much it did.
+def by_cpu(rows: Sequence[Row], targets: Sequence[Target], cores: int, bar: str = "") -> str:
+    """For each missed ratio of rates: how much CPU a record may cost for it, how much it did, and how far a bar came.
 
     Args:
         rows: of the run.
         targets: that were asked.
         cores: of the machine.
+        bar: a peer that is compared with the same base, with the target's own options.
     """
     said = []
     for target in targets:
@@ -40,6 +41,10 @@ def by_cpu(rows: Sequence[Row], targets: Sequence[Target], cores: int) -> str:
         wanted = base * target.bound
         used = rate * cpu / 1e6
         bound = "" if used < FULL * cores else " The cores are the bound."
+        peer, colon, options = target.spec.partition(":")
+        if bar and not str(target.against).startswith((peer, bar)):
+            near = _median(rows, bar + colon + options, target.metric)
+            bound += "" if near is None else f" {bar} itself reached {near / base:.2f}."
         said.append(
             f"{target}: that is {wanted:,.0f} records/s, for which {cores} cores have {cores / wanted * 1e6:.1f} µs a "
             f"record; client and broker took {cpu:.1f} µs, and kept {used:.1f} cores busy at {rate:,.0f} "

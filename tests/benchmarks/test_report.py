@@ -185,6 +185,15 @@ def test_a_missed_ratio_is_explained_by_the_cpu_that_it_would_need() -> None:
     assert by_cpu([rates("one", 300_000, 6.0), rates("two", 400_000, 5.0)], [target], cores=2) == ""
 
 
+def test_a_missed_ratio_is_laid_beside_what_the_bar_reached_with_the_same_options() -> None:
+    targets = [Target("late_rate", "ours:values=bytes", 2, "theirs"), Target("late_rate", "ours:values=bytes", 2, "ours")]
+    rows = [rates("ours", 300_000, 3.0), rates("ours:values=bytes", 400_000, 3.0), rates("theirs", 300_000, 3.0)]
+    said = by_cpu([*rows, rates("bar", 900_000, 3.0), rates("bar:values=bytes", 450_000, 3.0)], targets, 2, "bar")
+    assert said.count("bar itself reached") == 1
+    assert said.splitlines()[0].endswith("bar itself reached 1.50.")
+    assert "itself" not in by_cpu(rows, targets, 2, "bar")
+
+
 def test_a_missed_limit_is_explained_by_what_the_client_library_takes_alone() -> None:
     target = Target("p50_ms", "ours", 3, at_least=False, unit="ms")
     rows: list[Row] = [
