@@ -186,7 +186,7 @@ def test_a_missed_ratio_is_explained_by_the_cpu_that_it_would_need() -> None:
 
 
 def test_a_missed_ratio_is_laid_beside_what_the_bar_reached_with_the_same_options() -> None:
-    targets = [Target("late_rate", "ours:values=bytes", 2, "theirs"), Target("late_rate", "ours:values=bytes", 2, "ours")]
+    targets = [Target("late_rate", "ours:values=bytes", 2, against) for against in ("theirs", "ours")]
     rows = [rates("ours", 300_000, 3.0), rates("ours:values=bytes", 400_000, 3.0), rates("theirs", 300_000, 3.0)]
     said = by_cpu([*rows, rates("bar", 900_000, 3.0), rates("bar:values=bytes", 450_000, 3.0)], targets, 2, "bar")
     assert said.count("bar itself reached") == 1
