@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from rich.console import Console
 
+from oncewhere.cli import document
 from oncewhere.document import Committed, as_markdown, compose, decode, differences, encode
 from oncewhere.document.declared import DeclaredEffect
 from oncewhere.document.observed import Fetched, Seen
@@ -145,3 +147,24 @@ def test_a_dedupe_column_that_an_earlier_version_assumed_was_no_declaration(dedu
     assert dedupe.declared.effects[0].dedupe_column == "event_id"
     assert found(dedupe, with_effect(dedupe, dedupe_column=None, key="event_id")) == []
     assert any("dedupe column of bank" in told for told in found(dedupe, with_effect(dedupe, dedupe_column="other")))
+
+
+def test_a_document_that_says_of_a_broken_promise_that_it_is_broken_is_not_said_to_differ(
+    ledger, naive, tmp_path, monkeypatch, capsys
+):
+    broken = msgspec.structs.replace(
+        ledger, drilled=msgspec.structs.replace(naive.drilled, policies=ledger.drilled.policies)
+    )
+    text = as_markdown(compose(broken))
+    (tmp_path / "D.json").write_bytes(encode(broken, text))
+    one = document.Documented(
+        name="offset-ledger", declaration=None, markdown=tmp_path / "D.md", evidence=tmp_path / "D.json"
+    )
+    monkeypatch.setattr(document, "_facts", lambda *_, **__: broken)
+    for edited, said in (
+        ("", "says what is so, and that is not what is promised"),
+        ("\nAnd so on.", "no longer agrees"),
+    ):
+        (tmp_path / "D.md").write_text(text + edited)
+        assert document._checked(one, (), None, Console(width=300), require_once=False) == 1
+        assert f"D.md {said}:" in capsys.readouterr().out

@@ -472,7 +472,7 @@ def test_no_file_of_a_run_is_named_by_a_path_of_the_machine(tmp_path: Path) -> N
     assert str(tmp_path) not in (folder.path / "run.json").read_text()
 
 
-def test_the_commit_is_that_of_the_processor_and_not_of_where_the_command_was_given(
+def test_project_and_commit_are_those_of_the_processor_and_not_of_where_the_command_was_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("here", "processor"):
@@ -483,7 +483,7 @@ def test_the_commit_is_that_of_the_processor_and_not_of_where_the_command_was_gi
     monkeypatch.chdir(tmp_path / "here")
     with click.Context(click.Command("drill")):
         told = provenance(Wishes(), {}, tmp_path / "processor")
-    assert told.project == "here"
+    assert told.project == "processor"
     assert told.commit == commit_of(tmp_path / "processor") != commit_of(tmp_path / "here")
 
 

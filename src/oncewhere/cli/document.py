@@ -21,6 +21,7 @@ from oncewhere.document import (
     differences,
     encode,
 )
+from oncewhere.document.check import disagreements
 from oncewhere.document.claim import claims, sentence, unpromised
 from oncewhere.document.drilled import BLIND
 from oncewhere.document.statement import Standing
@@ -259,6 +260,8 @@ def _checked(
         return _claimed(now, console, require_once=require_once)
     only_open = all(difference.open for difference in found)
     said = "cannot be said to agree" if only_open else "no longer agrees"
+    if not only_open and set(found) <= set(disagreements(now)):
+        said = "says what is so, and that is not what is promised"
     console.print(
         Text.assemble(("? ", "yellow") if only_open else ("✗ ", "bold red"), f"{one.markdown} {said}:"), soft_wrap=True
     )

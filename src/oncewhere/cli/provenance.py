@@ -35,7 +35,7 @@ def provenance(wishes: Wishes, dsns: Mapping[str, str], declared_in: Path) -> Pr
     arguments = given if isinstance(given, tuple) else ()
     return Provenance(
         command=shlex.join(["oncewhere", *masked_arguments(map(str, arguments))]),
-        project=Path.cwd().name,
+        project=(Path.cwd() if declared_in.resolve().is_relative_to(Path.cwd()) else declared_in.resolve()).name,
         machine=platform.node(),
         commit=commit_of(declared_in),
         servers=(*(["kafka"] if wishes.bootstrap_servers else []), *sorted(dsns)),

@@ -214,7 +214,7 @@ def _unproved(
     if doubts := [text for place in found if (text := doubt(place, excused))]:
         return "; ".join(doubts)
     if drilled.unvisited:
-        return f"{unvisited_words(drilled)}, so drill all of them: `oncewhere drill .`"
+        return f"{unvisited_words(drilled)}; `oncewhere drill .` visits all of them"
     return ""
 
 

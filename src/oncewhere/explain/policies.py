@@ -32,7 +32,10 @@ WITHOUT_ONE: Final[Mapping[str, str]] = {
     "read-only": "The declaration says that the processor changes nothing at this place.",
 }
 """What stands in a declaration where there is no policy."""
-CHOOSE: Final = "Which policy fits where: docs/guides/choose-a-policy.md."
+CHOOSE: Final = (
+    "Which policy fits where, and a dedupe table by hand in any language: the guide Choose a policy "
+    "(docs/guides/choose-a-policy.md)."
+)
 
 
 def entries() -> Iterator[Entry]:
