@@ -24,6 +24,7 @@ from oncewhere.cli.servers import Wishes, server_options
 from oncewhere.drill import DrillEnded, DrillResult, Finding, Verdict, VersionResult
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import (
+    Commit,
     Provenance,
     ReportKind,
     RunFolder,
@@ -38,7 +39,7 @@ from oncewhere.report import (
     show_run,
 )
 from oncewhere.report.again import again
-from oncewhere.report.difference import Difference
+from oncewhere.report.difference import Alone, Difference, known_as
 from oncewhere.report.html.facts import trial_facts
 from oncewhere.report.junit import as_junit
 from oncewhere.report.run_schema import run_schema
@@ -196,8 +197,9 @@ def test_two_runs_differ_where_a_verdict_changed(run: Path, tmp_path: Path) -> N
         (BANK, Verdict.DUPLICATE, Verdict.ONCE, "better")
     ] * 3
     assert found.same == 5
-    assert (found.only_before, found.only_after) == (2 + 10, 0)
-    assert (found.still_violated, compare(before, before).still_violated) == (0, 4)
+    assert (found.only_before.number, found.only_after.number) == (2 + 10, 0)
+    assert [one.point for one in found.only_before.violated] == ["kafka.EndTxn.1.2.before"]
+    assert (len(found.still_violated), len(compare(before, before).still_violated)) == (0, 4)
     assert {c.direction for c in compare(renamed, before).changed} == {"worse"}
     out = io.StringIO()
     show_difference(compare(renamed, before), Console(file=out, width=60), names=("a", "b"))
@@ -225,11 +227,57 @@ def test_a_difference_says_what_it_rests_on(run: Path) -> None:
     assert len(doubts(whole, dataclasses.replace(cut, path=""))) == 2
     assert "()" not in doubts(whole, dataclasses.replace(cut, path=""))[1]
     out = io.StringIO()
-    part = Difference(changed=(), only_before=3, only_after=0, same=2)
-    show_difference(part, Console(file=out, width=90), names=("a", "b"), doubts=[second])
-    head, below, *_ = out.getvalue().splitlines()
-    assert head == "Nothing changed where both came by: 2 verdicts are the same; 3 could not be compared."
+    part = Difference(changed=(), only_before=Alone(number=3), only_after=Alone(), same=2)
+    show_difference(part, Console(file=out, width=120), names=("a", "b"), doubts=[second])
+    head, *names, below = out.getvalue().splitlines()[:4]
+    assert head == "Nothing changed where both can be compared: 2 verdicts are the same; 3 could not be compared."
+    assert names == ["  first   a", "  second  b"]
     assert below.startswith("The first is of")
+
+
+def test_what_is_violated_in_one_run_alone_is_named_and_is_not_called_unchanged(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = make_run(tmp_path, points=1)
+    assert main(["show", "--diff", str(few), str(run)]) == 3, "whether it is new, nobody knows"
+    text = " ".join(capsys.readouterr().out.split())
+    same = "4 verdicts are the same, 1 still violated; 16 could not be compared"
+    whether = "Whether 3 violations of the second are new is not known: the first says nothing of these points."
+    assert text.startswith(f"Nothing changed where both can be compared: {same}. {whether} first {few.name} ")
+    assert "Still violated: duplicate at bank (naive/after-effect)." in text
+    points = ", ".join(f"naive/kafka.EndTxn.{point}.before" for point in ("2.1", "3.1", "1.2"))
+    assert f"16 in the second alone, 3 of them violated: duplicate at bank ({points})." in text
+    assert main(["show", "--diff", str(run), str(few)]) == 0, "the second is no worse wherever it came by"
+    text = " ".join(capsys.readouterr().out.split())
+    assert f"16 in the first alone, 3 of them violated: duplicate at bank ({points})." in text
+    assert "Whether" not in text
+
+
+def test_of_many_points_the_first_are_named_and_the_others_counted(tmp_path: Path) -> None:
+    few, many = (read_run(make_run(tmp_path / str(n), points=n)).result for n in (1, 14))
+    out = io.StringIO()
+    show_difference(compare(few, many), Console(file=out, width=200), names=("a", "b"))
+    assert "26 in the second alone, 13 of them violated: duplicate at bank (naive/kafka" in out.getvalue()
+    assert " and 10 more)." in out.getvalue()
+    show_difference(compare(many, many), Console(file=out, width=200), names=("a", "b"))
+    assert "Still violated: duplicate at bank (naive/after-effect, " in out.getvalue()
+    assert " and 4 more)." in " ".join(out.getvalue().split())
+
+
+def test_what_a_control_shows_is_no_violation_to_ask_about(tmp_path: Path) -> None:
+    few, many = (read_run(make_run(tmp_path / str(n), points=n)).result for n in (1, 3))
+    found = compare(*(dataclasses.replace(result, control="naive") for result in (few, many)))
+    assert (found.same, found.still_violated, found.only_after) == (4, (), Alone(number=4))
+
+
+def test_a_run_is_known_by_its_name_its_date_and_its_commit(run: Path) -> None:
+    told = read_run(run)
+    began = f"{told.provenance.began:%Y-%m-%d %H:%M:%S} UTC"
+    bare = dataclasses.replace(told, provenance=dataclasses.replace(told.provenance, commit=None))
+    assert known_as("R", bare) == f"R  {began}, no commit known"
+    commit = Commit(id="0123456789abcdef", changed=True)
+    changed = dataclasses.replace(told, provenance=dataclasses.replace(told.provenance, commit=commit))
+    assert known_as("R", changed) == f"R  {began}, commit 0123456789 with changes that are in no commit"
 
 
 def of_another_group(result: VersionResult) -> VersionResult:

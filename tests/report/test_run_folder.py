@@ -528,8 +528,38 @@ def test_what_held_is_no_longer_shown_as_held_where_a_history_of_it_is_gone(
         assert main(["show", "--diff", str(whole), str(damaged)]) == 3
         text = " ".join(capsys.readouterr().out.split())
         assert f"Of 1 of 4 trials of the second no whole history is there to judge: sound/{lost}/wire.jsonl" in text
+        head = "Nothing changed where both can be compared: 6 verdicts are the same; 2 could not be compared."
+        assert head in text
+        assert text.endswith("2 held where a history is gone by now.")
     assert main(["show", "--diff", str(whole), str(whole)]) == 0
     assert "history" not in capsys.readouterr().out
+
+
+def test_what_held_where_a_history_is_gone_is_compared_with_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held, broken = (make_run(tmp_path / name, names=(name,)) for name in ("sound", "naive"))
+    text = (held / "run.json").read_text().replace('"name": "sound"', '"name": "naive"')
+    (held / "run.json").write_text(text)
+    assert main(["show", "--diff", str(held), str(broken)]) == 1
+    capsys.readouterr()
+    (held / "sound" / "2" / "wire.jsonl").unlink()
+    assert main(["show", "--diff", str(broken), str(held)]) == 3, "one could be better, and is not known to be"
+    named = "duplicate at bank (naive/kafka.EndTxn.2.1.before)."
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.startswith("2 better; 4 the same; 2 could not be compared.")
+    assert f"2 held where a history is gone by now; 1 violated in the first: {named}" in text
+    for number in ("1", "3"):
+        (held / "sound" / number / "wire.jsonl").unlink()
+    assert main(["show", "--diff", str(held), str(broken)]) == 3, "nothing is worse that can be compared"
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Whether 3 violations of the second are new is not known" in text
+    assert "3 violated in the second: duplicate at bank (naive/after-effect, " in text
+    (held / "sound" / "0" / "wire.jsonl").unlink()
+    assert main(["show", "--diff", str(held), str(broken)]) == 3
+    text = " ".join(capsys.readouterr().err.split())
+    assert "Nothing could be compared: no whole history is there of what" in text
+    assert "Whether 3 violations of the second are new is not known" in text
 
 
 @pytest.mark.parametrize("result", [None, "{", '{"format": 2}'], ids=["gone", "half", "of another format"])

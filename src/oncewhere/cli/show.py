@@ -13,11 +13,14 @@ from oncewhere.errors import ConfigurationError, InconclusiveError
 from oncewhere.report import (
     LATEST,
     REPORT_NAME,
+    Difference,
     compare,
     doubts,
     find_run,
+    known_as,
     lost_histories,
     marked,
+    perhaps_new,
     read_run,
     show_difference,
     show_run,
@@ -52,9 +55,10 @@ def show(runs: tuple[str, ...], *, html: bool, opening: bool, force: bool, diff:
     Where a history is gone, what held there is shown as unknown, and the run is not held: exit code 3.
 
     RUN is a run's folder (or anything in it) or its name; the newest is taken where none is given. A run that was cut
-    off is shown as far as it came. With --diff, the exit code is 1 where something became worse, 3 where nothing could
-    be compared or a history of either is gone, and 0 otherwise; one RUN is compared with the newest. For programs:
-    run.json, in the run's folder.
+    off is shown as far as it came. With --diff, the exit code is 1 where something became worse; 3 where nothing could
+    be compared, a history of either is gone, or the second run is violated where the first did not come by, so that
+    nobody knows whether that is new; and 0 otherwise. One RUN is compared with the newest. For programs: run.json, in
+    the run's folder.
 
     \b
     oncewhere show
@@ -120,19 +124,29 @@ def _compared(runs: tuple[str, ...]) -> int:
         raise ConfigurationError("Two runs are compared.", hint="Say which: oncewhere show --diff RUN1 RUN2")
     before, after = (_found(name) for name in (runs if len(runs) == RUNS_COMPARED else (*runs, LATEST)))
     first, second = read_run(before), read_run(after)
-    difference = compare(first.result, second.result)
-    if not difference.changed and not difference.same:
-        raise InconclusiveError(
-            f"Nothing could be compared: {before.name} and {after.name} have no point of one version in common.",
-            hint="Compare runs of the same processor, drilled at the same points.",
-        )
+    lost = lost_histories(before, first), lost_histories(after, second)
+    difference = compare(first.result, second.result, lost=lost)
     gone = [
         f"{told}."
-        for run, folder, which in ((first, before, "the first"), (second, after, "the second"))
-        if (told := told_of_lost(run, lost_histories(folder, run), which=f" of {which}"))
+        for run, histories, which in ((first, lost[0], "the first"), (second, lost[1], "the second"))
+        if (told := told_of_lost(run, histories, which=f" of {which}"))
     ]
-    names = before.name, after.name
+    if not difference.changed and not difference.same:
+        raise _nothing_compared(before, after, difference, gone)
+    names = known_as(before.name, first), known_as(after.name, second)
     show_difference(difference, Console(highlight=False), names=names, doubts=[*doubts(first, second), *gone])
-    if any(change.direction == "worse" for change in difference.changed):
+    if difference.is_worse:
         return 1
-    return InconclusiveError.exit_code if gone else 0
+    return InconclusiveError.exit_code if gone or difference.perhaps_new else 0
+
+
+def _nothing_compared(before: Path, after: Path, difference: Difference, gone: list[str]) -> InconclusiveError:
+    told = [f"Nothing could be compared: {before.name} and {after.name} have no point of one version in common."]
+    if difference.gone:
+        told = [f"Nothing could be compared: no whole history is there of what {before.name} and {after.name} share."]
+    if new := perhaps_new(difference):
+        told.append(new)
+    return InconclusiveError(
+        " ".join([*told, *gone]),
+        hint="Compare runs of the same processor, drilled at the same points, with their whole folders.",
+    )

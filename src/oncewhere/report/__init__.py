@@ -3,8 +3,8 @@
 from .advice import ids_of
 from .again import again
 from .chains import told_once
-from .difference import compare, doubts
-from .difference_table import show_difference
+from .difference import Difference, compare, doubts, known_as
+from .difference_table import perhaps_new, show_difference
 from .drilled_otherwise import drilled_otherwise
 from .failures import Failures
 from .finding_runs import find_run, is_run
@@ -29,6 +29,7 @@ __all__ = [
     "LATEST",
     "REPORT_NAME",
     "Commit",
+    "Difference",
     "DrillProgress",
     "Failures",
     "Provenance",
@@ -51,10 +52,12 @@ __all__ = [
     "ids_of",
     "indented",
     "is_run",
+    "known_as",
     "lost_histories",
     "marked",
     "named",
     "parse_kinds",
+    "perhaps_new",
     "read_run",
     "retried",
     "sentence",
