@@ -180,7 +180,7 @@ def test_a_name_from_the_declaration_is_told_to_be_one_and_no_word_that_is_far_o
 ) -> None:
     assert main(["explain", "bank"]) == 2
     told = capsys.readouterr().err
-    assert "A name from the declaration (a place, a version) has no entry." in told
+    assert "(a place, a version, a policy in its own words) has no entry." in told
     assert "rollback" not in told
 
 

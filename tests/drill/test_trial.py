@@ -208,7 +208,7 @@ def test_a_processor_that_ends_by_itself_is_told_what_it_was_given_too_little_of
     with pytest.raises(ConfigurationError, match=r"ended by itself \(exit code 78\)") as caught:
         drill(tmp_path, kafka, postgres)
     assert "put the fields that your processor reads into inputs.jsonl" in str(caught.value.hint)
-    assert "effects.bank.schema is not declared, so its database is empty" in str(caught.value.hint)
+    assert "effects.bank.schema is not declared, so its database begins empty" in str(caught.value.hint)
     assert str(caught.value.hint).endswith("Its own last words:")
 
 

@@ -120,7 +120,7 @@ def test_the_inputs_that_init_wrote_are_told_from_those_with_fields_of_their_own
 
 def test_a_database_without_a_schema_is_said_to_be_empty() -> None:
     (told,) = lacking(version(refunds=None, bank="schema.sql"), [])
-    assert told.startswith("effects.refunds.schema is not declared, so its database is empty")
+    assert told.startswith("effects.refunds.schema is not declared, so its database begins empty")
 
 
 @pytest.mark.parametrize(("schema", "told"), [(None, True), ("schema.sql", False)])

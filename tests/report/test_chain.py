@@ -121,8 +121,13 @@ def test_a_replay_is_told_from_where_the_positions_were_set_back() -> None:
             told.happened("rewound", group="g", to={"0": 2})
         told.happened("started", life=life)
         starts.append(told.t)
+        told.sent(  # it makes its tables before it asks where to go on
+            "commit", link=f"{BANK}#1", life=life, interval=1, answer={"outcome": "committed"}
+        )
         offsets = [{"topic": INPUT, "partition": 0, "offset": 2 if life > 1 else 0}]
         told.sent("OffsetFetch", link="kafka#1", life=life, interval=1, answer={"offsets": offsets})
+    told.sent("commit", link=f"{BANK}#1", life=3, interval=1, answer={"outcome": "committed"})
+    again = told.t
     told.happened("complete")
     write_ended(told, ProgressSeen(committed=4, total=4), [], reached=True)  # type: ignore[arg-type]
     counts = {"e0": 1, "e1": 1, "e2": 2, "e3": 1}
@@ -131,4 +136,5 @@ def test_a_replay_is_told_from_where_the_positions_were_set_back() -> None:
     times = [float(said.split(" s ")[0]) for said in finding.chain if said[:1].isdigit()]
     assert times == sorted(times), "what is told is told in its order"
     assert next(said for said in finding.chain if "told to go on" in said).endswith(f"at {INPUT}-0 @ 2")
+    assert next(said for said in finding.chain if "did it again" in said).startswith(f"{again:.3f} s")
     assert times[-1] > starts[2]

@@ -13,7 +13,10 @@ from oncewhere.explain.catalogue import CATALOGUE, find, near
 from oncewhere.explain.entry import Entry, Topic
 
 WIDTH = 100
-NONE_NEAR = "A name from the declaration (a place, a version) has no entry. oncewhere explain lists all that have one."
+NONE_NEAR = (
+    "What the declaration calls something (a place, a version, a policy in its own words) has no entry. "
+    "oncewhere explain lists all that have one."
+)
 WHY = {
     Topic.KAFKA: "What oncewhere does about it",
     Topic.ERROR: "Why it is raised",

@@ -128,10 +128,13 @@ class _Story:
 
     def _done_again(self) -> Iterator[str]:
         place, kafka = self._finding.place, self._finding.system == "kafka"
+        told = self._resumed()
+        since = 0.0 if told is None else told.t  # before it knows where to go on, it makes its tables at most
         again = [
             event
             for event in self._wire_of_next_life()
-            if ((_confirms_effect(event) and event.place == place) if not kafka else _writes(event, place))
+            if event.t >= since
+            and ((_confirms_effect(event) and event.place == place) if not kafka else _writes(event, place))
         ]
         if again:
             what = "produced" if kafka else "did"

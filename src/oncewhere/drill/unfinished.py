@@ -75,7 +75,8 @@ def lacking(version: Version, inputs: Sequence[Input]) -> tuple[str, ...]:
             f"your processor reads into {file}."
         )
     told += [
-        f"effects.{name}.schema is not declared, so its database is empty: name the SQL file that makes its tables."
+        f"effects.{name}.schema is not declared, so its database begins empty: name the SQL file that makes its "
+        "tables, unless the processor makes them itself."
         for name, effect in version.effects.items()
         if effect.system in SQL_SYSTEMS and effect.schema is None
     ]
