@@ -18,6 +18,7 @@ from .history import Event, Happened, Wire
 from .intervals import CONFIRMED
 from .scenario import Action
 from .testimony import Testimony
+from .twice import may_come_again, publications, told_apart
 from .verdict import Verdict
 
 RANGES_SHOWN = 3
@@ -101,10 +102,8 @@ class _Story:
             yield f"{_at(resumed.t)} it is told to go on at {where}"
         if not self._affected:
             return
-        positions = self._positions(self._affected)
         if self._finding.verdict in {Verdict.DUPLICATE, Verdict.ZOMBIE_WRITE}:
-            yield f"so {positions} {_was(self._affected)} redelivered"
-            yield from self._done_again()
+            yield from self._more_than_once()
             if self._finding.verdict is Verdict.ZOMBIE_WRITE:
                 yield f"and the process that had a successor was let: {self._finding.sentence}"
         elif self._finding.verdict is Verdict.LOST:
@@ -125,6 +124,17 @@ class _Story:
                 return f"so at {finding.place}: {finding.sentence}"
 
     # ---- what the history shows
+
+    def _more_than_once(self) -> Iterator[str]:
+        """What was published twice, and what Kafka handed out again: that only where anything made it do so."""
+        twice = told_apart(self._testimony, self._finding.place, self._affected)
+        again = may_come_again(self._testimony)
+        yield from publications(twice, self._testimony.subject.input_topic, may_have_come_again=again)
+        if twice.again and again:
+            yield f"so {self._positions(twice.again)} {_was(twice.again)} redelivered"
+            yield from self._done_again()
+        elif twice.again:
+            yield f"nothing shows that {self._positions(twice.again)} {_was(twice.again)} redelivered"
 
     def _done_again(self) -> Iterator[str]:
         place, kafka = self._finding.place, self._finding.system == "kafka"
