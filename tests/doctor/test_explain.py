@@ -11,7 +11,7 @@ import pytest
 from oncewhere import drill
 from oncewhere.cli.entry import main
 from oncewhere.doctor.rules.table import RULES
-from oncewhere.drill import SCENARIOS, NamedCrash, Phase, Verdict
+from oncewhere.drill import CLEAN, SCENARIOS, NamedCrash, Phase, Plan, Verdict
 from oncewhere.drill.checks import CHECKS, HELD
 from oncewhere.drill.observations import Kind
 from oncewhere.drill.phases import PHASES
@@ -83,10 +83,23 @@ def test_each_code_answers_for_itself_as_it_is_printed() -> None:
 
 @pytest.mark.parametrize("verdict", Verdict)
 def test_the_cure_that_a_drill_prints_explains_the_verdict(verdict: Verdict) -> None:
-    for command in explained_by([verdict]):
+    for command in explained_by([(CLEAN, verdict)]):
         found = find(command.removeprefix("oncewhere explain "))
         assert found is not None
         assert (found.code, found.topic) == (verdict, Topic.VERDICT)
+
+
+def test_the_cure_of_a_second_publication_is_told_with_its_scenario() -> None:
+    upstream = Plan(scenario="upstream-duplicate")
+    (command,) = explained_by([(upstream, Verdict.DUPLICATE), (CLEAN, Verdict.ONCE)])
+    found = find(command.removeprefix("oncewhere explain "))
+    assert found is not None
+    assert (found.code, found.topic) == ("upstream-duplicate", Topic.SCENARIO)
+    assert "position (topic, partition, offset)" in found.remedy
+    assert "another position gives no output" in found.remedy
+    assert found.remedy.endswith("oncewhere drill . --scenario upstream-duplicate")
+    assert explained_by([(upstream, Verdict.DUPLICATE), (CLEAN, Verdict.DUPLICATE)]) == ["oncewhere explain duplicate"]
+    assert explained_by([(upstream, Verdict.LOST)]) == ["oncewhere explain lost"]
 
 
 def test_a_verdict_comes_before_an_error_of_kafka_of_the_same_name() -> None:

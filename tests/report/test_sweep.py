@@ -32,6 +32,8 @@ from oncewhere.drill.effect import Effect
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import Failures, RunFolder, github_annotations, read_run, show_result
 from oncewhere.report.compared import compared
+from oncewhere.report.html.facts import trial_facts
+from oncewhere.report.junit import as_junit
 from oncewhere.report.provenance import Ending, Provenance
 from oncewhere.report.run_json import Run
 from oncewhere.report.sentence import swept
@@ -111,6 +113,21 @@ def test_a_violation_is_explained_once_with_its_chain_and_the_command_that_repla
     assert "again: oncewhere replay kafka.EndTxn.1.1.before x" in text, "the run is named, too"
     assert "What it means, and the cure: oncewhere explain duplicate" in text
     assert "kafka.EndTxn before; bank.commit replied" in " ".join(text.split())
+
+
+def test_what_only_a_second_publication_shows_is_explained_by_its_scenario() -> None:
+    twice = dataclasses.replace(trial(None, DUPLICATE), plan=Plan(scenario="upstream-duplicate"))
+    upstream, both = sweep(trial(None, ONCE), twice), sweep(trial(POINTS[0], DUPLICATE), twice)
+    for version_, cure in ((upstream, "oncewhere explain upstream-duplicate"), (both, "oncewhere explain duplicate")):
+        drilled = result(version_)
+        run = Run(path="x", result=drilled, made_with={}, provenance=Provenance(), ending=Ending())
+        (page,) = {f["cure"] for f in trial_facts(run, version_, twice)["findings"] if f["cure"]}
+        junit = [failure.text or "" for failure in as_junit(run).iter("failure")]
+        (annotation,) = github_annotations(drilled, Provenance())
+        assert f"What it means, and the cure: {cure}\n" in printed(version_, width=160)
+        assert page == cure
+        assert all(f"what to do: {cure}\n" in text for text in junit)
+        assert annotation.endswith(f"What to do: {cure}")
 
 
 def test_whoever_ran_a_test_is_told_what_a_test_takes_and_once() -> None:

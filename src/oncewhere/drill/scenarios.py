@@ -197,6 +197,9 @@ def _purged(version: Version) -> Sequence[str]:
 SECOND_CRASH: Final = "second-crash"
 """Its second points are those of a recovery, which only a trial can show; see `Drill`."""
 
+UPSTREAM_DUPLICATE: Final = "upstream-duplicate"
+"""What happens twice in it alone was published twice, and not redelivered: its cure is another one."""
+
 _ROWS: Final = (
     Scenario(name=CRASH, words="killed at a message, and started again"),
     Scenario(
@@ -269,7 +272,7 @@ _ROWS: Final = (
         left_out=_no_spare_broker,
     ),
     Scenario(
-        name="upstream-duplicate",
+        name=UPSTREAM_DUPLICATE,
         words=f"every {EVERY_NTH_AGAIN}th event is published twice, at two offsets; without and with a crash",
         at=(NamedCrash.AFTER_EFFECT,),
         unpointed=True,

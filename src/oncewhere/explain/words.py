@@ -8,9 +8,9 @@ from typing import Final
 from oncewhere.drill.checks import CHECKS, HELD
 from oncewhere.drill.phases import PHASES as PARTS
 from oncewhere.drill.points import NamedCrash, Phase
-from oncewhere.drill.scenarios import SCENARIOS
+from oncewhere.drill.scenarios import SCENARIOS, UPSTREAM_DUPLICATE
 
-from .entry import Entry, Topic, sentence
+from .entry import Advice, Entry, Topic, sentence
 
 CRASHES: Final[Mapping[NamedCrash, str]] = {
     NamedCrash.BEFORE_EFFECT: "Nothing had happened yet; the work is done once by the next life. What breaks here "
@@ -185,6 +185,18 @@ CODES: Final[Mapping[str, str]] = {
     "6": "Fenced: another producer took the transactional.id. Do not restart blindly.",
     "130": "Interrupted by Ctrl-C or SIGTERM; what was judged until then stands in the run's folder.",
 }
+SCENARIOS_SAY: Final[Mapping[str, Advice]] = {
+    UPSTREAM_DUPLICATE: Advice(
+        why="Whoever writes the input may send an event again after a crash of its own. It stands at another offset "
+        "then, so nothing is redelivered, and neither a transaction nor an offset ledger tells it from a new one. "
+        "Who takes the recorded result for it and produces the output once more has done the event twice.",
+        remedy="Keep beside the event's recorded result the position (topic, partition, offset) of the record that "
+        "did it. Give the output again only to a redelivery of that same position; the same event at another "
+        "position gives no output. The library's DedupeTable does that. Where a crash shows a duplicate without this "
+        "scenario as well, mend that first: oncewhere explain duplicate.",
+    ),
+}
+"""What a scenario shows and how to mend it, where that is not what its verdict says."""
 NOT_AS_NAMED: Final = "What was to be tried did not come about: what seems to hold was not put to the test."
 REPLAY: Final = "See it again: oncewhere replay POINT RUN."
 
@@ -196,9 +208,9 @@ def entries() -> Iterator[Entry]:
     for phase, what in PHASES.items():
         yield _entry(phase, Topic.CRASH, what, "", "")
     for name, scenario in SCENARIOS.items():
-        yield _entry(
-            name, Topic.SCENARIO, sentence(scenario.words), "", f"Play it: oncewhere drill . --scenario {name}"
-        )
+        said = SCENARIOS_SAY.get(name, Advice(why="", remedy=""))
+        remedy = f"{said.remedy} Play it: oncewhere drill . --scenario {name}".lstrip()
+        yield _entry(name, Topic.SCENARIO, sentence(scenario.words), said.why, remedy)
     for topic, table in (
         (Topic.WORD, OUTCOMES),
         (Topic.TERM, TERMS),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
-from oncewhere.drill import DrillResult, Finding, Verdict
+from oncewhere.drill import DrillResult, Finding, Plan, Verdict, VersionResult
+from oncewhere.drill.scenarios import UPSTREAM_DUPLICATE
 from oncewhere.drill.verdict import SEVERITY
 
 from .provenance import Provenance
@@ -31,10 +32,46 @@ def more_than(finding: Finding, named: int) -> int:
     return max(0, (finding.missing if finding.verdict is Verdict.LOST else finding.duplicates) - named)
 
 
-def explained_by(verdicts: Iterable[Verdict]) -> list[str]:
-    """The command that says what each verdict means and what to do about it, the worst first."""
-    wrong = sorted({v for v in verdicts if v is not Verdict.ONCE}, key=SEVERITY.__getitem__)
-    return [f"oncewhere explain {verdict}" for verdict in wrong]
+def explained_by(found: Iterable[tuple[Plan, Verdict]]) -> list[str]:
+    """The command that says what each verdict means and what to do about it, the worst first.
+
+    What was done twice in no other scenario than that of a second publication has its cure there: what helps against
+    a redelivery does not help.
+
+    Args:
+        found: every verdict, with the plan of the trial that showed it.
+    """
+    scenarios: dict[Verdict, set[str]] = {}
+    for plan, verdict in found:
+        if verdict is not Verdict.ONCE:
+            scenarios.setdefault(verdict, set()).add(plan.scenario)
+    return [
+        f"oncewhere explain {_code(verdict, scenarios[verdict])}"
+        for verdict in sorted(scenarios, key=SEVERITY.__getitem__)
+    ]
+
+
+def _code(verdict: Verdict, scenarios: set[str]) -> str:
+    only_upstream = verdict is Verdict.DUPLICATE and scenarios == {UPSTREAM_DUPLICATE}
+    return UPSTREAM_DUPLICATE if only_upstream else verdict
+
+
+def cure(version: VersionResult, verdict: Verdict) -> str:
+    """The command for a verdict, by every trial of the version that showed it; empty where nothing is wrong.
+
+    Args:
+        version: what was drilled.
+        verdict: of a place, in one of its trials.
+    """
+    if verdict is Verdict.ONCE:
+        return ""
+    scenarios = {plan.scenario for plan, shown in verdicts_of(version) if shown is verdict}
+    return f"oncewhere explain {_code(verdict, scenarios)}"
+
+
+def verdicts_of(version: VersionResult) -> Iterator[tuple[Plan, Verdict]]:
+    """Every verdict of a version, with the plan of the trial that showed it."""
+    return ((trial.plan, finding.verdict) for trial in version.trials for finding in trial.findings)
 
 
 def whom(result: DrillResult) -> str:
@@ -56,12 +93,10 @@ def what_to_do(result: DrillResult, told: Provenance) -> list[str]:
     """
     if result.exit_code == 0:
         return []
-    verdicts = [
-        f.verdict for v in result.versions if v.version.name != result.control for t in v.trials for f in t.findings
-    ]
-    lines = [f"What it means, and the cure: {command}" for command in explained_by(verdicts)]
+    found = [one for v in result.versions if v.version.name != result.control for one in verdicts_of(v)]
+    lines = [f"What it means, and the cure: {command}" for command in explained_by(found)]
     if told.repeat:
         lines.append(f"again: {told.repeat}")
-    elif any(verdict.violated for verdict in verdicts):
+    elif any(verdict.violated for _, verdict in found):
         lines.append(whom(result))
     return lines

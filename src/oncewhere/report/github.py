@@ -12,6 +12,7 @@ from oncewhere.drill.verdict import SEVERITY
 from oncewhere.errors import OncewhereError
 from oncewhere.masking import masked
 
+from .advice import cure
 from .again import again
 from .provenance import Provenance
 from .words import among
@@ -38,7 +39,7 @@ def github_annotations(result: DrillResult, told: Provenance) -> Iterator[str]:
             lines += finding.chain
             if repeated := again(result, version, first, told):
                 lines += repeated.lines
-            lines.append(f"What to do: oncewhere explain {finding.verdict}")
+            lines.append(f"What to do: {cure(version, finding.verdict)}")
             yield _line(level, title, "\n".join(lines))
         for why, number in (version.coverage.skipped if version.coverage else {}).items():
             yield _line("warning", f"{name}: inconclusive", f"{number} points {why}.")

@@ -10,7 +10,7 @@ from typing import Final
 
 from oncewhere.drill import DrillResult, Finding, TrialResult, Verdict, VersionResult
 
-from .advice import explained_by, ids_of, whom
+from .advice import cure, ids_of, whom
 from .again import again
 from .chains import told_once
 from .run_json import Run
@@ -101,7 +101,7 @@ def _lines(run: Run, version: VersionResult, trial: TrialResult, wrong: Sequence
             yield f"{finding.place} {finding.verdict}: {ids}"
     if repeated := again(run.result, version, trial, run.provenance):
         yield from repeated.lines
-    for command in explained_by(finding.verdict for finding in wrong):
+    for command in dict.fromkeys(cure(version, finding.verdict) for finding in wrong):
         yield f"what to do: {command}"
     if not run.provenance.repeat:
         yield whom(run.result)

@@ -8,7 +8,7 @@ from typing import Any
 from oncewhere.drill import CRASH, SCENARIOS, TrialResult, Verdict, VersionResult
 from oncewhere.drill.phases import PHASES
 from oncewhere.masking import masked
-from oncewhere.report.advice import more_than
+from oncewhere.report.advice import cure, more_than
 from oncewhere.report.again import again
 from oncewhere.report.heading import heading
 from oncewhere.report.run_json import Run
@@ -89,6 +89,7 @@ def trial_facts(run: Run, version: VersionResult, trial: TrialResult) -> dict[st
             {
                 "place": finding.place,
                 "verdict": finding.verdict,
+                "cure": cure(version, finding.verdict),
                 "sentence": shown(finding.sentence),
                 "check": finding.check,
                 "examples": shown(finding.examples),

@@ -34,7 +34,7 @@ function showFinding(finding) {
     el("p", {}, verdictWord(finding.verdict), el("b", {}, ` ${finding.place}`), `: ${finding.sentence}`),
     finding.chain.length ? el("ol", {}, finding.chain.map((sentence) => el("li", {}, sentence))) : null,
     finding.examples.length ? el("p", { class: "soft" }, "Such as ", el("span", { class: "mono" }, finding.examples.join(", ")), finding.more ? ` and ${finding.more} more` : "") : null,
-    kind === "held" ? null : el("p", { class: "soft" }, `${finding.verdict}: ${meaning}. The cure: `, el("code", {}, `oncewhere explain ${finding.verdict}`)));
+    kind === "held" ? null : el("p", { class: "soft" }, `${finding.verdict}: ${meaning}. The cure: `, el("code", {}, finding.cure)));
 }
 
 function command({ replay: text, beside, elsewhere }) {
