@@ -295,6 +295,51 @@ def test_check_counts_each_point_once_and_never_a_run_with_a_gap_as_held(
     assert "naive/2/wire.jsonl is not there, so this trial is not judged again; the run says duplicate." in text
 
 
+def test_check_of_a_part_of_a_run_names_the_histories_that_are_gone_from_that_part(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path, names=("sound", "steady"))
+    for folder in (run / "sound", run / "steady"):
+        for trial in ("1", "2", "3"):
+            shutil.copyfile(folder / "0" / "wire.jsonl", folder / trial / "wire.jsonl")
+    assert main(["check", str(run / "sound")]) == 0
+    (run / "sound" / "2" / "wire.jsonl").unlink()
+    shutil.rmtree(run / "sound" / "3")
+    monkeypatch.chdir(run)
+    capsys.readouterr()
+    for part in (str(run / "sound"), str(run.parent / "latest" / "sound"), "sound", str(run)):
+        assert main(["check", part]) == 3, part
+        text = " ".join(capsys.readouterr().out.split())
+        for trial in ("2", "3"):
+            assert f"sound/{trial}/wire.jsonl is not there, so this trial is not judged again; the run says" in text
+    assert main(["check", str(run / "steady")]) == 0, "what is gone is not of this part"
+    assert "not there" not in capsys.readouterr().out
+
+
+def test_check_judges_no_folder_of_several_runs_as_if_it_were_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = make_run(tmp_path / "a", names=("sound",), points=1)
+    shutil.rmtree(first / "sound" / "1")
+    around, one = tmp_path / "runs", tmp_path / "one"
+    shutil.copytree(first, around / "first")
+    shutil.copytree(first, one / "first")
+    for words in ([str(one)], [str(tmp_path / "a")]):
+        assert main(["check", *words]) == 3, "one run is taken as that run"
+        assert "sound/1/wire.jsonl is not there" in " ".join(capsys.readouterr().out.split())
+    assert main(["check", str(one), "sound/nothing"]) == 2
+    assert "That run has no point 'sound/nothing'" in capsys.readouterr().err
+    shutil.copytree(first, around / "second")
+    for words in ([str(around)], [str(around), "sound/1"]):
+        assert main(["check", *words]) == 2
+        text = " ".join(capsys.readouterr().err.split())
+        assert "runs holds 2 runs." in text
+        assert "Name one of them: first, second." in text
+    (around / "second" / "run.json").unlink()
+    assert main(["check", str(around)]) == 2, "histories that no run.json counts are of another run"
+    assert "holds a run, first, and histories that are not of it" in " ".join(capsys.readouterr().err.split())
+
+
 @pytest.mark.parametrize("beside", ["nothing", "duplicate"])
 def test_a_try_that_was_stuck_before_its_point_is_no_violation_of_a_run_that_held(
     tmp_path: Path, beside: str, capsys: pytest.CaptureFixture[str]

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from oncewhere.errors import ConfigurationError
-from oncewhere.report import find_run, is_run, read_run, unmasked
+from oncewhere.report import find_run, is_run, read_run, run_around, runs_within, several_runs, unmasked
 
 from .places import project_folder
 from .replay import find_trial
@@ -26,7 +26,7 @@ def find_history(name: str, point: str = "") -> Path:
         point: of that run; empty for what `name` says.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: there is none, or several runs are meant.
     """
     path = Path(name).expanduser()
     if not path.exists():
@@ -35,6 +35,8 @@ def find_history(name: str, point: str = "") -> Path:
             path, point = _run_or_point(name, point)
         else:
             path, point = around, str(path.relative_to(around))
+    elif path.is_dir():
+        path = the_run_in(path)
     if not point:
         return path
     run = find_run(project_folder(), str(path))
@@ -63,16 +65,43 @@ def _run_or_point(name: str, point: str) -> tuple[Path, str]:
         raise
 
 
-def without_history(run: Path) -> list[str]:
-    """The trials of a run whose histories are gone, a sentence each; none where nothing says which there were."""
-    if not is_run(run):
+def the_run_in(folder: Path) -> Path:
+    """A folder that is a run or a part of one, as it is; else the one run that lies in it, where there is one.
+
+    Only a run says which trials there were: histories of several are not judged as if they were all.
+
+    Raises:
+        ConfigurationError: it holds several runs, or one and histories that are not of it.
+    """
+    if run_around(folder.resolve()) is not None or not (runs := runs_within(folder)):
+        return folder
+    names = [str(run.relative_to(folder)) for run in runs]
+    if len(runs) > 1:
+        raise several_runs(folder, names)
+    if stray := next((file for file in sorted(folder.rglob(FILE_NAME)) if runs[0] not in file.parents), None):
+        raise ConfigurationError(
+            f"{folder} holds a run, {names[0]}, and histories that are not of it, such as {stray}.",
+            hint="Name the run, or the folder of the others.",
+        )
+    return runs[0]
+
+
+def without_history(folder: Path) -> list[str]:
+    """The trials whose histories are gone, a sentence each; none where nothing says which there were.
+
+    Args:
+        folder: a run's; or a part of one, and then the trials of that part.
+    """
+    part = folder.resolve()
+    run = run_around(part)
+    if run is None:
         return []
     with contextlib.suppress(ConfigurationError):  # a damaged run.json: what is there is judged all the same
         trials = [trial for version in read_run(run).result.versions for trial in version.trials]
         return [
             f"{trial.folder}/{FILE_NAME} is not there, so this trial is not judged again; the run says {trial.verdict}."
             for trial in trials
-            if not os.path.isfile(run / trial.folder / FILE_NAME)  # noqa: PTH113  # False, too, where nobody may look
+            if (run / trial.folder).is_relative_to(part) and not os.path.isfile(run / trial.folder / FILE_NAME)  # noqa: PTH113  # False, too, where nobody may look
         ]
     return []
 

@@ -7,7 +7,7 @@ from .difference import Difference, compare, doubts, known_as
 from .difference_table import perhaps_new, show_difference
 from .drilled_otherwise import drilled_otherwise
 from .failures import Failures
-from .finding_runs import find_run, is_run
+from .finding_runs import find_run, is_run, run_around, runs_within, several_runs
 from .github import github_annotations, github_error
 from .html import FILE_NAME as REPORT_NAME
 from .html import lost_histories, write_report
@@ -60,7 +60,10 @@ __all__ = [
     "perhaps_new",
     "read_run",
     "retried",
+    "run_around",
+    "runs_within",
     "sentence",
+    "several_runs",
     "show_difference",
     "show_points",
     "show_result",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from oncewhere.errors import ConfigurationError
@@ -37,11 +37,11 @@ def find_run(root: Path, name: str = LATEST) -> Path:
 
 
 def _found(runs: Path, name: str) -> Path:
-    if name == LATEST and not runs.is_dir() and (around := _run_around(Path.cwd())):
+    if name == LATEST and not runs.is_dir() and (around := run_around(Path.cwd())):
         return around
     for path in (runs / name, Path(name)):
         if path.exists():
-            return _run_around(path.resolve()) or _as_it_is(path)
+            return run_around(path.resolve()) or _as_it_is(path)
     if _is_path(name):
         raise ConfigurationError(f"{name} does not exist.", hint="Name a run's folder, or a run of this project.")
     matching = sorted(path for path in _runs_in(runs) if path.name.startswith(name))
@@ -70,9 +70,18 @@ def is_run(folder: Path) -> bool:
     return (folder / FILE_NAME).is_file()
 
 
-def _run_around(path: Path) -> Path | None:
-    """The run that a path is, or lies in."""
+def run_around(path: Path) -> Path | None:
+    """The run that a path is, or lies in.
+
+    Args:
+        path: without links in it.
+    """
     return next((folder for folder in (path, *path.parents[:DEPTH]) if is_run(folder)), None)
+
+
+def runs_within(folder: Path) -> list[Path]:
+    """The runs that lie anywhere below a folder."""
+    return sorted(file.parent for file in folder.rglob(FILE_NAME) if file.is_file())
 
 
 def _as_it_is(path: Path) -> Path:
@@ -87,11 +96,21 @@ def _as_it_is(path: Path) -> Path:
             hint=f"{'Unpack it, and name' if path.suffix in ARCHIVES else 'Name'} the folder that holds run.json.",
         )
     if found := [folder.name for folder in _runs_in(path) if is_run(folder)]:
-        more = f", and {len(found) - RUNS_SHOWN} more" if len(found) > RUNS_SHOWN else ""
-        told = f"{', '.join(found[-RUNS_SHOWN:])}{more}"
-        number = "1 run" if len(found) == 1 else f"{len(found)} runs"
-        raise ConfigurationError(f"{path} holds {number}.", hint=f"Name one of them: {told}.")
+        raise several_runs(path, found)
     return path.resolve()
+
+
+def several_runs(folder: Path, found: Sequence[str]) -> ConfigurationError:
+    """What is said of a folder of runs where one run is meant.
+
+    Args:
+        folder: that holds them.
+        found: what they are called in it, the newest last.
+    """
+    more = f", and {len(found) - RUNS_SHOWN} more" if len(found) > RUNS_SHOWN else ""
+    told = f"{', '.join(found[-RUNS_SHOWN:])}{more}"
+    number = "1 run" if len(found) == 1 else f"{len(found)} runs"
+    return ConfigurationError(f"{folder} holds {number}.", hint=f"Name one of them: {told}.")
 
 
 def _runs_in(folder: Path) -> Iterator[Path]:
