@@ -169,9 +169,9 @@ def test_a_run_is_found_by_anything_in_it(run: Path, monkeypatch: pytest.MonkeyP
 
 def test_where_there_is_nothing_but_a_replay_it_is_named(tmp_path: Path) -> None:
     replay = RunFolder(tmp_path, "payments-replay", replay=True)
-    with pytest.raises(ConfigurationError, match=r"There is no run in .* that is called latest") as raised:
+    with pytest.raises(ConfigurationError, match=r"No run in .* is marked as the newest one") as raised:
         find_run(tmp_path)
-    assert raised.value.hint == f"The newest there is {replay.path.name}: name it."
+    assert raised.value.hint == f"The last one there is {replay.path.name}: name it."
 
 
 @pytest.mark.parametrize(
@@ -435,6 +435,27 @@ def test_check_takes_the_newest_run_and_a_point_of_it(
         assert capsys.readouterr().out.startswith(f"naive {point}")
     assert main(["check", "naive/nothing"]) == 2
     assert "naive/nothing does not exist" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("replayed", [False, True], ids=["no run", "only a replay"])
+def test_check_of_a_point_says_that_there_is_no_run_where_there_is_none(
+    replayed: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if replayed:
+        RunFolder(tmp_path / ".oncewhere", "payments-replay", replay=True)
+    assert main(["check"]) == 2
+    bare = " ".join(capsys.readouterr().err.split())
+    assert ("is marked as the newest one" if replayed else "There is no run in") in bare
+    assert "called latest" not in bare, "nobody said that word"
+    for point in ("naive/after-effect", "after-effect"):
+        assert main(["check", point]) == 2
+        text = " ".join(capsys.readouterr().err.split())
+        assert text.replace(f" Nor is there a file or a folder {point}.", "") == bare
+        assert point in text
+    for path in ("/nowhere/at/all", "./naive/after-effect", "../after-effect", "runs/2026/naive/after-effect"):
+        assert main(["check", path]) == 2
+        assert "does not exist. Name a run's folder" in " ".join(capsys.readouterr().err.split()), path
 
 
 def test_no_run_is_committed_by_accident(tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ import os
 from pathlib import Path
 
 from oncewhere.errors import ConfigurationError
-from oncewhere.report import find_run, is_run, read_run, run_around, runs_within, several_runs, unmasked
+from oncewhere.report import LATEST, find_run, is_run, read_run, run_around, runs_within, several_runs, unmasked
 
 from .places import project_folder
 from .replay import find_trial
 
 FILE_NAME = "wire.jsonl"
+POINT_PARTS = 2
+"""VERSION/POINT."""
 ANEW = "Ask for the run's folder once more, or crash at that point again: oncewhere replay POINT RUN --project DIR"
 
 
@@ -57,12 +59,31 @@ def _run_or_point(name: str, point: str) -> tuple[Path, str]:
     try:
         return find_run(project_folder(), str(Path(name).expanduser())), point
     except ConfigurationError:
-        if not point:
-            with contextlib.suppress(ConfigurationError):
-                newest = find_run(project_folder())
-                find_trial(read_run(newest), name)
-                return newest, name
+        if point or not _may_be_point(name):
+            raise
+        newest = _newest_for(name)
+        with contextlib.suppress(ConfigurationError):
+            find_trial(read_run(newest), name)
+            return newest, name
         raise
+
+
+def _may_be_point(name: str) -> bool:
+    """True for POINT and VERSION/POINT; whoever begins a name with a dot means a path."""
+    return name != LATEST and len(Path(name).parts) <= POINT_PARTS and not name.startswith((".", "/", "~"))
+
+
+def _newest_for(name: str) -> Path:
+    """The newest run, where a name is perhaps that of a point of it.
+
+    Raises:
+        ConfigurationError: there is none, which is then more to the point than that the name leads nowhere.
+    """
+    try:
+        return find_run(project_folder())
+    except ConfigurationError as error:
+        told = f"{error.message} Nor is there a file or a folder {name}."
+        raise ConfigurationError(told, hint=error.hint) from None
 
 
 def the_run_in(folder: Path) -> Path:

@@ -50,8 +50,8 @@ def _found(runs: Path, name: str) -> Path:
     known = [path.name for path in _runs_in(runs)][-RUNS_SHOWN:]
     if name == LATEST and known:
         raise ConfigurationError(
-            f"There is no run in {runs} that is called latest: a drill is, and what repeats a point of one is not.",
-            hint=f"The newest there is {known[-1]}: name it.",
+            f"No run in {runs} is marked as the newest one: a drill marks itself, what repeats a point does not.",
+            hint=f"The last one there is {known[-1]}: name it.",
         )
     if name == LATEST:
         raise ConfigurationError(
