@@ -411,12 +411,14 @@ def test_check_takes_a_point_of_a_run_however_it_is_named(run: Path, capsys: pyt
         [str(run), f"naive/{trial.plan.id}"],
         [str(run / "naive" / trial.plan.label)],
         [str(run / "naive" / "1")],
+        [trial.plan.label, str(run)],
+        [f"naive/{trial.plan.id}", str(run)],
     ):
         assert main(["check", *words]) == 1, words
         text = " ".join(capsys.readouterr().out.split())
         assert text.startswith(f"naive {trial.plan.id}")
         assert "namely" in text
-    for words in (["nowhere"], [str(run), "nothing"], ["latest"]):
+    for words in (["nowhere"], [str(run), "nothing"], ["nothing", str(run)], ["latest"]):
         assert main(["check", *words]) == 2, words
 
 
@@ -432,6 +434,9 @@ def test_check_takes_the_newest_run_and_a_point_of_it(
     point = trials_of(run)[1].plan.id
     for named in (f"naive/{point}", point):
         assert main(["check", named]) == 1
+        assert capsys.readouterr().out.startswith(f"naive {point}")
+    for words in ([point, "latest"], [f"naive/{point}", "2026-11-25"], ["2026-11-25", point]):
+        assert main(["check", *words]) == 1, "in the order of replay, too"
         assert capsys.readouterr().out.startswith(f"naive {point}")
     assert main(["check", "naive/nothing"]) == 2
     assert "naive/nothing does not exist" in capsys.readouterr().err

@@ -38,8 +38,8 @@ def check(name: str, point: str) -> int:
     """Judge what histories say, and explain what is wrong; no server is asked.
 
     A run's folder has all its trials judged, in a table, that of one version those of the version; the folder of a
-    trial, or its wire.jsonl, has that one explained. A run may be named as elsewhere, and a POINT of it behind it; the
-    newest is taken where none is named.
+    trial, or its wire.jsonl, has that one explained. A run may be named as elsewhere, and a POINT of it behind it or,
+    as for replay, in front; the newest is taken where none is named.
     A history that breaks off is judged as far as it goes, and never as held; nor is a run of which a history is gone.
     A try that did not come by its point is shown, and not counted unless something was doubled or lost in it: the run
     judges a later one.

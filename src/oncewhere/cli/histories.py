@@ -25,11 +25,12 @@ def find_history(name: str, point: str = "") -> Path:
         name: a path; or a run's name, or `latest`. A point may stand behind it, as in RUN/VERSION/POINT, by the name
             that the run gives it: a trial whose point moved stands in a folder of its first name. Or a point of the
             newest run.
-        point: of that run; empty for what `name` says.
+        point: of that run; empty for what `name` says. The two may stand in the order of `replay`, too.
 
     Raises:
         ConfigurationError: there is none, or several runs are meant.
     """
+    name, point = _run_first(name, point)
     path = Path(name).expanduser()
     if not path.exists():
         around = next((folder for folder in path.parents if is_run(folder)), None)
@@ -52,6 +53,19 @@ def find_history(name: str, point: str = "") -> Path:
     if not (run / trial.folder).exists():
         raise ConfigurationError(f"{run / trial.folder} does not exist: the trial's history is gone.", hint=ANEW)
     return run / trial.folder
+
+
+def _run_first(name: str, point: str) -> tuple[str, str]:
+    """A run and a point of it in this order, where they came in the other one: only the second leads anywhere."""
+    if point and not _leads_somewhere(name) and _leads_somewhere(point):
+        return point, name
+    return name, point
+
+
+def _leads_somewhere(name: str) -> bool:
+    with contextlib.suppress(ConfigurationError):
+        return find_run(project_folder(), str(Path(name).expanduser())).exists()
+    return Path(name).expanduser().exists()
 
 
 def _run_or_point(name: str, point: str) -> tuple[Path, str]:
