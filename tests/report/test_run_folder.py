@@ -654,8 +654,32 @@ def test_check_says_of_a_trial_whose_folder_is_gone_that_it_does_not_exist(
     for words in ([str(run), "naive/after-effect"], [str(run / "naive" / "1")]):
         assert main(["check", *words]) == 2, words
         text = " ".join(capsys.readouterr().err.split())
-        assert "naive/1 does not exist: the trial's history is gone." in text
+        assert "naive/1 does not exist: the trial's history is gone. The run says duplicate." in text
         assert "oncewhere replay POINT RUN --project DIR" in text
+
+
+def test_check_takes_a_version_in_the_place_of_a_point(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path, names=("naive", "sound"))
+    monkeypatch.chdir(tmp_path)
+    tables = []
+    for words in ([str(run / "naive")], [str(run), "naive"], [str(run), "naive/"], ["naive", "latest"], ["naive"]):
+        assert main(["check", *words]) == 1, words
+        tables.append(capsys.readouterr().out)
+    assert "4 trials judged again" in tables[0]
+    assert set(tables) == {tables[0]}
+    (run / "naive" / "1" / "wire.jsonl").unlink()
+    for words in ([str(run), "naive/after-effect"], [str(run / "naive" / "1")], [f"{run}/naive/1/wire.jsonl"]):
+        assert main(["check", *words]) == 2, words
+        text = " ".join(capsys.readouterr().err.split())
+        assert "naive/1 holds no wire.jsonl: there is no history to judge. The run says duplicate." in text
+    shutil.rmtree(run / "naive")
+    for words in ([str(run), "naive"], [str(run / "naive")]):
+        assert main(["check", *words]) == 2, words
+        text = " ".join(capsys.readouterr().err.split())
+        gone = "the version's histories are gone. The run says duplicate, at the worst of 4 trials."
+        assert f"naive does not exist: {gone}" in text
 
 
 def test_a_folder_of_many_runs_says_how_many_it_does_not_name(tmp_path: Path) -> None:

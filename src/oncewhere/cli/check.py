@@ -16,7 +16,7 @@ from oncewhere.errors import ConfigurationError
 from oncewhere.report import LATEST, Retrial, cell, ids_of, indented, marked, retried, told_once
 
 from .completing import runs_begun
-from .histories import ANEW, FILE_NAME, find_history, unmasked_logs, without_history
+from .histories import ANEW, FILE_NAME, find_history, recorded, unmasked_logs, without_history
 
 WHAT_FILES_ARE = {
     "run.json": "the result of a run",
@@ -38,8 +38,8 @@ def check(name: str, point: str) -> int:
     """Judge what histories say, and explain what is wrong; no server is asked.
 
     A run's folder has all its trials judged, in a table, that of one version those of the version; the folder of a
-    trial, or its wire.jsonl, has that one explained. A run may be named as elsewhere, and a POINT of it behind it or,
-    as for replay, in front; the newest is taken where none is named.
+    trial, or its wire.jsonl, has that one explained. A run may be named as elsewhere, and a POINT or a version of it
+    behind it or, as for replay, in front; the newest is taken where none is named.
     A history that breaks off is judged as far as it goes, and never as held; nor is a run of which a history is gone.
     A try that did not come by its point is shown, and not counted unless something was doubled or lost in it: the run
     judges a later one.
@@ -61,7 +61,7 @@ def check(name: str, point: str) -> int:
             if closed := next((path for path in history.rglob("*") if not os.access(path, os.R_OK)), None):
                 raise ConfigurationError(f"{closed} may not be read.", hint=ANEW)
             raise ConfigurationError(
-                f"{history} holds no {FILE_NAME}: there is no history to judge.",
+                f"{history} holds no {FILE_NAME}: there is no history to judge.{recorded(history)}",
                 hint="A run's folder has one for each trial: RUN/VERSION/POINT/wire.jsonl",
             )
         judged = [_judged_or_open(file) for file in files]

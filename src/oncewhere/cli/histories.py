@@ -6,8 +6,9 @@ import contextlib
 import os
 from pathlib import Path
 
+from oncewhere.drill import TrialResult, worst
 from oncewhere.errors import ConfigurationError
-from oncewhere.report import LATEST, find_run, is_run, read_run, run_around, runs_within, several_runs, unmasked
+from oncewhere.report import LATEST, Run, find_run, is_run, read_run, run_around, runs_within, several_runs, unmasked
 
 from .places import project_folder
 from .replay import find_trial
@@ -25,7 +26,8 @@ def find_history(name: str, point: str = "") -> Path:
         name: a path; or a run's name, or `latest`. A point may stand behind it, as in RUN/VERSION/POINT, by the name
             that the run gives it: a trial whose point moved stands in a folder of its first name. Or a point of the
             newest run.
-        point: of that run; empty for what `name` says. The two may stand in the order of `replay`, too.
+        point: of that run, or a version of it; empty for what `name` says. The two may stand in the order of `replay`,
+            too.
 
     Raises:
         ConfigurationError: there is none, or several runs are meant.
@@ -49,10 +51,25 @@ def find_history(name: str, point: str = "") -> Path:
         if (run / point).exists():
             return run / point
         raise
-    _, trial = find_trial(found, point)
-    if not (run / trial.folder).exists():
-        raise ConfigurationError(f"{run / trial.folder} does not exist: the trial's history is gone.", hint=ANEW)
-    return run / trial.folder
+    folder = run / _folder_in(found, point)
+    if not folder.exists():
+        gone = "the trial's history is" if len(folder.relative_to(run).parts) > 1 else "the version's histories are"
+        raise ConfigurationError(f"{folder} does not exist: {gone} gone.{recorded(folder)}", hint=ANEW)
+    return folder
+
+
+def _folder_in(run: Run, point: str) -> str:
+    """Where a trial stands in its run's folder, or a whole version, which may be named in a point's place.
+
+    Raises:
+        ConfigurationError: there is neither.
+    """
+    asked = point.removesuffix(f"/{FILE_NAME}").rstrip("/")
+    folders = {v.version.name: str(Path(v.trials[0].folder).parent) for v in run.result.versions if v.trials}
+    if asked in folders:
+        return folders[asked]
+    _, trial = find_trial(run, asked)
+    return trial.folder
 
 
 def _run_first(name: str, point: str) -> tuple[str, str]:
@@ -77,7 +94,7 @@ def _run_or_point(name: str, point: str) -> tuple[Path, str]:
             raise
         newest = _newest_for(name)
         with contextlib.suppress(ConfigurationError):
-            find_trial(read_run(newest), name)
+            _folder_in(read_run(newest), name)
             return newest, name
         raise
 
@@ -127,6 +144,24 @@ def without_history(folder: Path) -> list[str]:
     Args:
         folder: a run's; or a part of one, and then the trials of that part.
     """
+    return [
+        f"{trial.folder}/{FILE_NAME} is not there, so this trial is not judged again; the run says {trial.verdict}."
+        for trial in _gone_from(folder)
+    ]
+
+
+def recorded(folder: Path) -> str:
+    """What the run recorded of a part of it whose histories are gone, in a sentence with a blank in front; else empty.
+
+    Args:
+        folder: that part's, whether it is there or not.
+    """
+    gone = _gone_from(folder)
+    which = f", at the worst of {len(gone)} trials" if len(gone) > 1 else ""
+    return f" The run says {worst([trial.verdict for trial in gone])}{which}." if gone else ""
+
+
+def _gone_from(folder: Path) -> list[TrialResult]:
     part = folder.resolve()
     run = run_around(part)
     if run is None:
@@ -134,9 +169,10 @@ def without_history(folder: Path) -> list[str]:
     with contextlib.suppress(ConfigurationError):  # a damaged run.json: what is there is judged all the same
         trials = [trial for version in read_run(run).result.versions for trial in version.trials]
         return [
-            f"{trial.folder}/{FILE_NAME} is not there, so this trial is not judged again; the run says {trial.verdict}."
+            trial
             for trial in trials
-            if (run / trial.folder).is_relative_to(part) and not os.path.isfile(run / trial.folder / FILE_NAME)  # noqa: PTH113  # False, too, where nobody may look
+            if (run / trial.folder).is_relative_to(part)
+            and not os.path.isfile(run / trial.folder / FILE_NAME)  # noqa: PTH113  # False, too, where nobody may look
         ]
     return []
 
