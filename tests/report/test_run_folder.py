@@ -658,6 +658,20 @@ def test_check_says_of_a_trial_whose_folder_is_gone_that_it_does_not_exist(
         assert "oncewhere replay POINT RUN --project DIR" in text
 
 
+@pytest.mark.parametrize(("batch", "more"), [(15, ""), (60, " and 10 more")])
+def test_check_of_one_trial_names_fifty_identities_and_where_all_are(
+    batch: int, more: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("made_run.BATCH", batch)
+    run = make_run(tmp_path, points=1, batches=2)
+    assert main(["check", str(run), "after-effect"]) == 1
+    text = " ".join(capsys.readouterr().out.split())
+    ids = ", ".join(f"payment-{n}" for n in range(min(batch, 50)))
+    assert f"namely {ids}{more}" in text
+    assert ('all of them: the events "inputs" and "found" of' in text) is bool(more)
+    assert {len(finding.examples) for finding in trials_of(run)[1].findings} <= {0, 10}, "run.json stays as short"
+
+
 def test_check_takes_a_version_in_the_place_of_a_point(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

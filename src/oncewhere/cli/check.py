@@ -13,7 +13,7 @@ from rich.text import Text
 
 from oncewhere.drill import UnreadableHistoryError, Verdict, worst
 from oncewhere.errors import ConfigurationError
-from oncewhere.report import LATEST, Retrial, cell, ids_of, indented, marked, retried, told_once
+from oncewhere.report import LATEST, Retrial, cell, ids_of, indented, marked, more_than, retried, told_once
 
 from .completing import runs_begun
 from .histories import ANEW, FILE_NAME, find_history, recorded, unmasked_logs, without_history
@@ -137,6 +137,9 @@ def _show_one(trial: Retrial, console: Console) -> None:
             console.print(indented(sentence, BELOW_FINDING), style="dim")
         if ids := ids_of(finding):
             console.print(indented(f"namely {ids}", BELOW_FINDING), style="dim")
+            if more_than(finding, len(finding.examples)):
+                told = f'all of them: the events "inputs" and "found" of {trial.file}'
+                console.print(indented(told, BELOW_FINDING), style="dim")
     for sentence in trial.unjudged:
         console.print(marked(sentence))
 

@@ -171,8 +171,7 @@ def _gone_from(folder: Path) -> list[TrialResult]:
         return [
             trial
             for trial in trials
-            if (run / trial.folder).is_relative_to(part)
-            and not os.path.isfile(run / trial.folder / FILE_NAME)  # noqa: PTH113  # False, too, where nobody may look
+            if (run / trial.folder).is_relative_to(part) and not os.path.isfile(run / trial.folder / FILE_NAME)  # noqa: PTH113  # False, too, where nobody may look
         ]
     return []
 

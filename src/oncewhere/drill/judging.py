@@ -6,7 +6,7 @@ import dataclasses
 
 from oncewhere.errors import InconclusiveError
 
-from .checks import Finding, judge
+from .checks import EXAMPLES_SHOWN, Finding, judge
 from .declaration import Version
 from .explanation import explain
 from .result import TrialResult
@@ -16,18 +16,29 @@ from .untried import untried
 from .verdict import Verdict
 
 
-def findings(testimony: Testimony) -> tuple[Finding, ...]:
-    """One finding per place, what is wrong explained; nothing that was not put to the test is called held."""
+def findings(testimony: Testimony, *, named: int = EXAMPLES_SHOWN) -> tuple[Finding, ...]:
+    """One finding per place, what is wrong explained; nothing that was not put to the test is called held.
+
+    Args:
+        testimony: what the history says.
+        named: how many of the identities that show it each finding names.
+    """
     evidence = testimony.evidence
-    judged = [judge(evidence, place) for place in evidence.places if place.place in testimony.subject.judged]
+    places = [place for place in evidence.places if place.place in testimony.subject.judged]
+    judged = [judge(evidence, place, named=named) for place in places]
     judged = [
         finding if (why := untried(testimony, finding.place)) is None else not_proved(finding, why)
         for finding in judged
     ]
     return tuple(
-        dataclasses.replace(finding, chain=explain(testimony, finding)) if finding.verdict.violated else finding
+        dataclasses.replace(finding, chain=_chain(testimony, finding)) if finding.verdict.violated else finding
         for finding in judged
     )
+
+
+def _chain(testimony: Testimony, finding: Finding) -> tuple[str, ...]:
+    """How it came about: the same sentences, however many identities are named beside them."""
+    return explain(testimony, dataclasses.replace(finding, examples=finding.examples[:EXAMPLES_SHOWN]))
 
 
 def not_proved(finding: Finding, why: str) -> Finding:

@@ -1,6 +1,6 @@
 """What is read of a drill: the screens, the sentence, the run folder; all listen to its events or read its result."""
 
-from .advice import ids_of
+from .advice import ids_of, more_than
 from .again import again
 from .chains import told_once
 from .difference import Difference, compare, doubts, known_as
@@ -55,6 +55,7 @@ __all__ = [
     "known_as",
     "lost_histories",
     "marked",
+    "more_than",
     "named",
     "parse_kinds",
     "perhaps_new",

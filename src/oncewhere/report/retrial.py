@@ -13,6 +13,8 @@ from oncewhere.drill.history import Event, Happened
 from oncewhere.drill.observations import connections, unread
 
 BEGUN = "trial"
+IDS_NAMED = 50
+"""Identities of one finding, where the screen is about one trial alone: as many as the page lists."""
 OTHER_TRY = (
     "this is a try that did not come by its point: the run judges the try after it (the folder with the next number)"
 )
@@ -47,7 +49,7 @@ class Retrial:
 
 
 def retried(file: Path) -> Retrial:
-    """Judges a history again.
+    """Judges a history again; its findings name up to `IDS_NAMED` identities each.
 
     Raises:
         OSError: the file cannot be read.
@@ -63,7 +65,7 @@ def retried(file: Path) -> Retrial:
     except UnreadableHistoryError as error:
         why = damage or f"{error}"
         return Retrial(file=file, version=version, plan=plan, findings=(), notes=(why, _known(events)))
-    judged = findings(testimony)
+    judged = findings(testimony, named=IDS_NAMED)
     notes: list[str] = []
     if damage:
         # What lies behind the damage may be a second one of anything: what seems to have held is not known to.

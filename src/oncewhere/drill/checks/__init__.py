@@ -6,11 +6,12 @@ it (0: what was to be tried did not come about).
 """
 
 from .evidence import Evidence, InputSeen, OutputSeen, PlaceSeen, ProgressSeen
-from .finding import Finding
+from .finding import EXAMPLES_SHOWN, Finding
 from .table import CHECKS, HELD, judge
 
 __all__ = [
     "CHECKS",
+    "EXAMPLES_SHOWN",
     "HELD",
     "Evidence",
     "Finding",

@@ -20,7 +20,7 @@ class Finding:
         check: the number of the check that decided.
         verdict: the answer.
         sentence: the answer in words, complete by itself.
-        examples: some identities that show it, at most `EXAMPLES_SHOWN`.
+        examples: some identities that show it, at most `EXAMPLES_SHOWN` unless more are asked for.
         duplicates: identities found more than once.
         missing: identities found never.
         most: how often the identity was found that was found most often.

@@ -59,12 +59,13 @@ CHECKS: Final = (
 """In the order in which they are asked."""
 
 
-def judge(evidence: Evidence, seen: PlaceSeen) -> Finding:
+def judge(evidence: Evidence, seen: PlaceSeen, *, named: int = EXAMPLES_SHOWN) -> Finding:
     """Judges one place.
 
     Args:
         evidence: of the whole trial.
         seen: what was found at the place.
+        named: how many of the identities that show it are named.
     """
     expected = list(evidence.expected)
     number, answer = HELD, Answer(Verdict.ONCE, f"all {many(len(expected))} happened here exactly once")
@@ -79,7 +80,7 @@ def judge(evidence: Evidence, seen: PlaceSeen) -> Finding:
         check=number,
         verdict=answer.verdict,
         sentence=answer.sentence,
-        examples=tuple(answer.shown[:EXAMPLES_SHOWN]),
+        examples=tuple(answer.shown[:named]),
         duplicates=len(duplicated(expected, seen)),
         missing=len(missing(expected, seen)),
         most=max(seen.counts.values(), default=0),
