@@ -305,7 +305,7 @@ def described(topics: Iterable[str]) -> dict[str, Future[Any]]:
 
 def listed(*topics: str) -> SimpleNamespace:
     """What `list_topics` gives."""
-    return SimpleNamespace(topics={topic: SimpleNamespace(error=None) for topic in topics})
+    return SimpleNamespace(topics={topic: SimpleNamespace(error=None, partitions={0: None}) for topic in topics})
 
 
 def positions_of(asked: Iterable[Any], offsets: Callable[[int], int]) -> list[Any]:
