@@ -1,4 +1,4 @@
-"""A Python source and the tables come in; the one field that probably names the business event goes out, or none.
+"""The sources and the tables come in; the one field that probably names the business event goes out, or none.
 
 Only a guess: who has inputs looks at those first, see `events`.
 """
@@ -12,11 +12,21 @@ from pathlib import Path
 from typing import Final
 
 from .schemas import Schema, plain
+from .sources import JVM_SUFFIXES, texts
 from .told import Told
 
 USUAL: Final = "event_id"
 """Nobody calls anything else so."""
 _NAMES_ONE: Final = re.compile(r"(?:^|[_-])(?:id|ID)$|[a-z0-9]I[dD]$")
+_NUMBERS_ONE: Final = re.compile(r"(?:[a-z0-9](?:No|Nr|Number)|[A-Za-z0-9][_-](?:no|nr|number|NO|NR|NUMBER))$")
+"""What names a thing only where code and tables agree: `orderNo` does, and so does `phone_no`."""
+_ENDING: Final = re.compile(r"(?:id|no|nr|number)$")
+_TAKES: Final = re.compile(
+    r"""(?:(\w*)(?:\(\))?\s*\.\s*(?:get|path|required|getString|optString|getAsJsonPrimitive)\("""
+    r"""|@(?:JsonProperty|SerializedName|JsonAlias)\()\s*"([\w-]+)"\s*\)"""
+)
+_NO_JSON: Final = re.compile(r"headers?|env|getenv|rs|row|results?|resultset|params|properties|config", re.IGNORECASE)
+"""How in Java is called what holds no record's value."""
 _NAMES_A_CLIENT: Final = frozenset({"groupid", "clientid", "transactionalid", "topicid", "traceid", "spanid"})
 _NO_RECORD: Final = ("environ", "headers")
 """How what is read from is called that is no record's value."""
@@ -27,11 +37,10 @@ def likely_identity(folder: Path, file: str | None, schemas: Sequence[Schema], t
 
     Args:
         folder: the project's.
-        file: the Python source that handles the records; None where there is none.
+        file: the Python source that handles the records; None where there is none, and Java's or Kotlin's count.
         schemas: of the effects.
         topic: that is consumed; `refund-requested` speaks for `refund_id`.
     """
-    read = [] if file is None else _fields_read(folder / file)
     columns = {
         plain(name): (name, schema.file)
         for schema in reversed(schemas)
@@ -39,16 +48,24 @@ def likely_identity(folder: Path, file: str | None, schemas: Sequence[Schema], t
         for name in names
         if f"{table}.{name}" not in schema.unlikely
     }
+    if file is None:
+        read = {name: source for name, source in _fields_of_jvm(folder).items() if plain(name) in columns}
+    else:
+        read = dict.fromkeys(_fields_read(folder / file), file)
     unique = {plain(place.rpartition(".")[2]) for schema in schemas for place in schema.unique}
     targets = {plain(place.rpartition(".")[2]) for schema in schemas for place in schema.targets}
     counted = {plain(name) for schema in schemas for name in _counted(schema)}
-    candidates = [name for name in read if _may_name_an_event(name)] or [
-        name for name, _ in columns.values() if _may_name_an_event(name)
-    ]
+    numbers = [name for name in read if _NUMBERS_ONE.search(name) and plain(name) in columns]
+    candidates = (
+        [name for name in read if _may_name_an_event(name) or (name in numbers and _speaks_for(topic, name))]
+        or numbers
+        or [name for name, _ in columns.values() if _may_name_an_event(name)]
+    )
     wanted: tuple[Callable[[str], bool], ...] = (
         lambda name: name == USUAL,
         lambda name: plain(name) in columns,
-        lambda name: topic is not None and plain(name).removesuffix("id") in plain(topic),
+        lambda name: _speaks_for(topic, name),
+        _may_name_an_event,
         lambda name: plain(name) not in targets,
         lambda name: plain(name) in counted,
         lambda name: plain(name) in unique,
@@ -59,9 +76,14 @@ def likely_identity(folder: Path, file: str | None, schemas: Sequence[Schema], t
         return None
     name = candidates[0]
     column = columns.get(plain(name))
-    said = [f"{file} reads it"] if name in read else []
+    said = [f"{read[name]} reads it"] if name in read else []
     said += [f"{column[1]} has a column {column[0]}"] if column is not None else []
     return Told(name, ", ".join(said), sure=False)
+
+
+def _speaks_for(topic: str | None, name: str) -> bool:
+    """True where a topic such as `orders` says what `orderNo` is of."""
+    return topic is not None and _ENDING.sub("", plain(name)) in plain(topic)
 
 
 def _counted(schema: Schema) -> Iterator[str]:
@@ -87,6 +109,16 @@ def identity_among(fields: Collection[str], of: str) -> Told[str] | None:
 
 def _may_name_an_event(name: str) -> bool:
     return bool(_NAMES_ONE.search(name)) and plain(name) not in _NAMES_A_CLIENT
+
+
+def _fields_of_jvm(folder: Path) -> dict[str, str]:
+    """What Java and Kotlin take by name out of JSON, `order.get("orderNo")`, each with a file that does."""
+    found: dict[str, str] = {}
+    for file, text in texts(folder, lambda file: file.suffix in JVM_SUFFIXES):
+        for of, name in _TAKES.findall(text):
+            if not _NO_JSON.fullmatch(of):
+                found.setdefault(name, str(file))
+    return found
 
 
 def _fields_read(file: Path) -> list[str]:
