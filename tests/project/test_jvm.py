@@ -145,3 +145,39 @@ def test_each_file_is_named_for_what_it_says_of_the_command(
     assert found.command is not None
     assert found.command.by.endswith(f", with {by.format(compose='compose.yaml', docker='app/Dockerfile')}")
     assert found.told_by == ("pom.xml", "compose.yaml", *(["app/Dockerfile"] if "docker" in by else []))
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "group"),
+    [
+        ("BOOKING_GROUP: order-booking", "", "order-booking"),
+        ("{BOOKING_GROUP: order-booking, LOG_GROUP: shop, USER_GROUP: shop, AWS_GROUP: x}", "", "order-booking"),
+        ("{BOOKING_GROUP: order-booking, OTHER_GROUP: other}", "", None),
+        ("{BOOKING_GROUP: order-booking, KAFKA_GROUP_ID: exact}", "", "exact"),
+        ("{BOOKING_GROUP: order-booking, KAFKA_GROUP_ID: '${UNSET}'}", "", None),
+        ("BOOKING_GROUP: order-booking", 'p.put("group.id", "in-code");', "in-code"),
+        ("BOOKING_GROUP: '7'", "", None),
+        ("BOOKING_GROUP: admins", "", None),
+        ("BOOKING_GROUP: /aws/booking", "", None),
+        ("A: b", 'System.getenv().getOrDefault("BOOKING_GROUP", "order-booking")', "order-booking"),
+        ("A: b", 'Optional.ofNullable(System.getenv("BOOKING_GROUP")).orElse("order-booking")', "order-booking"),
+        ("A: b", 'env("KAFKA_GROUP_ID", "order-booking"); env("LOG_GROUP", "x")', "order-booking"),
+        ("A: b", 'env("BOOKING_GROUP", "one"); env("BOOKING_GROUP", "two")', None),
+        ("BOOKING_GROUP: order-booking", 'env("BOOKING_GROUP", "local")', "order-booking"),
+    ],
+)
+def test_the_one_variable_that_ends_in_group_may_name_it(
+    tmp_path: Path, given: str, code: str, group: str | None
+) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        f"services: {{booking: {{build: ., environment: {given if given[0] == '{' else f'{{{given}}}'}}}}}\n"
+    )
+    (tmp_path / "Main.java").write_text(code)
+    found = survey(tmp_path)
+    assert (found.names.group and found.names.group.value) == group
+    kept = {v.name: v.text for v in found.variables}
+    assert kept.get("BOOKING_GROUP") == (group if group == "order-booking" and "BOOKING" in given else None)
+    if group == "order-booking":
+        assert found.names.group is not None
+        assert not found.names.group.sure
+        assert "(BOOKING_GROUP)" in found.names.group.by or "KAFKA_GROUP_ID" in code

@@ -15,6 +15,13 @@ from .told import Told, first
 _GROUP = re.compile(r"(^|_)(GROUP_?ID|CONSUMER_GROUP(_NAME)?|KAFKA_GROUP(_NAME)?|STREAMS_APPLICATION_ID)$|^GROUP$")
 _SURELY_A_GROUP = re.compile(r"KAFKA|CONSUMER|STREAMS|^GROUP_?ID$")
 _OTHER_GROUPS = frozenset({"SECURITY", "AWS", "LOG", "USER", "RESOURCE", "PERMISSION", "UNIX"})
+_MAY_BE_A_GROUP = re.compile(r"\w_GROUP$")
+_GROUPS_OF_ANYTHING_ELSE = _OTHER_GROUPS | frozenset(
+    {"ACCESS", "AD", "ADMIN", "ADMINS", "AGE", "AUTOSCALING", "AZURE", "CUSTOMER", "DEPLOYMENT", "EXECUTION", "FILE"}
+    | {"GCP", "HOST", "INSTANCE", "LDAP", "LOGGING", "METRICS", "NODE", "OS", "OWNER", "PLACEMENT", "PRODUCT", "RUN"}
+    | {"PROCESS", "ROLE", "SCALING", "SERVER", "SUBNET", "TARGET", "TEST", "THREAD", "USERS", "WORK", "WORKER"}
+)
+_NO_GROUP_ID = frozenset({"default", "users", "admin", "admins", "root", "wheel", "staff", "public", "nobody", "none"})
 _TOPICS = frozenset({"TOPIC", "TOPICS"})
 _BINDING = re.compile(r"_(IN|OUT)_\d+_DESTINATION$")
 """Spring Cloud Stream: `spring.cloud.stream.bindings.settle-in-0.destination`."""
@@ -79,6 +86,26 @@ def kafka_names(given: Mapping[str, Told[str]]) -> KafkaNames:
     )
 
 
+def with_a_likely_group(names: KafkaNames, *told: Mapping[str, Told[str]]) -> KafkaNames:
+    """These names; where nothing says the group, a guess from the one variable that may, such as `BOOKING_GROUP`.
+
+    Args:
+        names: what is known.
+        told: by name, the values: first those that a project sets, then those that its code falls back on.
+    """
+    if names.group is not None:
+        return names
+    for given in told:
+        if any(_names_a_group(name) for name in given):
+            said = kafka_names(given)
+            return replace(names, group=said.group and replace(said.group, sure=False))
+        likely = [name for name in given if _may_name_a_group(name) and _may_be_a_group(given[name].value)]
+        if likely:
+            group = _first(given, likely, sure=False) if len(likely) == 1 else None
+            return replace(names, group=group, settings=(*names.settings, *(likely if group else ())))
+    return names
+
+
 def without_unread_groups(given: Mapping[str, Told[str]], read: Collection[str]) -> dict[str, Told[str]]:
     """What a project sets, but for the variables that name a group and that nothing reads.
 
@@ -101,8 +128,20 @@ def _guessed(ins: list[str], outs: list[str], without_direction: list[str]) -> t
 
 def _groups(given: Mapping[str, Told[str]]) -> list[str]:
     """Settings that name a group, the surest first."""
-    found = [name for name in given if _GROUP.search(_plain(name)) and not _OTHER_GROUPS & _words(name)]
+    found = [name for name in given if _names_a_group(name)]
     return sorted((name for name in found if _is_plain(given[name].value)), key=lambda n: not _is_surely_a_group(n))
+
+
+def _names_a_group(name: str) -> bool:
+    return bool(_GROUP.search(_plain(name))) and not _OTHER_GROUPS & _words(name)
+
+
+def _may_name_a_group(name: str) -> bool:
+    return bool(_MAY_BE_A_GROUP.search(_plain(name))) and not _GROUPS_OF_ANYTHING_ELSE & _words(name)
+
+
+def _may_be_a_group(value: str) -> bool:
+    return _is_plain(value) and value[0].isalpha() and value.lower() not in _NO_GROUP_ID
 
 
 def _is_surely_a_group(name: str) -> bool:

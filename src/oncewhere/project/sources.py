@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from .told import Told
 from .variables import SYSTEM_WORDS, Variable
 
 FILES_LIMIT = 2_000
@@ -23,6 +24,14 @@ _READS = re.compile(
     r"""|environ\[["'](\w+)["']\]"""
     r"""|process\.env(?:\.(\w+)|\[["'](\w+)["']\])"""
     r"""|\$\{([A-Z][A-Z0-9_]+)[:}]"""
+)
+_TEXT = r"""["']([^"'\\\n{}$]+)["']"""
+_FALLS_BACK = re.compile(
+    r"""(?:getOrDefault|[gG]etenv|environ\.get|[eE]nv)\(\s*["'](\w+)["']\s*,\s*""" + _TEXT + r"\s*\)"
+    r"""|[gG]etenv\(\s*["'](\w+)["']\s*\)\s*(?:\?:|\)\s*\.orElse\()\s*"""
+    + _TEXT
+    + r"""|process\.env\.(\w+)\s*(?:\|\||\?\?)\s*"""
+    + _TEXT
 )
 _KAFKA = re.compile(r"(KAFKA|BOOTSTRAP|BROKER).*(SERVERS?|BROKERS?|BOOTSTRAP|URL|HOSTS?)|^BROKERS?$|BOOTSTRAP_SERVERS")
 _ADDRESS = re.compile(r"_?(URL|URI|DSN)$")
@@ -54,6 +63,25 @@ def names_read(folder: Path) -> dict[str, Path]:
         for groups in _READS.findall(text):
             names[next(filter(None, groups))] = file
     return names
+
+
+def defaults_read(folder: Path) -> dict[str, Told[str]]:
+    """By variable, the text that the sources take where it is not set; none of one that has several.
+
+    Args:
+        folder: the project's.
+    """
+    found: dict[str, dict[str, Path]] = {}
+    for file, text in texts(folder, lambda file: file.suffix in SUFFIXES):
+        for groups in _FALLS_BACK.findall(text):
+            name, value = filter(None, groups)
+            found.setdefault(name, {}).setdefault(value, file)
+    return {
+        name: Told(value, f"{file} ({name})")
+        for name, values in found.items()
+        if len(values) == 1
+        for value, file in values.items()
+    }
 
 
 def texts(folder: Path, wanted: Callable[[Path], bool]) -> Iterator[tuple[Path, str]]:

@@ -17,11 +17,11 @@ from .identity import likely_identity
 from .image import with_arguments
 from .inserts import Insert, inserts_of
 from .jvm_calls import called
-from .kafka_names import KafkaNames, kafka_names, without_unread_groups
+from .kafka_names import KafkaNames, kafka_names, with_a_likely_group, without_unread_groups
 from .listeners import listened
 from .python_sources import Program, program_of
 from .schemas import Schema, schemas_of
-from .sources import names_read, variables_read
+from .sources import defaults_read, names_read, variables_read
 from .spring import Property, filled, properties_of
 from .told import FROM, Told
 from .variables import Variable
@@ -105,6 +105,7 @@ def survey(folder: Path) -> Found:
         names = replace(
             names.with_gaps_filled(heard), group=heard.group or names.group, input=heard.input or names.input
         ).with_gaps_filled(calls)
+        names = with_a_likely_group(names, given, defaults_read(folder))
     found += _kept(given, names, known={variable.name for variable in found})
     inputs = sorted(path.name for path in folder.glob("*.jsonl") if not is_sample(path))
     schemas = tuple(schemas_of(folder))
