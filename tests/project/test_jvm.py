@@ -147,6 +147,68 @@ def test_each_file_is_named_for_what_it_says_of_the_command(
     assert found.told_by == ("pom.xml", "compose.yaml", *(["app/Dockerfile"] if "docker" in by else []))
 
 
+BOOKING = """
+services:
+  db: {image: "postgres:18"}
+  booking:
+    build: .
+    environment:
+      BOOKING_BROKERS: kafka:9092
+      BOOKING_JDBC_URL: jdbc:postgresql://db:5432/shop
+      BOOKING_ORDERS_TOPIC: orders
+      BOOKING_BOOKED_TOPIC: booked
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "login"),
+    [
+        ("BOOKING_DB_USER BOOKING_DB_PASSWORD", "BOOKING_DB_USER BOOKING_DB_PASSWORD"),
+        ("DB_USERNAME DB_PASS", "DB_USERNAME DB_PASS"),
+        ("BOOKING_USER BOOKING_PASSWORD", "BOOKING_USER BOOKING_PASSWORD"),
+        ("DB_USER DB_PASSWORD PARTNER_USER PARTNER_PASSWORD", "DB_USER DB_PASSWORD"),
+        ("BOOKING_JDBC_USER BOOKING_JDBC_PASSWORD DB_USER DB_PASSWORD", "BOOKING_JDBC_USER BOOKING_JDBC_PASSWORD"),
+        ("DB_USER DB_PASSWORD READER_DB_USER READER_DB_PASSWORD", ""),
+        ("SHOP_USER SHOP_PASSWORD STOCK_USER STOCK_PASSWORD", ""),
+        ("KAFKA_SASL_USER KAFKA_SASL_PASSWORD", ""),
+        ("SMTP_USER SMTP_PASSWORD MAIL_USERNAME MAIL_PASSWORD", ""),
+        ("PARTNER_URL PARTNER_USER PARTNER_PASSWORD", ""),
+        ("DB_USER PARTNER_PASSWORD", ""),
+    ],
+)
+def test_the_login_of_the_only_database_may_be_called_otherwise_than_its_address(
+    tmp_path: Path, given: str, login: str
+) -> None:
+    lines = "".join(f"      {name}: hunter2\n" for name in given.split())
+    (tmp_path / "compose.yaml").write_text(BOOKING + lines)
+    found = survey(tmp_path)
+    variables = {v.name: v for v in found.variables}
+    expected = dict(zip(login.split(), ("{shop.user}", "{shop.password}"), strict=bool(login)))
+    assert {name: v.text for name, v in variables.items() if name in given.split()} == expected
+    if login == "BOOKING_DB_USER BOOKING_DB_PASSWORD":
+        says = "a guess: no other user stands beside BOOKING_JDBC_URL; compose.yaml (BOOKING_DB_USER)"
+        assert variables["BOOKING_DB_USER"].source == says
+    assert "hunter2" not in repr(found)
+
+
+def test_a_login_that_the_address_says_or_that_the_code_does_not_read_is_not_guessed(tmp_path: Path) -> None:
+    said = BOOKING.replace("/shop", "/shop?user=u&password=p")
+    login = "      DB_USER: u\n      DB_PASSWORD: p\n"
+    (tmp_path / "compose.yaml").write_text(said + login)
+    assert not {"DB_USER", "DB_PASSWORD"} & {v.name for v in survey(tmp_path).variables}
+    (tmp_path / "compose.yaml").write_text(BOOKING + login)
+    (tmp_path / "Main.java").write_text('connect(System.getenv("BOOKING_JDBC_URL"), "shop", "");')
+    assert not {"DB_USER", "DB_PASSWORD"} & {v.name for v in survey(tmp_path).variables}
+
+
+def test_a_login_that_only_the_code_names_is_the_databases(tmp_path: Path) -> None:
+    reads = ("BOOKING_JDBC_URL", "BOOKING_DB_USER", "BOOKING_DB_PASSWORD")
+    (tmp_path / "Main.java").write_text("".join(f'System.getenv("{name}");' for name in reads))
+    by_name = {v.name: v for v in survey(tmp_path).variables}
+    assert [by_name[name].text for name in reads[1:]] == ["{booking_jdbc.user}", "{booking_jdbc.password}"]
+    assert by_name[reads[1]].source.endswith("; Main.java reads it")
+
+
 @pytest.mark.parametrize(
     ("given", "code", "group"),
     [

@@ -106,6 +106,7 @@ def survey(folder: Path) -> Found:
             names.with_gaps_filled(heard), group=heard.group or names.group, input=heard.input or names.input
         ).with_gaps_filled(calls)
         names = with_a_likely_group(names, given, defaults_read(folder))
+        found += variables.credentials_apart(found, given, read_by_code)
     found += _kept(given, names, known={variable.name for variable in found})
     inputs = sorted(path.name for path in folder.glob("*.jsonl") if not is_sample(path))
     schemas = tuple(schemas_of(folder))

@@ -7,12 +7,12 @@ else stays as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from .jdbc import with_placeholders
-from .told import Told
+from .told import GUESS, Told
 
 SCHEMES = {
     "postgresql": "postgresql",
@@ -54,6 +54,12 @@ PARTS = {
     "PASS": "password",
 }
 """How the variables beside an address end, and which part of it they say."""
+SQL = frozenset({"postgresql", "mysql"})
+_OTHERS_LOGIN = re.compile(
+    r"(^|_)(KAFKA|BROKERS?|SASL|SCRAM|SMTP|MAIL|EMAIL|REDIS|VALKEY|MONGO(DB)?|RABBIT(MQ)?|AMQP|ELASTIC(SEARCH)?|LDAP"
+    r"|S?FTP|SSH|HTTPS?|API|PROXY|REGISTRY|BASIC|OAUTH|ADMIN|ROOT|REPLICATION|KEY_?STORE|TRUST_?STORE|SSL|TLS)(_|$)"
+)
+"""Whose login a name speaks of, where it is not that of a database's user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +114,7 @@ def credentials(variables: list[Variable], given: Mapping[str, Told[str]]) -> li
     """Users and passwords that stand beside a database's address, such as DATABASE_USER."""
     found = []
     for variable in variables:
-        if variable.effect is None or variable.system not in {"postgresql", "mysql"}:
+        if variable.effect is None or variable.system not in SQL:
             continue
         stem = ENDINGS.sub("", variable.name)
         for ending, part in PARTS.items():
@@ -116,6 +122,59 @@ def credentials(variables: list[Variable], given: Mapping[str, Told[str]]) -> li
             if part in {"user", "password"} and name in given:
                 found.append(Variable(name, f"{{{variable.effect}.{part}}}", source=given[name].source))
     return found
+
+
+def credentials_apart(
+    variables: Sequence[Variable], given: Mapping[str, Told[str]], read_by_code: Mapping[str, object]
+) -> list[Variable]:
+    """The one user and password that can be the one SQL database's, where their names begin otherwise than its address.
+
+    `BOOKING_DB_USER` stands beside `BOOKING_JDBC_URL`. Nothing where two may be meant, or the address says them.
+
+    Args:
+        variables: all that are known.
+        given: what the project sets.
+        read_by_code: by the name of each variable that the sources read, the file.
+    """
+    addresses = [variable for variable in variables if variable.system in SQL]
+    effects = {variable.effect for variable in addresses}
+    if len(effects) != 1:
+        return []
+    address = addresses[0]
+    effect = address.effect
+    said = {f"{{{effect}}}", f"{{{effect}.user}}", f"{{{effect}.password}}"}
+    if any(placeholder in variable.text for placeholder in said for variable in variables):
+        return []
+    names = read_by_code if address.name in read_by_code else {**given, **read_by_code}
+    pairs = _logins(set(names) - {variable.name for variable in variables}, {*given, *read_by_code} - {address.name})
+    pairs = [pair for pair in pairs if _speaks_of_sql(pair[0])] or pairs
+    if len(pairs) != 1:
+        return []
+    return [
+        Variable(
+            name,
+            f"{{{effect}.{part}}}",
+            source=f"{GUESS}: no other {part} stands beside {address.name}; "
+            f"{given[name].by if name in given else f'{read_by_code[name]} reads it'}",
+        )
+        for name, part in zip(pairs[0], ("user", "password"), strict=True)
+    ]
+
+
+def _logins(names: Collection[str], others: Collection[str]) -> list[tuple[str, str]]:
+    """A user's and a password's name that begin alike, but for those of a place that has an address of its own."""
+    taken = {ENDINGS.sub("", name) for name in others if ENDINGS.search(name)}
+    stems: dict[str, dict[str, str]] = {}
+    for name in sorted(names):
+        stem, _, ending = name.rpartition("_")
+        part = PARTS.get(ending)
+        if stem and part in {"user", "password"} and stem not in taken and not _OTHERS_LOGIN.search(stem.upper()):
+            stems.setdefault(stem, {})[part] = name
+    return [(parts["user"], parts["password"]) for parts in stems.values() if len(parts) == len(("user", "password"))]
+
+
+def _speaks_of_sql(name: str) -> bool:
+    return any(SYSTEM_WORDS[system].search(name.upper()) for system in SQL)
 
 
 def effect_name(variable: str, path: str) -> str:
