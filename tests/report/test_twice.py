@@ -26,7 +26,7 @@ def chain(
     write_subject(told, subject)  # type: ignore[arg-type]  # it takes the same calls
     names = [*(f"e{n}" for n in range(FIRST)), *(f"e{n}" for n in range(again))]
     inputs = [InputSeen(identity=name, partition=0, offset=n) for n, name in enumerate(names)]
-    write_inputs(told, inputs)  # type: ignore[arg-type]
+    write_inputs(told, inputs)  # type: ignore[arg-type]  # likewise
     for life in range(1, lives + 1):
         if life > 1 and before:
             told.happened(before)
@@ -34,10 +34,10 @@ def chain(
         told.batch(life, 1, 0, FIRST)
     told.happened("complete")
     total = len(inputs)
-    write_ended(told, ProgressSeen(committed=total, total=total), [], reached=True)  # type: ignore[arg-type]
+    write_ended(told, ProgressSeen(committed=total, total=total), [], reached=True)  # type: ignore[arg-type]  # likewise
     done = [f"e{n}" for n in range(FIRST) for _ in range(counts.get(f"e{n}", 1))]
     records = tuple(OutputSeen(identity=name, partition=0, offset=n) for n, name in enumerate(done))
-    write_found(told, [PlaceSeen(place=OUTPUT, system="kafka", counts={}, records=records)])  # type: ignore[arg-type]
+    write_found(told, [PlaceSeen(place=OUTPUT, system="kafka", counts={}, records=records)])  # type: ignore[arg-type]  # likewise
     (finding,) = findings(take_testimony(told.events))
     assert finding.verdict is Verdict.DUPLICATE
     return finding.chain

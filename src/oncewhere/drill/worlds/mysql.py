@@ -110,8 +110,10 @@ class MysqlWorld:
                 cursor.execute(self._effect.observe)
                 rows = list(cursor.fetchall())
             except pymysql.Error as error:
-                cursor.execute(_COLUMNS, (self._database,))
-                raise refused_observe(self.name, _one_line(error), cursor.fetchall()) from None
+                with self._connected(self._database) as another, another.cursor() as asked:  # the other may be gone
+                    asked.execute(_COLUMNS, (self._database,))
+                    columns = asked.fetchall()
+                raise refused_observe(self.name, _one_line(error), columns) from None
         return seen_in_rows(self.name, self._effect.system, rows, compare=self._effect.compare is not None)
 
     @property

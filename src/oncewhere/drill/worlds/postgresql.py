@@ -123,7 +123,8 @@ class PostgresqlWorld:
             try:
                 rows = connection.execute(self._effect.observe or "").fetchall()
             except psycopg.Error as error:
-                columns = connection.execute(_COLUMNS).fetchall()
+                with self._connect(self._database) as another:  # it may be the connection that is gone
+                    columns = another.execute(_COLUMNS).fetchall()
                 raise refused_observe(self.name, _one_line(error), ((row[0], row[1]) for row in columns)) from None
         return seen_in_rows(self.name, self._effect.system, rows, compare=self._effect.compare is not None)
 
