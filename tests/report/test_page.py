@@ -107,8 +107,11 @@ def test_on_a_phone_an_identity_and_a_position_break_between_their_words(chromiu
 def test_what_is_wrong_names_its_cure_and_evidence_says_what_it_holds(chromium: Chromium, run: Path) -> None:
     with chromium.open(run / "report.html") as opened:
         page = opened.page
-        assert page.locator(".place.violated code").inner_text() == "oncewhere explain duplicate"
-        assert page.locator(".place.held code").count() == 0
+        cure = page.locator(".cure")
+        assert cure.locator("h3").inner_text() == "What to do about duplicate"
+        assert "an offset ledger or a dedupe table in the effect's own database transaction" in cure.inner_text()
+        assert "the redelivered input did it again" in cure.inner_text(), "why it is bad"
+        assert cure.locator("code").all_inner_texts()[-1] == "oncewhere explain duplicate"
         evidence = page.locator("#trial-body > div", has_text="Evidence").last
         assert evidence.locator("a").all_inner_texts() == ["wire.jsonl"], "an empty log is named, and not linked"
         assert " kB)" in evidence.inner_text()

@@ -6,6 +6,7 @@ import dataclasses
 import io
 from pathlib import Path
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -32,7 +33,7 @@ from oncewhere.drill.effect import Effect
 from oncewhere.errors import ConfigurationError
 from oncewhere.report import Failures, RunFolder, github_annotations, read_run, show_result
 from oncewhere.report.compared import compared
-from oncewhere.report.html.facts import trial_facts
+from oncewhere.report.html.facts import run_facts, trial_facts
 from oncewhere.report.junit import as_junit
 from oncewhere.report.provenance import Ending, Provenance
 from oncewhere.report.run_json import Run
@@ -125,9 +126,22 @@ def test_what_only_a_second_publication_shows_is_explained_by_its_scenario() -> 
         junit = [failure.text or "" for failure in as_junit(run).iter("failure")]
         (annotation,) = github_annotations(drilled, Provenance())
         assert f"What it means, and the cure: {cure}\n" in printed(version_, width=160)
-        assert page == cure
+        assert f"oncewhere explain {page}" == cure
+        assert page in run_facts(run, "x")["cures"]
         assert all(f"what to do: {cure}\n" in text for text in junit)
         assert annotation.endswith(f"What to do: {cure}")
+
+
+def test_a_version_that_is_there_to_break_says_so_and_nobody_is_to_be_told() -> None:
+    expected = {NamedCrash.AFTER_EFFECT: {"bank": DUPLICATE}}
+    meant = dataclasses.replace(BROKEN, version=msgspec.structs.replace(BROKEN.version, expect=expected))
+    text = printed(meant, width=160)
+    assert "naive is there to show duplicate in bank: its declaration expects it (versions.naive.expect)." in text
+    assert "Tell the owner" not in text
+    other = dataclasses.replace(meant, trials=(*meant.trials, trial(POINTS[4], Verdict.LOST)))
+    assert "Tell the owner" in printed(other, width=160), "that it loses something is not what it is there to show"
+    assert "there to show" not in printed(BROKEN, width=160)
+    assert "Tell the owner" in printed(meant, BROKEN, width=160)
 
 
 def test_whoever_ran_a_test_is_told_what_a_test_takes_and_once() -> None:

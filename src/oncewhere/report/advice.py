@@ -57,7 +57,13 @@ def _code(verdict: Verdict, scenarios: set[str]) -> str:
 
 
 def cure(version: VersionResult, verdict: Verdict) -> str:
-    """The command for a verdict, by every trial of the version that showed it; empty where nothing is wrong.
+    """The command for a verdict; empty where nothing is wrong. See `code_of`."""
+    code = code_of(version, verdict)
+    return f"oncewhere explain {code}" if code else ""
+
+
+def code_of(version: VersionResult, verdict: Verdict) -> str:
+    """What a verdict is explained by, as every trial of the version showed it; empty where nothing is wrong.
 
     Args:
         version: what was drilled.
@@ -65,8 +71,37 @@ def cure(version: VersionResult, verdict: Verdict) -> str:
     """
     if verdict is Verdict.ONCE:
         return ""
-    scenarios = {plan.scenario for plan, shown in verdicts_of(version) if shown is verdict}
-    return f"oncewhere explain {_code(verdict, scenarios)}"
+    return _code(verdict, {plan.scenario for plan, shown in verdicts_of(version) if shown is verdict})
+
+
+def meant(result: DrillResult) -> list[str]:
+    """What each version that is there to break says of itself, where it broke."""
+    return [
+        f"{version.version.name} is there to show {_listed(expected)}: its declaration expects it "
+        f"(versions.{version.version.name}.expect)."
+        for version in _broken(result)
+        if (expected := _expected(version))
+    ]
+
+
+def _broken(result: DrillResult) -> list[VersionResult]:
+    return [one for one in result.versions if one.verdict.violated and one.version.name != result.control]
+
+
+def _expected(version: VersionResult) -> dict[tuple[str, Verdict], None]:
+    """The places that a version is there to break, in the order of its declaration."""
+    told = (found for places in version.version.expect.values() for found in places.items())
+    return {(place, verdict): None for place, verdict in told if verdict is not Verdict.ONCE}
+
+
+def _listed(found: Iterable[tuple[str, Verdict]]) -> str:
+    return " and ".join(f"{verdict} in {place}" for place, verdict in found)
+
+
+def _surprises(version: VersionResult) -> bool:
+    """True where it broke in a way that its declaration does not expect of it."""
+    found = ((f.place, f.verdict) for trial in version.trials for f in trial.findings if f.verdict.violated)
+    return not _expected(version).keys() >= set(found)
 
 
 def verdicts_of(version: VersionResult) -> Iterator[tuple[Plan, Verdict]]:
@@ -97,6 +132,8 @@ def what_to_do(result: DrillResult, told: Provenance) -> list[str]:
     lines = [f"What it means, and the cure: {command}" for command in explained_by(found)]
     if told.repeat:
         lines.append(f"again: {told.repeat}")
-    elif any(verdict.violated for _, verdict in found):
-        lines.append(whom(result))
+    else:
+        lines += meant(result)
+        if any(_surprises(version) for version in _broken(result)):
+            lines.append(whom(result))
     return lines

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from oncewhere.drill import CRASH, SCENARIOS, TrialResult, Verdict, VersionResult
 from oncewhere.drill.phases import PHASES
+from oncewhere.explain.catalogue import CATALOGUE
 from oncewhere.masking import masked
-from oncewhere.report.advice import cure, more_than
+from oncewhere.report.advice import code_of, more_than, verdicts_of
 from oncewhere.report.again import again
 from oncewhere.report.heading import heading
 from oncewhere.report.run_json import Run
@@ -41,6 +42,7 @@ def run_facts(run: Run, name: str) -> dict[str, Any]:
             verdict: {"mark": STYLE[verdict][0], "kind": kind_of(verdict), "meaning": verdict.meaning}
             for verdict in Verdict
         },
+        "cures": _cures(result.versions),
         "phases": dict(PHASES),
         "scenarios": {name: scenario.words for name, scenario in SCENARIOS.items()},
         "versions": [_version(run, version) for version in result.versions],
@@ -48,6 +50,12 @@ def run_facts(run: Run, name: str) -> dict[str, Any]:
             point_facts(number, trial) for number, version in enumerate(result.versions) for trial in version.trials
         ],
     }
+
+
+def _cures(versions: Iterable[VersionResult]) -> dict[str, dict[str, str]]:
+    """By code, why it is bad and what to do: whoever is handed the page need not have oncewhere to read that."""
+    codes = {code_of(version, verdict) for version in versions for _, verdict in verdicts_of(version)} - {""}
+    return {code: {"why": CATALOGUE[code].why, "remedy": CATALOGUE[code].remedy} for code in sorted(codes)}
 
 
 def kind_of(verdict: Verdict) -> str:
@@ -89,7 +97,7 @@ def trial_facts(run: Run, version: VersionResult, trial: TrialResult) -> dict[st
             {
                 "place": finding.place,
                 "verdict": finding.verdict,
-                "cure": cure(version, finding.verdict),
+                "cure": code_of(version, finding.verdict),
                 "sentence": shown(finding.sentence),
                 "check": finding.check,
                 "examples": shown(finding.examples),

@@ -20,6 +20,7 @@ async function showTrial(number) {
   put(body,
     el("p", {}, trial.what, trial.reached ? null : el("b", {}, ` The point was not reached again in ${count(trial.tries, "try", "tries")}.`)),
     el("div", { class: "places" }, trial.findings.map(showFinding)),
+    [...new Set(trial.findings.map((finding) => finding.cure))].filter(Boolean).map(showCure),
     trial.replay ? command(trial) : null,
     ...(trial.timeline ? showTimeline(trial, version) : [el("p", { class: "notice" },
       "This point's timeline was left out, so that the page stays small enough to open. Its history is in the folder below.")]),
@@ -34,8 +35,19 @@ function showFinding(finding) {
     el("p", {}, verdictWord(finding.verdict), el("b", {}, ` ${finding.place}`), `: ${finding.sentence}`),
     finding.chain.length ? el("ol", {}, finding.chain.map((sentence) => el("li", {}, sentence))) : null,
     finding.examples.length ? el("p", { class: "soft" }, "Such as ", el("span", { class: "mono" }, finding.examples.join(", ")), finding.more ? ` and ${finding.more} more` : "") : null,
-    kind === "held" ? null : el("p", { class: "soft" }, `${finding.verdict}: ${meaning}. The cure: `, el("code", {}, finding.cure)));
+    kind === "held" ? null : el("p", { class: "soft" }, `${finding.verdict}: ${meaning}.`));
 }
+
+function showCure(code) {
+  const { why, remedy } = facts.cures[code];
+  return el("div", { class: "cure" },
+    el("h3", {}, `What to do about ${code}`),
+    el("p", {}, ...withCode(remedy)),
+    el("p", { class: "soft" }, `Why it is bad: ${why} `, el("code", {}, `oncewhere explain ${code}`)));
+}
+
+// What stands between backticks is code.
+const withCode = (text) => text.split("`").map((part, number) => (number % 2 ? el("code", {}, part) : part));
 
 function command({ replay: text, beside, elsewhere }) {
   const button = el("button", { type: "button", id: "copy", click: () => copy(text, button) }, "Copy");
