@@ -162,7 +162,7 @@ class Records(Sequence[Record[T]], Generic[T]):
     @property
     def keys(self) -> list[bytes | None]:
         """The keys' bytes, one for each value."""
-        return [message.key() for message in self.messages]
+        return list(map(self.messages[0].__class__.key, self.messages)) if self.messages else []
 
     @overload
     def __getitem__(self, index: int) -> Record[T]: ...

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from scene import Bank, Payment, Recorder, Running, Topics, apply, eventually
 
 from oncewhere import (
@@ -126,16 +126,7 @@ class Sink:
 
 def messages(count: int, size: int = 1) -> list[Any]:
     return [
-        SimpleNamespace(
-            topic=lambda: "in",
-            partition=lambda: 0,
-            offset=lambda offset=offset: offset,
-            key=lambda: None,
-            value=lambda: b"v" * size,
-            headers=lambda: None,
-            timestamp=lambda: (1, 7),
-        )
-        for offset in range(count)
+        Message(topic="in", partition=0, offset=offset, value=b"v" * size, timestamp=(1, 7)) for offset in range(count)
     ]
 
 

@@ -79,12 +79,12 @@ def staging(batch: Batch, max_output_bytes: int) -> Callable[..., None]:
     append = batch.staged.append
 
     def stage(topic: str, value: Any, key: Any = None, *more: Any) -> None:
-        if more or value.__class__ is not bytes or key.__class__ is not bytes:
+        if type(value) is bytes and type(key) is bytes and not more:
+            output: tuple[Any, ...] = (topic, value, key)  # the ordinary case: each output that waits costs so much
+            size = len(value) + len(key)
+        else:
             output = (topic, value, key, *more)
             size = bytes_of(output)
-        else:  # the ordinary case: what it costs, each output that waits costs
-            output = (topic, value, key)
-            size = len(value) + len(key)
         if size > max_output_bytes:
             raise ValueError(f"an output of {size} bytes is larger than message.max.bytes allows ({max_output_bytes})")
         append(output)

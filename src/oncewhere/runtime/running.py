@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from oncewhere.runtime import events
+from oncewhere.runtime.collecting import only_what_is_new
 from oncewhere.runtime.engine import Engine
 from oncewhere.runtime.kafka.session import TransactSession
 from oncewhere.runtime.plan import Plan, Uses
@@ -73,6 +74,7 @@ class Run:
             for sub in self.subscriptions.values():
                 if isinstance(sub.on_error, DeadLetter):
                     writer.topics.expect(sub.on_error.topic)
+            stack.enter_context(only_what_is_new())
             Engine(
                 session,
                 Plan(self.subscriptions, self.uses.by_topic, opened),

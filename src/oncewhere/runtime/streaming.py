@@ -1,8 +1,9 @@
 """Handlers without effects outside Kafka: messages in, outputs straight into the open Kafka transaction.
 
 The hot loop of the runtime is `_each`. What it does for each record is what it costs: take the bytes, decode them, make
-a `Record`, call the handler. Everything else happens once per chunk. A chunk grows while handlers are quick and shrinks
-when they are slow, so that the clock is read rarely and a commit is never late by much.
+a `Record` (all three for a chunk at once), call the handler. Everything else happens once per chunk. A chunk grows
+while handlers are quick and shrinks when they are slow, so that the clock is read rarely and a commit is never late by
+much.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from oncewhere.runtime.batch import Batch, staging
 from oncewhere.runtime.poison import Poison, begin_again, reject, undecodable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from oncewhere.effects.place import Work
     from oncewhere.records import Message
     from oncewhere.runtime.subscription import Subscription
     from oncewhere.runtime.transaction import Transaction
+    from oncewhere.runtime.values import Decode
 
 MAX_CHUNK_RECORDS = 64
 MAX_BATCH_CHUNK_RECORDS = 500  # where a handler takes them all at once
@@ -125,22 +127,24 @@ class Streaming:
             yield self._subscriptions[topic], list(group)
 
     def _each(self, subscription: Subscription, messages: Sequence[Message], batch: Batch) -> None:
-        decode, handler, tx = subscription.decode, subscription.handler, self._tx
-        rest = iter(messages)
-        sent = tx.sent
-        message = messages[0]
+        records = _decoded(subscription.decode, messages)
+        if records is None:
+            if len(messages) == 1:
+                self._carefully(subscription, messages, batch)
+            else:
+                for message in messages:
+                    self._each(subscription, [message], batch)
+            return
+        handler, tx = subscription.handler, self._tx
+        rest = iter(records)
+        record, sent = records[0], tx.sent
         while True:
             try:
-                if decode is None:
-                    for message in rest:
-                        sent = tx.sent
-                        handler(Record(message.value(), message.key(), message), tx)
-                else:
-                    for message in rest:
-                        sent = tx.sent
-                        value = message.value()
-                        handler(Record(value if value is None else decode(value), message.key(), message), tx)
+                for record in rest:
+                    sent = tx.sent
+                    handler(record, tx)
             except BaseException as error:  # noqa: BLE001 - judged
+                message = record.message
                 if not self._rejected(subscription, message, error, left_something=tx.sent != sent, batch=batch):
                     self._carefully(subscription, [message], batch)
             else:
@@ -150,7 +154,7 @@ class Streaming:
         decode, tx = subscription.decode, self._tx
         sent = tx.sent
         try:
-            values = [message.value() for message in messages]
+            values: list[Any] = list(map(messages[0].__class__.value, messages))
             if decode is not None:
                 values = [None if value is None else decode(value) for value in values]
             subscription.handler(Records(values, messages), tx)
@@ -235,6 +239,22 @@ class Streaming:
             batch=batch,
             send=self._tx.send,
         )
+
+
+def _decoded(decode: Decode | None, messages: Sequence[Message]) -> list[Record[Any]] | None:
+    """The records of some messages; None where one of them cannot be decoded.
+
+    No bytecode runs for each message: the interpreter's own loop (`map`) calls what reads it, what decodes it and what
+    makes the record.
+    """
+    kind = messages[0].__class__  # they all are of the client's one class
+    values: Iterable[Any] = list(map(kind.value, messages))
+    try:
+        if decode is not None:
+            values = map(decode, values) if all(values) else [raw if raw is None else decode(raw) for raw in values]
+        return list(map(Record, values, map(kind.key, messages), messages))
+    except Exception:  # noqa: BLE001 - whatever a decoder raises; it is found again where each is tried by itself
+        return None
 
 
 def _blamed(

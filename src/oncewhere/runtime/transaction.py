@@ -64,6 +64,7 @@ class Transaction:
     __slots__ = (
         "_calls",
         "_each_calls",
+        "_encode",
         "_encoders",
         "_expect",
         "_identity",
@@ -73,6 +74,7 @@ class Transaction:
         "_positions",
         "_send",
         "_serializers",
+        "_topic",
         "_trouble",
         "_works",
         "carried",
@@ -92,6 +94,8 @@ class Transaction:
         self._trouble = trouble or _raise
         self._serializers = dict(encoders or {})
         self._encoders: dict[str, Encode] = {}
+        self._topic: str | None = None
+        self._encode: Encode = encode_json
         self._send: Send = _nowhere
         self._works: Mapping[str, Work] = {}
         self._partition: Partition | None = None
@@ -242,12 +246,15 @@ class Transaction:
                 `message.max.bytes`.
             confluent_kafka.KafkaException: librdkafka refuses it, since it is that large or for another reason.
         """
-        encode = self._encoders.get(topic) or self._meet(topic)
-        if value.__class__ is not bytes and value is not None:
+        if topic is not self._topic:
+            self._turn_to(topic)
+        if type(value) is not bytes and value is not None:
+            encode = self._encode
             value = encode(value)
-        if headers is None is partition is timestamp_ms:
+        if headers is None and partition is None and timestamp_ms is None:
+            send = self._send
             try:
-                self._send(topic, value, key)
+                send(topic, value, key)
             except Exception as error:  # noqa: BLE001 - it is raised again, or was mended
                 self._mend(error, (topic, value, key))
         else:
@@ -309,6 +316,11 @@ class Transaction:
             raise
         return partition
 
+    def _turn_to(self, topic: str) -> None:
+        """Outputs mostly go to the topic that the one before went to."""
+        self._encode = self._encoders.get(topic) or self._meet(topic)
+        self._topic = topic
+
     def _meet(self, topic: str) -> Encode:
         try:
             self._expect(topic)
@@ -344,7 +356,7 @@ class Transaction:
     ) -> tuple[list[Any], list[bytes | str | None]]:
         """The values of many outputs, encoded, and their keys, as many; see `produce_batch`. Nothing is produced."""
         encode = self._encoders.get(topic) or self._meet(topic)
-        raws = [value if value.__class__ is bytes or value is None else encode(value) for value in values]
+        raws = [value if type(value) is bytes or value is None else encode(value) for value in values]
         names = keys if isinstance(keys, list) else list(keys)
         if len(raws) != len(names):
             raise ValueError(f"there are {len(raws)} values and {len(names)} keys")
