@@ -89,6 +89,8 @@ def init(  # noqa: PLR0913  # one parameter for each option
 
 def _demo(folder: Path) -> int:
     copy_demo(folder)
-    click.echo(f"The payment example stands in {folder}: one processor in five versions, three of them broken.")
-    click.echo(f"Next: cd {folder} && oncewhere drill")
+    here = folder.resolve() == Path.cwd()
+    where = "here" if here else f"in {folder}"
+    click.echo(f"The payment example stands {where}: one processor in five versions, three of them broken.")
+    click.echo("Next: oncewhere drill" if here else f"Next: cd {folder} && oncewhere drill")
     return 0
