@@ -1,4 +1,4 @@
-"""Garbage is collected while records are processed, and what was there before is not looked at."""
+"""What is asked of the interpreter while records are processed, and given back: its garbage collector, its lock."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from scene import Topics
 
 OWN = """
-import gc, weakref
-from oncewhere.runtime.collecting import only_what_is_new
+import gc, sys, weakref
+from oncewhere.runtime.interpreter import lock_given_soon, only_what_is_new
 
 class Node:
     def __init__(self):
@@ -43,21 +43,37 @@ with only_what_is_new():
 assert gc.get_freeze_count(), "what a program has frozen itself stays so"
 """
 
+LOCK = """
+with lock_given_soon():
+    assert sys.getswitchinterval() < 0.001
+    with lock_given_soon():
+        pass
+    assert sys.getswitchinterval() < 0.001, "a second run that ends takes nothing from the first"
+assert sys.getswitchinterval() == 0.005
+sys.setswitchinterval(0.0001)
+chosen = sys.getswitchinterval()
+with lock_given_soon():
+    assert sys.getswitchinterval() == chosen, "a program's own choice is kept"
+assert sys.getswitchinterval() == chosen
+"""
+
 PROCESSOR = """
 import os
 from oncewhere import Processor
 
 frozen = []
-app = Processor({"bootstrap.servers": os.environ["KAFKA"]}, group_id="collecting", transactional_id="collecting-0")
+app = Processor({"bootstrap.servers": os.environ["KAFKA"]}, group_id="interpreter", transactional_id="interpreter-0")
 
 @app.consume(os.environ["INPUT"], bytes)
 def on_record(record, tx):
     frozen.append(gc.get_freeze_count())
+    assert sys.getswitchinterval() < 0.001
     app.stop()
 
 app.run()
 assert frozen and frozen[0] > 0, frozen
 assert gc.get_freeze_count() == 0
+assert sys.getswitchinterval() == 0.005
 """
 
 
@@ -68,8 +84,8 @@ def run(program: str, **environment: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("program", [MEANWHILE, FROZEN], ids=["meanwhile", "frozen by the program"])
-def test_what_was_there_before_is_kept_out_of_collections(program: str) -> None:
+@pytest.mark.parametrize("program", [MEANWHILE, FROZEN, LOCK], ids=["garbage", "frozen objects", "lock"])
+def test_what_is_asked_of_the_interpreter_is_given_back(program: str) -> None:
     run(program)
 
 

@@ -1,11 +1,14 @@
-"""Python's garbage collector while records are processed: what is there already is not looked at again and again."""
+"""What the loop asks of the interpreter while records are processed: less garbage to look at, and its lock sooner."""
 
 from __future__ import annotations
 
 import gc
 import itertools
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+SWITCH_S = 0.0005  # Python's own 5 ms is longer than a coordinator takes to answer
 
 _runs = itertools.count()
 
@@ -27,3 +30,22 @@ def only_what_is_new() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+@contextmanager
+def lock_given_soon() -> Iterator[None]:
+    """Lets a thread that waits for the interpreter's lock have it after half a millisecond, until the block's end.
+
+    A transaction is ended in a second thread, which needs the lock some six times on its way, for a moment each; while
+    handlers compute, each time took up to 5 ms, and all outputs of that while had to wait. Where nothing waits, this
+    changes nothing; a program that has chosen a shorter interval itself keeps it.
+    """
+    before = sys.getswitchinterval()
+    if before <= SWITCH_S:
+        yield
+        return
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
