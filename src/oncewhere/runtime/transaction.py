@@ -7,7 +7,10 @@ previous transaction to end.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import repeat
+from operator import length_hint
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from oncewhere.effects.outbox import Posting
@@ -33,6 +36,9 @@ timestamp, headers."""
 
 HeadersOut = Iterable[tuple[str, bytes | str | None]] | None
 """Headers of an output: pairs of name and value, in order."""
+
+
+_ENCODED = frozenset({bytes, type(None)})
 
 
 def _none() -> HeadersOut:
@@ -282,16 +288,15 @@ class Transaction:
             ConfigurationError: see `produce`.
         """
         raws, names = self.columns(topic, values, keys)
-        send = self._send
         self.sent += len(raws)
-        pairs = zip(raws, names, strict=True)
-        raw = key = None
+        rest = iter(raws)
+        sending = map(self._send, repeat(topic), rest, names)  # no bytecode runs for each of them
         while True:
             try:
-                for raw, key in pairs:
-                    send(topic, raw, key)
+                deque(sending, maxlen=0)
             except Exception as error:  # noqa: BLE001 - it is raised again, or was mended
-                self._mend(error, (topic, raw, key))
+                nth = len(raws) - length_hint(rest) - 1
+                self._mend(error, (topic, raws[nth], names[nth]))
             else:
                 return
 
@@ -356,7 +361,9 @@ class Transaction:
     ) -> tuple[list[Any], list[bytes | str | None]]:
         """The values of many outputs, encoded, and their keys, as many; see `produce_batch`. Nothing is produced."""
         encode = self._encoders.get(topic) or self._meet(topic)
-        raws = [value if type(value) is bytes or value is None else encode(value) for value in values]
+        raws: list[Any] = list(values)
+        if not _ENCODED.issuperset(map(type, raws)):
+            raws = [value if type(value) is bytes or value is None else encode(value) for value in raws]
         names = keys if isinstance(keys, list) else list(keys)
         if len(raws) != len(names):
             raise ValueError(f"there are {len(raws)} values and {len(names)} keys")

@@ -255,9 +255,9 @@ class Reader:
         if self._callback_error is not None:
             raised, self._callback_error = self._callback_error, None
             raise raised
-        problems = [message.error() for message in got]  # type: ignore[attr-defined]
-        if not any(problems):
+        if not got or not any(map(got[0].__class__.error, got)):  # type: ignore[attr-defined]
             return got
+        problems = [message.error() for message in got]  # type: ignore[attr-defined]
         for message, problem in zip(got, problems, strict=True):
             if problem is None:
                 continue
