@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from oncewhere.records import Message, Partition
     from oncewhere.runtime.batch import Batch
     from oncewhere.runtime.events import Listener
+    from oncewhere.runtime.producing import Send
     from oncewhere.runtime.subscription import Subscription
-    from oncewhere.runtime.transaction import Send
 
 CAREFUL_BATCHES = 20  # after a batch had to begin again: where there is one poison record there are more
 
