@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 import psycopg
 from confluent_kafka import Producer
-from measure.figures import Row, by_round, ratio_of_medians, ratios
+from measure.figures import Row, by_round, ratios
 from measure.report import Column, table, verdicts
 from measure.session import OutcomeError, Session, arguments, session
 from measure.spec import Spec, parse
@@ -333,9 +333,8 @@ def halves(rows: Sequence[Row]) -> list[str]:
     for whole, effects in HALVES.items():
         own, alone = by_round(rows, whole, "records_per_s"), by_round(rows, effects, "effects_per_s")
         slower = {nth: min(kafka[nth], alone[nth]) for nth in kafka.keys() & alone.keys()}
-        measured, rounds = ratio_of_medians(own, slower), ratios(own, slower)
-        if measured is not None and rounds is not None:
-            lines.append(f"- {whole}: {measured:.2f} of the slower of kafka-only and {effects} ({rounds.text(2)})")
+        if (rounds := ratios(own, slower)) is not None:
+            lines.append(f"- {whole}: {rounds.median:.2f} of the slower of kafka-only and {effects} ({rounds.text(2)})")
     return ["\n".join(lines)] if lines else []
 
 

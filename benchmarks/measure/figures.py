@@ -61,12 +61,9 @@ def specs(rows: Sequence[Row]) -> list[str]:
 
 
 def ratios(over: Mapping[int, float], under: Mapping[int, float]) -> Spread | None:
-    """The spread of the ratios of each round; None where no round has both."""
+    """The spread of the ratios of each round; None where no round has both.
+
+    Its median is what a target is about: what ran in one round ran within minutes, and a machine that changes its pace
+    between two rounds changes that of both.
+    """
     return spread(over[r] / under[r] for r in sorted(over.keys() & under.keys()) if under[r])
-
-
-def ratio_of_medians(over: Mapping[int, float], under: Mapping[int, float]) -> float | None:
-    """The one number that a target is about; None where either has no round."""
-    if not over or not under or not statistics.median(under.values()):
-        return None
-    return statistics.median(over.values()) / statistics.median(under.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from measure.figures import Row, by_round, ratio_of_medians, ratios, specs, spread, troubles
+from measure.figures import Row, by_round, ratios, specs, spread, troubles
 from measure.targets import Target, judge
 
 
@@ -32,7 +32,7 @@ def table(rows: Sequence[Row], columns: Sequence[Column], base: str | None = Non
     Args:
         rows: what was measured.
         columns: which numbers.
-        base: the first column also as a ratio to this spec (of the medians; in brackets the rounds' spread).
+        base: the first column also as a ratio to this spec (of each round: the median, and in brackets the spread).
     """
     titles = ["", *(column.title for column in columns), *([f"× {base}"] if base else []), "output"]
     lines = [_line(titles), _line(["---"] * len(titles))]
@@ -57,10 +57,8 @@ def verdicts(rows: Sequence[Row], targets: Sequence[Target]) -> str:
 
 def _ratio(rows: Sequence[Row], spec: str, base: str, metric: str) -> str:
     own, other = by_round(rows, spec, metric), by_round(rows, base, metric)
-    middle, around = ratio_of_medians(own, other), ratios(own, other)
-    if middle is None:
-        return "–"
-    return f"{middle:.2f}" if around is None else f"{middle:.2f} ({around.minimum:.2f}–{around.maximum:.2f})"
+    around = ratios(own, other)
+    return "–" if around is None else f"{around.median:.2f} ({around.minimum:.2f}–{around.maximum:.2f})"
 
 
 def _line(cells: Sequence[str]) -> str:

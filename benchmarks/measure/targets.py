@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from measure.figures import Row, Spread, by_round, ratio_of_medians, ratios, spread, troubles
+from measure.figures import Row, Spread, by_round, ratios, spread, troubles
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Judgement:
 
     Attributes:
         target: the promise.
-        measured: the ratio of the medians, or the median.
+        measured: the median over the rounds, of the number or of the ratio in each.
         rounds: the spread over the rounds.
         verdict: `reached`, `missed` or `unknown`.
         why: for unknown; or which rounds do not count.
@@ -72,7 +72,8 @@ def judge(target: Target, rows: Sequence[Row]) -> Judgement:
         rounds = spread(own.values())
     else:
         other = by_round(rows, target.against, target.metric)
-        measured, rounds = ratio_of_medians(own, other), ratios(own, other)
+        rounds = ratios(own, other)
+        measured = None if rounds is None else rounds.median
     why = "; ".join(
         f"{spec}: {trouble}" for spec in (target.spec, target.against) if spec for trouble in troubles(rows, spec)
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 from measure import payments
 from measure.bounds import LATE_CPU, by_client, by_cpu, by_peers
-from measure.figures import Row, by_round, ratio_of_medians, ratios
+from measure.figures import Row, by_round, ratios
 from measure.report import Column, table, verdicts
 from measure.running import tree_cpu_s
 from measure.spec import parse
@@ -118,15 +118,14 @@ def rows(spec: str, *rates: float | None, outcome: str = "ok") -> list[Row]:
     ]
 
 
-def test_a_ratio_is_of_medians_and_its_spread_is_of_rounds() -> None:
+def test_a_ratio_is_that_of_each_round_and_its_median_counts() -> None:
     measured = [*rows("a", 10, 30, 20), *rows("b", 10, 10, 40)]
-    a, b = by_round(measured, "a", "rate"), by_round(measured, "b", "rate")
+    around = ratios(by_round(measured, "a", "rate"), by_round(measured, "b", "rate"))
 
-    around = ratios(a, b)
-
-    assert ratio_of_medians(a, b) == 2.0
     assert around is not None
     assert (around.minimum, around.median, around.maximum) == (0.5, 1.0, 3.0)
+    judgement = judge(Target("rate", "a", 1.0, "b"), measured)
+    assert (judgement.measured, judgement.verdict) == (1.0, "reached")
 
 
 @pytest.mark.parametrize(
