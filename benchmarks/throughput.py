@@ -32,7 +32,7 @@ BASE = "hand-written"
 COMMIT_MS = 100
 LOOK_S = 0.025  # between two looks at the committed offsets
 STALLED_S = 60.0  # without a committed record: then the run is given up
-WARM_UP_SHARE = 0.25  # of the records, in the round that is thrown away
+WARM_UP_SHARE = 1.0  # of the records, in the round that is thrown away: a broker compiles itself for long
 TOO_SHORT = "too few records were left once half were done and every member had its share: raise --scale"
 LEAST_SHARE = 0.1  # of the records must be left once all members have their partitions, or there is no late rate
 
