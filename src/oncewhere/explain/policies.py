@@ -34,7 +34,7 @@ WITHOUT_ONE: Final[Mapping[str, str]] = {
 """What stands in a declaration where there is no policy."""
 CHOOSE: Final = (
     "Which policy fits where, and a dedupe table by hand in any language: the guide Choose a policy "
-    "(docs/guides/choose-a-policy.md)."
+    "(docs/guides/choose-a-policy.md, in oncewhere's repository and on its site)."
 )
 
 

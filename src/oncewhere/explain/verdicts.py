@@ -23,7 +23,8 @@ TEXTS: Final[Mapping[Verdict, Advice]] = {
         "process died before that transaction committed, and the redelivered input did it again.",
         remedy="Let the effect commit together with what is known of it: an offset ledger or a dedupe table in the "
         "effect's own database transaction, or an idempotency key that the downstream honours. "
-        "`oncewhere explain offset-ledger`, `dedupe-table` and `idempotency-key` say what each guarantees.",
+        "`oncewhere explain offset-ledger`, `dedupe-table` and `idempotency-key` say what each guarantees; the guide "
+        "Choose a policy has each by hand, in any language.",
     ),
     Verdict.ZOMBIE_WRITE: Advice(
         why="A process that was stopped and had a successor came back and wrote: nothing fenced it.",
