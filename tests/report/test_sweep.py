@@ -140,6 +140,8 @@ def test_a_version_that_is_there_to_break_says_so_and_nobody_is_to_be_told() -> 
     assert "Tell the owner" not in text
     other = dataclasses.replace(meant, trials=(*meant.trials, trial(POINTS[4], Verdict.LOST)))
     assert "Tell the owner" in printed(other, width=160), "that it loses something is not what it is there to show"
+    clean = dataclasses.replace(meant, trials=(trial(None, DUPLICATE), *meant.trials[1:]))
+    assert "Tell the owner" in printed(clean, width=160), "nor that it does it twice without any crash"
     assert "there to show" not in printed(BROKEN, width=160)
     assert "Tell the owner" in printed(meant, BROKEN, width=160)
 
