@@ -50,6 +50,7 @@ DEFAULT = (
     "hand-written:values=bytes",
     "kafka-streams:values=bytes",
     "oncewhere:processes=2",
+    "oncewhere-batch:processes=2",
     "hand-written:processes=2",
     "kafka-streams-2",
     "hand-written-poll",
@@ -68,6 +69,8 @@ TARGETS = (
     Target(RATE, "oncewhere-batch:values=bytes", 2.0, "kafka-streams:values=bytes"),
     Target(RATE, "oncewhere:processes=2", 1.2, "oncewhere"),
     Target(RATE, "oncewhere:processes=2", 2.5, "kafka-streams-2"),
+    Target(RATE, "oncewhere-batch:processes=2", 1.2, "oncewhere-batch"),
+    Target(RATE, "oncewhere-batch:processes=2", 2.5, "kafka-streams-2"),
     Target(RATE, "oncewhere", 0.97, "oncewhere-alo"),
 )
 COLUMNS = (

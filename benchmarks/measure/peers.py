@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-FAST, SLOW = 2_000_000, 300_000  # records of one run: enough for some seconds in the second half
+FAST, SLOW = 4_000_000, 300_000  # records of one run: enough for some seconds once all members have their share
 
 
 @dataclass(frozen=True, slots=True)

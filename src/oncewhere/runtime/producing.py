@@ -67,7 +67,7 @@ class Producing:
         self._topic: str | None = None
         self._encode: Encode = encode_json
         self._send: Send = _nowhere
-        self.sent = 0
+        self.sent = 0  # since the loop last began to count
         self.failure: BaseException | None = None
 
     # One of the two places that cost something for each record (the other is `Streaming._each`). Nothing is
@@ -101,7 +101,7 @@ class Producing:
         """
         if topic is not self._topic:
             self._turn_to(topic)
-        if type(value) is not bytes and value is not None:
+        if value.__class__ is not bytes and value is not None:
             encode = self._encode
             value = encode(value)
         if headers is None and partition is None and timestamp_ms is None:

@@ -81,10 +81,10 @@ class Streaming:
         """
         tx = self._tx
         tx.failure = None
-        before = tx.sent
         done, total = 0, len(messages)
         started = time.monotonic()
         while done < total:
+            tx.sent = 0  # it stays small, and Python makes no objects for small numbers
             size = batch.size
             chunk = messages[done : done + self._chunk]
             for subscription, some in self._by_topic(chunk):
@@ -97,6 +97,7 @@ class Streaming:
             if tx.failure is not None:
                 raise tx.failure  # a handler caught it; but this batch cannot be committed any more
             done += len(chunk)
+            batch.outputs += tx.sent
             now = time.monotonic()
             spent, started = now - started, now
             if spent > CHUNK_S:
@@ -109,7 +110,6 @@ class Streaming:
             if now >= until or batch.size >= self._max_batch_bytes:
                 break
         batch.records += done
-        batch.outputs += tx.sent - before
         return done
 
     def prepare(self, batch: Batch) -> None:
