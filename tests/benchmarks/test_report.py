@@ -15,7 +15,7 @@ from measure import payments
 from measure.bounds import LATE_CPU, by_client, by_cpu, by_peers
 from measure.figures import Row, by_round, ratios
 from measure.report import Column, table, verdicts
-from measure.running import tree_cpu_s
+from measure.running import TICKS_S, tree_cpu_s
 from measure.spec import parse
 from measure.targets import Target, judge
 from measure.verification import Finding, Verification
@@ -219,7 +219,7 @@ def test_what_a_server_s_children_compute_is_ours_while_they_live_and_after_they
             server.stdout.readline()
             ended = tree_cpu_s(server.pid)
             assert ended is not None
-            assert ended >= 0.2
+            assert ended >= 0.2 - 2 * TICKS_S  # the system rounds its own part and the program's down, each by itself
             deadline = time.monotonic() + 30
             while (tree_cpu_s(server.pid) or 0.0) < ended + 0.2:
                 assert time.monotonic() < deadline, "its living child computes"
