@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-YOUNG_OBJECTS = 20_000  # more than the outputs that wait for a transaction to end, mostly
 SWITCH_S = 0.0005  # Python's own 5 ms is longer than a coordinator takes to answer
 
 _runs = itertools.count()
@@ -31,25 +30,6 @@ def only_what_is_new() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-@contextmanager
-def looked_at_less_often() -> Iterator[None]:
-    """Lets garbage collections wait for more new objects, until the block's end.
-
-    Outputs that wait for a transaction to end are new objects that stay, some thousands of them, and Python walks those
-    after every 700 (2,000 since 3.12): half a percent of all CPU, for nothing. What refers to itself is collected
-    later, and not less. A program that has switched collections off, or has chosen a higher number, keeps its choice.
-    """
-    before = gc.get_threshold()
-    if not 0 < before[0] < YOUNG_OBJECTS:
-        yield
-        return
-    gc.set_threshold(YOUNG_OBJECTS, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 @contextmanager

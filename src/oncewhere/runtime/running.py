@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from oncewhere.runtime import events
 from oncewhere.runtime.engine import Engine
-from oncewhere.runtime.interpreter import lock_given_soon, looked_at_less_often, only_what_is_new
+from oncewhere.runtime.interpreter import lock_given_soon, only_what_is_new
 from oncewhere.runtime.kafka.session import TransactSession
 from oncewhere.runtime.plan import Plan, Uses
 from oncewhere.runtime.rejection import DeadLetter
@@ -75,7 +75,6 @@ class Run:
                 if isinstance(sub.on_error, DeadLetter):
                     writer.topics.expect(sub.on_error.topic)
             stack.enter_context(only_what_is_new())
-            stack.enter_context(looked_at_less_often())
             stack.enter_context(lock_given_soon())
             Engine(
                 session,
